@@ -1,0 +1,32 @@
+import { Hono } from 'hono'
+import { requestId } from 'hono/request-id'
+import type { AppEnv } from './app-env.ts'
+import type { Deps } from './deps.ts'
+import { Problem } from './errors.ts'
+import { accessLog } from './middleware/access-log.ts'
+import { identity } from './middleware/identity.ts'
+import { problemResponse } from './middleware/problem-response.ts'
+import { withDeps } from './middleware/with-deps.ts'
+import { chat } from './routes/chat.ts'
+import { live, ready } from './routes/health.ts'
+import { messages } from './routes/messages.ts'
+import { sessions } from './routes/sessions.ts'
+import { visitors } from './routes/visitors.ts'
+
+export function createApp(createDeps: (bindings: unknown) => Deps) {
+  return new Hono<AppEnv>()
+    .use(requestId())
+    .use(accessLog())
+    .route('/health/live', live)
+    .use(withDeps(createDeps))
+    .route('/health/ready', ready)
+    .use('/v1/*', identity())
+    .route('/v1/visitors', visitors)
+    .route('/v1/chat', chat)
+    .route('/v1/sessions', sessions)
+    .route('/v1/sessions/:session_id/messages', messages)
+    .notFound(() => {
+      throw new Problem('not_found')
+    })
+    .onError(problemResponse)
+}

@@ -1,0 +1,58 @@
+import { Problem } from '../errors.ts'
+
+const firstMs = 2_000
+const growth = 1.5
+const longestMs = 7_000
+
+/** Milliseconds before each checkpoint, since the one before: growing, never more than half the lease it renews. */
+export function* checkpointDelaysMs(leaseMs: number): Generator<number, never> {
+  for (let delay = firstMs; ; delay *= growth) yield Math.min(delay, longestMs, leaseMs / 2)
+}
+
+/** How many checkpoints a reply of `durationMs` costs. */
+export function checkpointCount(durationMs: number, leaseMs: number): number {
+  let elapsed = 0
+  let count = 0
+  for (const delay of checkpointDelaysMs(leaseMs)) {
+    elapsed += delay
+    if (elapsed >= durationMs) break
+    count += 1
+  }
+  return count
+}
+
+export interface CheckpointOptions {
+  leaseMs: number
+  save(): Promise<'go_on' | 'stop' | 'lost'>
+  /** Ends the turn's completion. */
+  stop: AbortController
+}
+
+/**
+ * Saves the reply as it grows until told to end; a save that fails is made up for by the next. The turn does not wait
+ * for a save in flight: once the reply is finished, a late one changes nothing.
+ */
+export function keepCheckpoints({ leaseMs, save, stop }: CheckpointOptions): { end(): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let ended = false
+  const delays = checkpointDelaysMs(leaseMs)
+
+  function schedule() {
+    if (!ended) timer = setTimeout(() => void checkpoint(), delays.next().value)
+  }
+
+  async function checkpoint() {
+    const answer = await save().catch(() => 'go_on' as const)
+    if (answer === 'stop') stop.abort(new Problem('stopped'))
+    if (answer === 'lost') stop.abort(new Problem('session_deleted'))
+    schedule()
+  }
+
+  schedule()
+  return {
+    end() {
+      ended = true
+      clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,155 @@
+import { attempt } from '../db/attempt.ts'
+import { checkpointTurn, type Finished, finishTurn, type TurnEnd } from '../db/finish-turn.ts'
+import type { History } from '../db/messages.ts'
+import { Problem } from '../errors.ts'
+import type { Message } from '../protocol.ts'
+import { keepCheckpoints } from './checkpoints.ts'
+import { turnOverheadTokens } from './context-window.ts'
+import { type Completion, readCompletion } from './read-completion.ts'
+import type { RunningTurn, TurnDeps } from './start-turn.ts'
+import { countTokens } from './token-count.ts'
+import type { TurnProgress } from './turn-progress.ts'
+
+/** How a turn ended. */
+export interface EndedTurn {
+  /** The reply as it is stored, where it holds text. */
+  reply?: Message
+  /** The session's newest messages, as many as were asked for. */
+  history?: History
+  /** Absent where the reply is complete. */
+  problem?: Problem
+  modelMs: number
+  databaseMs: number
+}
+
+/** The platform ends a Worker 30 s after its client left; the rest of them is for storing. */
+const leftAloneMs = 20_000
+const checkpointTimeoutMs = 3_000
+const finish = { attempts: 3, timeoutMs: 9_000, pauseMs: 500 } as const
+
+/**
+ * Reads the model's reply to its end and stores it, whoever watches: to be run under `waitUntil`. Never throws: how
+ * it went is what `progress` ends with, and that comes after the commit.
+ * @param options.gone aborted once the client has left
+ */
+export async function completeTurn(
+  deps: TurnDeps,
+  turn: RunningTurn,
+  progress: TurnProgress<EndedTurn>,
+  options: { gone: AbortSignal; historyLimit: number },
+): Promise<void> {
+  const beginsAt = Date.now()
+  const stop = new AbortController()
+  const patience = stopOnceAlone(stop, options.gone)
+  const checkpoints = keepCheckpoints({
+    leaseMs: deps.settings.leaseMs,
+    stop,
+    save: () => checkpoint(deps, turn, progress.text),
+  })
+
+  const completion = await readCompletion(deps, turn, {
+    signal: stop.signal,
+    onText: (text) => progress.append(text),
+  })
+  checkpoints.end()
+  patience.end()
+
+  const modelEndsAt = Date.now()
+  const ended = await store(deps, turn, progress.text, completion, options.historyLimit)
+  progress.end({
+    ...ended,
+    modelMs: modelEndsAt - beginsAt,
+    databaseMs: Date.now() - modelEndsAt,
+  })
+}
+
+function stopOnceAlone(stop: AbortController, gone: AbortSignal): { end(): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const left = () => {
+    const detail = 'The visitor left before the reply was whole'
+    timer = setTimeout(() => stop.abort(new Problem('model_timeout', { detail })), leftAloneMs)
+  }
+  if (gone.aborted) left()
+  else gone.addEventListener('abort', left, { once: true })
+  return {
+    end() {
+      gone.removeEventListener('abort', left)
+      clearTimeout(timer)
+    },
+  }
+}
+
+function checkpoint({ db, settings }: TurnDeps, turn: RunningTurn, content: string) {
+  return checkpointTurn(db, turn.key, {
+    content,
+    tokens: { message: turn.messageTokens, reply: countTokens(content) },
+    leaseMs: settings.leaseMs,
+    timeoutMs: checkpointTimeoutMs,
+  })
+}
+
+async function store(
+  { db, settings }: TurnDeps,
+  turn: RunningTurn,
+  content: string,
+  completion: Completion,
+  historyLimit: number,
+): Promise<Pick<EndedTurn, 'reply' | 'history' | 'problem'>> {
+  const problem = problemOf(content, completion)
+  const end: TurnEnd = {
+    status: content === '' ? 'failed' : completion.finishReason === undefined ? 'interrupted' : 'complete',
+    content,
+    finishReason: completion.finishReason ?? null,
+    errorCode: problem?.code ?? null,
+    model: settings.model,
+    ...tokensOf(turn, content, completion),
+    windowFrom: completion.windowFrom,
+    overheadTokens: turnOverheadTokens,
+    countedBy: settings.countedBy,
+  }
+  try {
+    const finished = await attempt(
+      (timeoutMs) => finishTurn(db, turn.key, end, { historyLimit, timeoutMs }),
+      finish,
+    )
+    return toEnded(finished, problem)
+  } catch (cause) {
+    return { problem: new Problem('not_saved', { cause }) }
+  }
+}
+
+/** What went wrong; undefined where the reply is complete. A fault after the finish took nothing from the text. */
+function problemOf(content: string, { finishReason, problem }: Completion): Problem | undefined {
+  if (finishReason === undefined) return problem ?? new Problem('model_unavailable')
+  return content === '' ? new Problem('model_empty_reply') : undefined
+}
+
+function tokensOf(turn: RunningTurn, content: string, { usage }: Completion) {
+  const bytes = (text: string) => new TextEncoder().encode(text).length
+  const told = usage && Math.min(usage.completionTokens - usage.reasoningTokens, bytes(content))
+  return {
+    tokens: { message: turn.messageTokens, reply: countTokens(content) },
+    usage: usage && { prompt_tokens: usage.promptTokens, completion_tokens: usage.completionTokens },
+    toldReplyTokens: told || undefined,
+    messageBytes: bytes(turn.rendered),
+  }
+}
+
+function toEnded(
+  finished: Finished,
+  problem: Problem | undefined,
+): Pick<EndedTurn, 'reply' | 'history' | 'problem'> {
+  switch (finished.outcome) {
+    case 'session_deleted':
+      return { problem: new Problem('session_deleted') }
+    case 'taken_over':
+      return { problem: new Problem('not_saved', { detail: 'Another request took this turn over' }) }
+    case 'stored': {
+      const { reply, history } = finished
+      return {
+        ...(reply.status !== 'failed' && { reply, history }),
+        ...(problem !== undefined && { problem }),
+      }
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** Tokens that chat formats add: OpenAI's 4 for each message and 3 for the reply that follows. */
+export const overhead = { messageTokens: 4, replyTokens: 3 } as const
+
+/** Overhead of a whole turn: of its message and its reply. */
+export const turnOverheadTokens = 2 * overhead.messageTokens
+
+export interface WindowSettings {
+  maxTurns: number
+  /** What prompt and reply may hold together. */
+  tokenBudget: number
+  /** The reserve for the reply. */
+  maxCompletionTokens: number
+  /** Of the system prompt, without overhead. */
+  systemTokens: number
+}
+
+/** What is left for the history beside system prompt, new message and reply; negative where the message can't fit. */
+export function historyTokens(settings: WindowSettings, messageTokens: number): number {
+  const { tokenBudget, maxCompletionTokens, systemTokens } = settings
+  const fixed = systemTokens + messageTokens + turnOverheadTokens + overhead.replyTokens
+  return tokenBudget - maxCompletionTokens - fixed
+}
+
+/**
+ * The newest whole turns that fit, oldest first. It stops at the first that does not: a window has no gaps, and more
+ * budget never means fewer turns.
+ * @param turns oldest first; `tokens` with overhead
+ */
+export function selectWindow<Turn extends { tokens: number }>(
+  turns: readonly Turn[],
+  { maxTurns, tokens }: { maxTurns: number; tokens: number },
+): Turn[] {
+  const window: Turn[] = []
+  let remaining = tokens
+  for (const turn of turns.toReversed()) {
+    if (turn.tokens > remaining || window.length === maxTurns) break
+    remaining -= turn.tokens
+    window.unshift(turn)
+  }
+  return window
+}

@@ -1,0 +1,27 @@
+const titleChars = 80
+
+/**
+ * The session of a turn that names none. With a `message_id` it is derived, so that a retry of a visitor's first
+ * message finds the session that the first attempt made.
+ * @returns a UUID: version 8 (RFC 9562, 5.8) of the first 122 free bits of SHA-256 over user and `message_id`, or random
+ */
+export async function sessionIdOf(userId: string, messageId: string | undefined): Promise<string> {
+  if (messageId === undefined) return crypto.randomUUID()
+  const name = new TextEncoder().encode(`session\n${messageId}\n${userId}`)
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', name))
+  const hex = [...hash.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const variant = '89ab'.charAt((hash[8] ?? 0) & 3)
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20),
+  ].join('-')
+}
+
+/** The first line of the first message, cut at 80 UTF-16 units but never inside a character. */
+export function titleOf(message: string): string {
+  const [line = ''] = message.trim().split(/[\r\n\u2028\u2029]/, 1)
+  return line.slice(0, titleChars).replace(/[\ud800-\udbff]$/, '').trimEnd()
+}

@@ -1,0 +1,85 @@
+import { NeonDbError, neon, neonConfig } from '@neondatabase/serverless'
+import { type CompiledQuery, Kysely } from 'kysely'
+import { NeonDialect } from 'kysely-neon'
+import { Problem } from '../errors.ts'
+import type { Schema } from './schema.ts'
+
+export interface Database {
+  /** Single statements; `kysely.transaction()` throws, since HTTP holds no connection. */
+  kysely: Kysely<Schema>
+  /**
+   * Runs several statements in one READ COMMITTED transaction and one round trip. Each statement sees what the
+   * ones before it wrote and waited for, but cannot take their results as parameters.
+   * @returns the rows of each statement
+   */
+  batch<const Queries extends readonly CompiledQuery<unknown>[]>(
+    queries: Queries,
+    options?: { timeoutMs?: number },
+  ): Promise<RowsOf<Queries>>
+  timeoutMs: number
+}
+
+type RowsOf<Queries> = {
+  -readonly [Index in keyof Queries]: Queries[Index] extends CompiledQuery<infer Row> ? Row[] : never
+}
+
+export interface DatabaseOptions {
+  connectionString: string
+  /** The full URL to which SQL is sent; absent: Neon's own, made from the host of the connection string. */
+  endpoint?: string | undefined
+  /** How long a call may take, answer and all. */
+  timeoutMs: number
+}
+
+/**
+ * Opens nothing: each call is a request of its own.
+ * Every call throws Problem `database_unavailable` where the database does not answer in time or at all.
+ */
+export function createDatabase({ connectionString, endpoint, timeoutMs }: DatabaseOptions): Database {
+  // The driver takes these two for the whole isolate only; they depend on settings alone, so they never differ.
+  if (endpoint !== undefined) neonConfig.fetchEndpoint = endpoint
+  neonConfig.fetchFunction = (url: string, init: RequestInit) =>
+    fetch(url, { signal: AbortSignal.timeout(timeoutMs), ...init })
+
+  const client = neon(connectionString)
+  const dialect = new NeonDialect({
+    neon: () => ({
+      query: (sql, parameters, queryOptions) =>
+        client.query(sql, parameters, queryOptions).catch(throwProblem),
+    }),
+  })
+
+  return {
+    kysely: new Kysely<Schema>({ dialect }),
+    timeoutMs,
+    async batch(queries, options) {
+      const statements = queries.map(({ sql, parameters }) => client.query(sql, [...parameters]))
+      const signal = AbortSignal.timeout(options?.timeoutMs ?? timeoutMs)
+      const results = await client
+        .transaction(statements, { isolationLevel: 'ReadCommitted', fetchOptions: { signal } })
+        .catch(throwProblem)
+      return results as never
+    },
+  }
+}
+
+/** Only an SQLSTATE is a definite answer; after anything else the statement may have been committed all the same. */
+function throwProblem(cause: unknown): never {
+  const sqlState = cause instanceof NeonDbError ? (cause.code ?? '') : ''
+  if (!/^[0-9A-Z]{5}$/.test(sqlState) || isTransient(sqlState))
+    throw new Problem('database_unavailable', { retryAfterSeconds: 2, cause })
+  if (sqlState === '42P01' || sqlState === '42703')
+    throw new Problem('schema_outdated', { detail: 'Run: npm run migrate', cause })
+  if (sqlState.startsWith('28') || sqlState === '3D000')
+    throw new Problem('misconfigured', {
+      detail: `DATABASE_URL was refused by the database (${sqlState})`,
+      members: { settings: [{ name: 'DATABASE_URL', message: 'was refused by the database' }] },
+      cause,
+    })
+  throw cause
+}
+
+/** Connection, resources, operator intervention, system errors, rolled back for another transaction's sake. */
+function isTransient(sqlState: string): boolean {
+  return /^(08|53|57|58|40)/.test(sqlState)
+}

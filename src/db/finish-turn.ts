@@ -1,0 +1,175 @@
+import { type CompiledQuery, sql } from 'kysely'
+import type { Message, Usage } from '../protocol.ts'
+import type { Database } from './database.ts'
+import {
+  currentStatus,
+  type History,
+  historyQuery,
+  type MessageRecord,
+  toHistory,
+  toMessage,
+} from './messages.ts'
+
+/** Whose turn, and under which lease: named by every write of it. */
+export interface TurnKey {
+  userId: string
+  sessionId: string
+  replyId: string
+  lease: string
+}
+
+/** What is known of a turn's tokens while it runs; all without overhead. */
+export interface TurnTokens {
+  /** Of the user's message: the bound. */
+  message: number
+  /** Of the reply so far: the bound. */
+  reply: number
+}
+
+/**
+ * Stores the reply as far as it has come and renews the lease.
+ * @returns `stop` where the visitor asked for it, `lost` where the lease was taken over or the session erased
+ */
+export async function checkpointTurn(
+  db: Database,
+  turn: TurnKey,
+  progress: { content: string; tokens: TurnTokens; leaseMs: number; timeoutMs: number },
+): Promise<'go_on' | 'stop' | 'lost'> {
+  const { timeoutMs } = progress
+  const [[row]] = await db.batch([checkpointQuery(db, turn, progress)], { timeoutMs })
+  if (row === undefined) return 'lost'
+  return row.stop_requested ? 'stop' : 'go_on'
+}
+
+export function checkpointQuery(
+  db: Database,
+  { sessionId, replyId, lease }: TurnKey,
+  { content, tokens, leaseMs }: { content: string; tokens: TurnTokens; leaseMs: number },
+): CompiledQuery<{ stop_requested: boolean }> {
+  const turnTokens = tokens.message + tokens.reply
+  return sql<{ stop_requested: boolean }>`
+update messages
+set content = ${content}, token_count = ${tokens.reply}, turn_tokens = ${turnTokens}, turn_tokens_bound = ${turnTokens},
+  lease_expires_at = statement_timestamp() + ${leaseMs} * interval '1 millisecond'
+where session_id = ${sessionId} and id = ${replyId} and status = 'streaming' and lease = ${lease}
+returning stop_requested`.compile(db.kysely)
+}
+
+/** How a turn ended. */
+export interface TurnEnd {
+  status: 'complete' | 'interrupted' | 'failed'
+  content: string
+  finishReason: string | null
+  errorCode: string | null
+  model: string
+  usage: Usage | undefined
+  tokens: TurnTokens
+  /** Tokens of the reply as the provider counted them, where it did. */
+  toldReplyTokens: number | undefined
+  /** UTF-8 bytes of the message as the model was sent it: no tokenizer makes more tokens of them. */
+  messageBytes: number
+  /** `seq` of the first message that the model was sent. */
+  windowFrom: number
+  overheadTokens: number
+  countedBy: string
+}
+
+export type Finished =
+  | { outcome: 'stored'; reply: Message; history: History }
+  /** The lease was taken over: what the session holds is somebody else's word. */
+  | { outcome: 'taken_over'; reply: Message }
+  | { outcome: 'session_deleted' }
+
+/**
+ * Stores how a turn ended, where the reply still bears its lease: one round trip. Asked again it finds what it did.
+ * @param options.historyLimit reads that many of the session's newest messages too, as they are after the write
+ */
+export async function finishTurn(
+  db: Database,
+  turn: TurnKey,
+  end: TurnEnd,
+  options: { historyLimit: number; timeoutMs?: number },
+): Promise<Finished> {
+  const { userId, sessionId } = turn
+  const range = { userId, sessionId, limit: options.historyLimit }
+  const queries = [finishQuery(db, turn, end), replyQuery(db, turn)] as const
+  const [, [row], history] =
+    range.limit > 0
+      ? await db.batch([...queries, historyQuery(db, range)], options)
+      : [...(await db.batch(queries, options)), undefined]
+  if (row === undefined) return { outcome: 'session_deleted' }
+  const reply = toMessage(row)
+  if (row.lease !== turn.lease) return { outcome: 'taken_over', reply }
+  return {
+    outcome: 'stored',
+    reply,
+    history: history ? toHistory(history) : { messages: [], hasMore: true },
+  }
+}
+
+/**
+ * The reply, and what the provider's usage tells of the message before it: the prompt grew, since the turn before,
+ * by that turn's reply and by this message, less what left the window. So the system prompt, whose exact count
+ * nobody tells, falls out of the sum. Told only where all else in it is the same provider's figure; else the bound
+ * stays. (Two turns are compared because one equation has two unknowns, system prompt and message.)
+ */
+export function finishQuery(
+  db: Database,
+  { userId, sessionId, replyId, lease }: TurnKey,
+  end: TurnEnd,
+): CompiledQuery<never> {
+  const { tokens, overheadTokens, countedBy, usage } = end
+  const replyTokens = end.toldReplyTokens ?? tokens.reply
+  return sql<never>`
+with mine as (
+  select id, reply_to from messages
+  where session_id = ${sessionId} and id = ${replyId} and status = 'streaming' and lease = ${lease}
+    and exists (select from sessions where id = ${sessionId} and user_id = ${userId})
+), previous as (
+  select newest.* from mine cross join lateral (
+    select window_from, prompt_tokens, token_count, counted_by from messages
+    where session_id = ${sessionId} and role = 'assistant' and status in ('complete', 'interrupted')
+      and seq < mine.reply_to
+    order by seq desc limit 1
+  ) newest
+  where newest.counted_by = ${countedBy}
+), dropped as (
+  select coalesce(sum(turn_tokens + ${overheadTokens}::integer), 0)::integer as tokens,
+    coalesce(bool_and(turn_tokens_exact and messages.counted_by = ${countedBy}), true) as exact
+  from messages, previous
+  where session_id = ${sessionId} and role = 'assistant' and status in ('complete', 'interrupted')
+    and seq > previous.window_from and seq < ${end.windowFrom}
+), told as (
+  select ${usage?.prompt_tokens ?? null}::integer - prompt_tokens - token_count - ${overheadTokens}::integer
+    + dropped.tokens as tokens
+  from previous, dropped
+  where dropped.exact and window_from <= ${end.windowFrom}
+), believed as (
+  select tokens from told where tokens between 1 and ${end.messageBytes}
+), message as (
+  update messages set token_count = believed.tokens from mine, believed
+  where session_id = ${sessionId} and seq = mine.reply_to and messages.status <> 'superseded'
+)
+update messages set
+  status = ${end.status}, content = ${end.content}, finish_reason = ${end.finishReason},
+  error_code = ${end.errorCode}, model = ${end.model},
+  prompt_tokens = ${usage?.prompt_tokens ?? null}, completion_tokens = ${usage?.completion_tokens ?? null},
+  window_from = ${end.windowFrom}, token_count = ${replyTokens}::integer,
+  turn_tokens = coalesce((select tokens from believed), ${tokens.message}::integer) + ${replyTokens}::integer,
+  turn_tokens_bound = ${tokens.message + tokens.reply}::integer,
+  turn_tokens_exact = exists (select from believed) and ${end.toldReplyTokens !== undefined},
+  counted_by = ${usage === undefined ? null : countedBy}
+from mine
+where messages.session_id = ${sessionId} and messages.id = mine.id and messages.lease = ${lease}`.compile(
+    db.kysely,
+  )
+}
+
+function replyQuery(db: Database, { userId, sessionId, replyId }: TurnKey) {
+  return sql<MessageRecord>`
+select *, ${currentStatus} from messages
+where session_id = ${sessionId} and id = ${replyId}
+  and exists (select from sessions where id = ${sessionId} and user_id = ${userId})`.compile(
+    db.kysely,
+  )
+}

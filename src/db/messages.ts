@@ -1,0 +1,105 @@
+import { type CompiledQuery, sql } from 'kysely'
+import { limits, type Message } from '../protocol.ts'
+import type { Database } from './database.ts'
+import type { MessageRow } from './schema.ts'
+
+/** A row of `messages` together with `currentStatus`. */
+export type MessageRecord = MessageRow & { current_status: MessageRow['status'] }
+
+/** Status as every read sees it: a reply whose lease ran out is not streaming any more. */
+export const currentStatus = sql<MessageRow['status']>`
+case
+  when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
+  when content = '' then 'failed'
+  else 'interrupted'
+end as current_status`
+
+export function toMessage(row: MessageRecord): Message {
+  return {
+    id: row.id,
+    seq: row.seq,
+    role: row.role,
+    content: row.content,
+    status: row.current_status,
+    ...(row.context_text !== null && { context_text: row.context_text }),
+    ...(row.finish_reason !== null && { finish_reason: row.finish_reason }),
+    ...(row.prompt_tokens !== null &&
+      row.completion_tokens !== null && {
+        usage: { prompt_tokens: row.prompt_tokens, completion_tokens: row.completion_tokens },
+      }),
+    metadata: row.metadata,
+    created_at: row.created_at.toISOString(),
+  }
+}
+
+export interface HistoryRange {
+  sessionId: string
+  userId: string
+  limit: number
+  /** Messages with a smaller `seq`, newest first. */
+  before?: number | undefined
+  /** Messages with a larger `seq`, oldest first. */
+  after?: number | undefined
+  superseded?: boolean | undefined
+}
+
+export interface History {
+  /** Oldest first. */
+  messages: Message[]
+  hasMore: boolean
+}
+
+export type HistoryRow = MessageRecord & { fetched: number }
+
+/**
+ * A page of a session's messages, cut at `limits.historyBytes` of text but never empty before the end: the newest
+ * ones, those before a `seq`, or those after one. Undefined where the user has no such session.
+ */
+export async function listMessages(db: Database, range: HistoryRange): Promise<History | undefined> {
+  const [[session], rows] = await db.batch([
+    db.kysely
+      .selectFrom('sessions')
+      .select('id')
+      .where('id', '=', range.sessionId)
+      .where('user_id', '=', range.userId)
+      .compile(),
+    historyQuery(db, range),
+  ])
+  return session && toHistory(rows)
+}
+
+export function toHistory(rows: HistoryRow[]): History {
+  return {
+    messages: rows.map(toMessage),
+    hasMore: rows[0] !== undefined && rows.length < rows[0].fetched,
+  }
+}
+
+/** Reads one row more than `limit`, so that `fetched` tells whether there is more. */
+export function historyQuery(db: Database, range: HistoryRange): CompiledQuery<HistoryRow> {
+  const direction = range.after === undefined ? sql`desc` : sql`asc`
+  const bounds = [
+    ...(range.before === undefined ? [] : [sql`and seq < ${range.before}`]),
+    ...(range.after === undefined ? [] : [sql`and seq > ${range.after}`]),
+  ]
+  const inRange = (superseded: boolean) => sql`
+select * from messages
+where session_id = ${range.sessionId} and status ${superseded ? sql`=` : sql`<>`} 'superseded' ${sql.join(bounds, sql` `)}
+order by seq ${direction} limit ${range.limit + 1}`
+  // Each part by its own partial index, so that superseded replies cost nothing where they are not asked for.
+  const nearest = range.superseded
+    ? sql`select * from ((${inRange(false)}) union all (${inRange(true)})) merged order by seq ${direction} limit ${range.limit + 1}`
+    : inRange(false)
+  return sql<HistoryRow>`
+with nearest as (
+  ${nearest}
+), page as (
+  select *, row_number() over walk as place, count(*) over ()::integer as fetched,
+    sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over walk as bytes
+  from nearest window walk as (order by seq ${direction})
+)
+select *, ${currentStatus} from page
+where place <= ${range.limit} and (place = 1 or bytes <= ${limits.historyBytes})
+  and exists (select from sessions where id = ${range.sessionId} and user_id = ${range.userId})
+order by seq`.compile(db.kysely)
+}

@@ -1,0 +1,73 @@
+import { checkpointCount } from './chat/checkpoints.ts'
+import { historyTokens } from './chat/context-window.ts'
+import type { TurnDeps } from './chat/start-turn.ts'
+import { countTokens } from './chat/token-count.ts'
+import { createDatabase } from './db/database.ts'
+import { type Env, misconfigured, parseEnv } from './env.ts'
+import { openaiModel } from './llm/openai.ts'
+
+/** What the routes work with, made once of the settings. */
+export type Deps = TurnDeps
+
+/** Begin, finish and their repeats: the database calls of a turn beside its checkpoints. */
+const otherCalls = 5
+const maxDatabaseCalls = 25
+
+/** @throws Problem `misconfigured`, which names the settings that are wrong */
+export function createDeps(bindings: unknown): Deps {
+  const env = parseEnv(bindings)
+  const settings = {
+    model: env.OPENAI_MODEL,
+    systemPrompt: env.SYSTEM_PROMPT,
+    countedBy: `${env.OPENAI_MODEL}#${fnv1a(env.SYSTEM_PROMPT)}`,
+    maxTurns: env.CONTEXT_MAX_TURNS,
+    tokenBudget: env.CONTEXT_TOKEN_BUDGET,
+    maxCompletionTokens: env.MAX_COMPLETION_TOKENS,
+    systemTokens: countTokens(env.SYSTEM_PROMPT),
+    leaseMs: env.TURN_LEASE_MS,
+  }
+  if (historyTokens(settings, 1) < 0) throw noRoom(settings)
+  if (checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS) + otherCalls > maxDatabaseCalls)
+    throw tooManyCalls()
+  return { db: databaseOf(env), model: modelOf(env), settings }
+}
+
+function noRoom({ systemTokens }: { systemTokens: number }) {
+  const message = `leaves no room beside MAX_COMPLETION_TOKENS and a SYSTEM_PROMPT of ${systemTokens} tokens`
+  return misconfigured([{ name: 'CONTEXT_TOKEN_BUDGET', message }])
+}
+
+function tooManyCalls() {
+  const message = `is too short for MODEL_TIMEOUT_MS: renewing it would take more than ${maxDatabaseCalls} database calls a turn`
+  return misconfigured([{ name: 'TURN_LEASE_MS', message }])
+}
+
+function databaseOf(env: Env) {
+  return createDatabase({
+    connectionString: env.DATABASE_URL,
+    endpoint: env.NEON_HTTP_ENDPOINT,
+    timeoutMs: env.DATABASE_TIMEOUT_MS,
+  })
+}
+
+function modelOf(env: Env) {
+  return openaiModel({
+    apiKey: env.OPENAI_API_KEY,
+    baseUrl: env.OPENAI_BASE_URL,
+    model: env.OPENAI_MODEL,
+    maxCompletionTokens: env.MAX_COMPLETION_TOKENS,
+    maxTokensField: env.OPENAI_MAX_TOKENS_FIELD,
+    streamUsage: env.OPENAI_STREAM_USAGE,
+    firstTokenTimeoutMs: env.MODEL_FIRST_TOKEN_TIMEOUT_MS,
+    idleTimeoutMs: env.MODEL_IDLE_TIMEOUT_MS,
+    timeoutMs: env.MODEL_TIMEOUT_MS,
+  })
+}
+
+/** FNV-1a, 32 bits, over UTF-16 units (draft-eastlake-fnv): tells an edited system prompt from the one before. */
+function fnv1a(text: string): string {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index += 1)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return (hash >>> 0).toString(16).padStart(8, '0')
+}

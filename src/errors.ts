@@ -1,0 +1,93 @@
+/** Every error code of the API, with the HTTP status and the title that go with it. */
+const problems = {
+  invalid_request: [400, 'The request is not valid'],
+  unauthorized: [401, 'A credential is missing or malformed'],
+  not_found: [404, 'Not found'],
+  turn_running: [409, 'The reply to this message is still being written'],
+  session_busy: [409, 'Another message of this session is being answered'],
+  not_last_turn: [409, 'Only the last turn of a session can be run again'],
+  body_too_large: [413, 'The request body is too large'],
+  message_too_long: [413, 'The message does not fit in the context window'],
+  unsupported_media_type: [415, 'The request body must be JSON'],
+  message_mismatch: [422, 'This message_id belongs to another message'],
+  internal_error: [500, 'Something went wrong'],
+  misconfigured: [500, 'The Worker is not configured'],
+  model_unavailable: [502, 'The model could not answer'],
+  model_context_exceeded: [502, 'The conversation is longer than the model can read'],
+  model_empty_reply: [502, 'The model answered without text'],
+  database_unavailable: [503, 'The database cannot be reached'],
+  schema_outdated: [503, 'The database has not been migrated'],
+  model_rate_limited: [503, 'The model is busy'],
+  not_saved: [503, 'The reply could not be stored'],
+  model_timeout: [504, 'The model took too long'],
+  stopped: [409, 'The reply was stopped'],
+  session_deleted: [404, 'The session was deleted'],
+} as const satisfies Record<string, readonly [status: number, title: string]>
+
+export type ProblemCode = keyof typeof problems
+
+export interface ProblemOptions {
+  /** One sentence for whoever reads the response; never holds internals. */
+  detail?: string
+  retryAfterSeconds?: number
+  /** Further members of the response, RFC 9457 "extension members". */
+  members?: Record<string, unknown>
+  /** Logged by name and code, never sent. */
+  cause?: unknown
+}
+
+/** The one error of this Worker: a code that clients may rely on, rendered as `application/problem+json`. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  readonly options: ProblemOptions
+
+  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    super(options.detail ?? problems[code][1], { cause: options.cause })
+    this.name = 'Problem'
+    this.code = code
+    this.options = options
+  }
+
+  get status() {
+    return problems[this.code][0]
+  }
+
+  /** The problem object of RFC 9457; `type` is left out, which means `about:blank`. */
+  toJSON(): ProblemBody {
+    const { detail, retryAfterSeconds, members } = this.options
+    return {
+      code: this.code,
+      status: this.status,
+      title: problems[this.code][1],
+      ...(detail !== undefined && { detail }),
+      ...(retryAfterSeconds !== undefined && { retry_after: retryAfterSeconds }),
+      ...members,
+    }
+  }
+}
+
+export interface ProblemBody extends Record<string, unknown> {
+  code: ProblemCode
+  status: number
+  title: string
+  detail?: string
+  /** Seconds, as in the `Retry-After` header. */
+  retry_after?: number
+}
+
+/**
+ * An error for the log: names, codes and where it came from. Never messages, since those of a database, a model or a
+ * driver may repeat content, a password or a key.
+ */
+export function describeFault(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { name: typeof error }
+  const { code, status } = error as { code?: unknown; status?: unknown }
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
+  return {
+    name: error.name,
+    ...(typeof code === 'string' && { code }),
+    ...(typeof status === 'number' && { status }),
+    ...(!(error instanceof Problem) && { at: frames.slice(0, 4).map((line) => line.trim()) }),
+    ...(error.cause !== undefined && { cause: describeFault(error.cause) }),
+  }
+}

@@ -1,0 +1,4 @@
+import { createApp } from './app.ts'
+import { createDeps } from './deps.ts'
+
+export default createApp(createDeps)

@@ -1,0 +1,130 @@
+import OpenAI from 'openai'
+import { Problem } from '../errors.ts'
+import type { ChatModel, CompletionChunk, CompletionUsage } from './chat-model.ts'
+
+export interface OpenaiOptions {
+  /** Servers that want none (Ollama) are sent a placeholder, since the package insists. */
+  apiKey: string | undefined
+  baseUrl: string | undefined
+  model: string
+  maxCompletionTokens: number
+  /** What the provider calls the limit: OpenAI refuses the older name for newer models, others know only that one. */
+  maxTokensField: 'max_completion_tokens' | 'max_tokens'
+  /** Whether to ask for usage; some servers refuse the option. */
+  streamUsage: boolean
+  firstTokenTimeoutMs: number
+  /** Between two chunks. */
+  idleTimeoutMs: number
+  /** The whole completion. */
+  timeoutMs: number
+}
+
+/** A `ChatModel` over Chat Completions, which every compatible server speaks. */
+export function openaiModel(options: OpenaiOptions): ChatModel {
+  const client = new OpenAI({
+    apiKey: options.apiKey ?? 'none',
+    baseURL: options.baseUrl ?? 'https://api.openai.com/v1',
+    // A second call would be paid twice; the visitor's retry decides.
+    maxRetries: 0,
+    timeout: options.timeoutMs,
+  })
+
+  return async function* complete(prompt, { signal }) {
+    const deadline = startDeadline(options, signal)
+    try {
+      const stream = await client.chat.completions.create(
+        {
+          model: options.model,
+          messages: prompt,
+          stream: true,
+          [options.maxTokensField]: options.maxCompletionTokens,
+          ...(options.streamUsage && { stream_options: { include_usage: true } }),
+        },
+        { signal: deadline.signal },
+      )
+      for await (const part of stream) {
+        const chunk = toChunk(part)
+        deadline.heard(chunk.text !== undefined)
+        yield chunk
+      }
+      // An abort in mid-stream ends the package's loop without a word.
+      deadline.signal.throwIfAborted()
+    } catch (error) {
+      throw deadline.signal.aborted ? deadline.signal.reason : toProblem(error)
+    } finally {
+      deadline.end()
+    }
+  }
+}
+
+/** The package's own timeout ends with the headers: a stall in mid-stream is ours to notice. */
+function startDeadline(options: OpenaiOptions, outer: AbortSignal) {
+  const own = new AbortController()
+  const late = (detail: string) => () => own.abort(new Problem('model_timeout', { detail }))
+  const whole = setTimeout(late('The reply took too long'), options.timeoutMs)
+  let pause = setTimeout(late('The reply did not begin in time'), options.firstTokenTimeoutMs)
+  let begun = false
+  return {
+    signal: AbortSignal.any([outer, own.signal]),
+    heard(text: boolean) {
+      begun ||= text
+      if (!begun) return
+      clearTimeout(pause)
+      pause = setTimeout(late('The reply stalled'), options.idleTimeoutMs)
+    },
+    /** Also closes a call that nobody reads to its end. */
+    end() {
+      clearTimeout(whole)
+      clearTimeout(pause)
+      own.abort()
+    },
+  }
+}
+
+/** What compatible servers send differs from the types: nothing of it is taken on trust. */
+function toChunk(part: OpenAI.ChatCompletionChunk): CompletionChunk {
+  const choice = part.choices?.[0]
+  const text = choice?.delta?.content ?? choice?.delta?.refusal
+  const finishReason: unknown = choice?.finish_reason
+  const usage = toUsage(part.usage)
+  return {
+    ...(typeof text === 'string' && text !== '' && { text }),
+    ...(typeof finishReason === 'string' && finishReason !== '' && { finishReason }),
+    ...(usage !== undefined && { usage }),
+  }
+}
+
+function toUsage(usage: OpenAI.CompletionUsage | null | undefined): CompletionUsage | undefined {
+  const promptTokens = usage?.prompt_tokens
+  const completionTokens = usage?.completion_tokens
+  if (!isCount(promptTokens) || !isCount(completionTokens)) return undefined
+  const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens
+  return {
+    promptTokens,
+    completionTokens,
+    reasoningTokens: isCount(reasoningTokens) ? Math.min(reasoningTokens, completionTokens) : 0,
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31
+}
+
+function toProblem(cause: unknown): Problem {
+  if (!(cause instanceof OpenAI.APIError)) return new Problem('model_unavailable', { cause })
+  if (cause.code === 'context_length_exceeded')
+    return new Problem('model_context_exceeded', { cause })
+  if (cause.status === 429)
+    return new Problem('model_rate_limited', {
+      retryAfterSeconds: retryAfterSeconds(cause.headers?.get('retry-after')),
+      cause,
+    })
+  return new Problem('model_unavailable', { cause })
+}
+
+/** Seconds from a `Retry-After` of seconds or a date (RFC 9110, 10.2.3), at least 1 and at most an hour; else 5. */
+function retryAfterSeconds(header: string | null | undefined): number {
+  const seconds = header ? Number(header) : Number.NaN
+  const wait = Number.isNaN(seconds) ? (Date.parse(header ?? '') - Date.now()) / 1_000 : seconds
+  return Number.isNaN(wait) ? 5 : Math.min(Math.max(Math.ceil(wait), 1), 3_600)
+}

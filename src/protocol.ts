@@ -1,0 +1,199 @@
+import * as z from 'zod'
+import type { ProblemBody } from './errors.ts'
+
+/** Limits of the wire, in UTF-16 units where not said otherwise. */
+export const limits = {
+  bodyBytes: 128 * 1024,
+  messageChars: 8_000,
+  contextTextChars: 8_000,
+  titleChars: 200,
+  metadataChars: 4_096,
+  metadataLevels: 5,
+  historyMessages: 200,
+  historyBytes: 1024 * 1024,
+  pageDefault: 50,
+  pageMax: 200,
+} as const
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
+export type Metadata = { [key: string]: JsonValue }
+
+/** Text that Postgres and UTF-8 can hold: no NUL, no lone surrogate. */
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed()
+}
+
+const text = (maxChars: number) =>
+  z
+    .string()
+    .max(maxChars)
+    .refine(isStorable, 'must not contain NUL or a lone surrogate')
+
+const nonBlank = (maxChars: number) =>
+  text(maxChars).refine((value) => value.trim() !== '', 'must not be blank')
+
+/** Why a value can't be stored as metadata, or undefined. */
+function metadataFault(value: unknown, levels: number): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return isStorable(value) ? undefined : 'must not contain NUL or a lone surrogate'
+    case 'number':
+      return Number.isFinite(value) ? undefined : 'must not contain a number out of range'
+    case 'boolean':
+      return undefined
+    case 'object':
+      if (value === null) return undefined
+      if (levels === 0) return `must not be nested deeper than ${limits.metadataLevels} levels`
+      for (const [key, item] of Object.entries(value)) {
+        const fault = metadataFault(key, levels) ?? metadataFault(item, levels - 1)
+        if (fault !== undefined) return fault
+      }
+      return undefined
+    default:
+      return 'must be JSON'
+  }
+}
+
+const metadata = z.custom<Metadata>().check((context) => {
+  const { value } = context
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  const fault = isObject ? objectFault(value) : 'must be an object'
+  if (fault !== undefined) context.issues.push({ code: 'custom', message: fault, input: value })
+})
+
+function objectFault(value: object): string | undefined {
+  const fault = metadataFault(value, limits.metadataLevels)
+  if (fault !== undefined) return fault
+  if (JSON.stringify(value).length <= limits.metadataChars) return undefined
+  return `must be at most ${limits.metadataChars} characters as JSON`
+}
+
+/** Ids compare as Postgres prints them: in lower case. */
+const id = z.guid().transform((value) => value.toLowerCase())
+
+export const ChatRequest = z
+  .strictObject({
+    message: nonBlank(limits.messageChars),
+    session_id: id.optional(),
+    message_id: id.optional(),
+    context_text: nonBlank(limits.contextTextChars).optional(),
+    metadata: metadata.optional(),
+    regenerate: id.optional(),
+    history_limit: z.int().min(0).max(limits.historyMessages).optional(),
+  })
+  .refine((body) => body.regenerate === undefined || body.message_id !== undefined, {
+    path: ['message_id'],
+    message: 'is required with regenerate',
+  })
+export type ChatRequest = z.infer<typeof ChatRequest>
+
+export const NewSessionRequest = z.strictObject({
+  title: nonBlank(limits.titleChars).optional(),
+  metadata: metadata.optional(),
+})
+
+export const SessionChangeRequest = z
+  .strictObject({
+    title: nonBlank(limits.titleChars).optional(),
+    metadata: metadata.optional(),
+  })
+  .refine(
+    (body) => body.title !== undefined || body.metadata !== undefined,
+    'names nothing to change: title, metadata',
+  )
+
+export const NoBody = z.strictObject({})
+
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,10}$/, 'must be a whole number')
+  .transform(Number)
+const limit = wholeNumber.pipe(z.int().min(1).max(limits.pageMax))
+const seq = wholeNumber.pipe(z.int().min(0).max(2_147_483_647))
+
+export const SessionsQuery = z.strictObject({
+  limit: limit.default(limits.pageDefault),
+  cursor: z.string().max(200).optional(),
+})
+
+export const MessagesQuery = z
+  .strictObject({
+    limit: limit.default(limits.pageDefault),
+    before: seq.optional(),
+    after: seq.optional(),
+    superseded: z.enum(['true', 'false']).optional(),
+  })
+  .refine((query) => query.before === undefined || query.after === undefined, {
+    path: ['after'],
+    message: 'goes without before',
+  })
+
+export const SessionPath = z.object({ session_id: id })
+
+export type MessageStatus = 'complete' | 'streaming' | 'interrupted' | 'failed' | 'superseded'
+
+export interface Message {
+  id: string
+  /** Place in the session, from 1, without gaps. */
+  seq: number
+  role: 'user' | 'assistant'
+  content: string
+  status: MessageStatus
+  context_text?: string
+  finish_reason?: string
+  usage?: Usage
+  metadata: Metadata
+  /** ISO 8601, UTC. */
+  created_at: string
+}
+
+/** Tokens as the provider counted them. */
+export interface Usage {
+  prompt_tokens: number
+  completion_tokens: number
+}
+
+export interface Session {
+  id: string
+  title: string | null
+  metadata: Metadata
+  created_at: string
+  /** Null while the session is empty. */
+  last_message_at: string | null
+}
+
+export interface Page<Item> {
+  data: Item[]
+  has_more: boolean
+  /** What `cursor` (sessions) or `before` / `after` (messages) takes for the next page; null on the last. */
+  next_cursor: string | null
+}
+
+export interface ChatResponse {
+  session_id: string
+  visitor_token?: string
+  replayed?: true
+  reply: Message
+  /** The session, oldest first: its newest messages. */
+  history: Message[]
+  has_more: boolean
+}
+
+/** Events of a streamed turn, by name. The `id` of each is the length of the reply's text so far, in UTF-16 units. */
+export interface TurnEvents {
+  'turn.started': {
+    session_id: string
+    visitor_token?: string
+    replayed?: true
+    message: Message
+    reply_id: string
+  }
+  delta: { text: string }
+  'turn.completed': { reply: Message; server_timing: string }
+  'turn.failed': ProblemBody & {
+    request_id: string
+    retryable: boolean
+    reply?: Message
+    server_timing: string
+  }
+}

@@ -1,0 +1,127 @@
+import { type Context, Hono } from 'hono'
+import { accepts } from 'hono/accepts'
+import type { AppEnv } from '../app-env.ts'
+import { completeTurn, type EndedTurn } from '../chat/complete-turn.ts'
+import { type StartedTurn, startTurn } from '../chat/start-turn.ts'
+import { createTurnProgress, type TurnProgress } from '../chat/turn-progress.ts'
+import { listMessages } from '../db/messages.ts'
+import { Problem } from '../errors.ts'
+import { missingCredential, userOrNewVisitor } from '../middleware/identity.ts'
+import { jsonBody, limitBody, requireJson } from '../middleware/validate.ts'
+import { ChatRequest, type ChatResponse, limits } from '../protocol.ts'
+import { eventStream, type TurnEvent } from './event-stream.ts'
+
+export const chat = new Hono<AppEnv>().post(
+  '/',
+  limitBody,
+  requireJson,
+  jsonBody(ChatRequest),
+  async (c) => {
+    const request = c.req.valid('json')
+    if (request.session_id !== undefined && c.get('userId') === undefined) throw missingCredential()
+    const { userId, visitorToken } = await userOrNewVisitor(c)
+    const deps = c.get('deps')
+    const turn = await startTurn(deps, userId, request)
+    const isStream = wantsStream(c)
+    const historyLimit = isStream ? 0 : (request.history_limit ?? limits.historyMessages)
+    const progress = createTurnProgress<EndedTurn>()
+    const { next } = turn
+
+    if ('run' in next) {
+      const gone = c.get('gone')
+      c.executionCtx.waitUntil(completeTurn(deps, next.run, progress, { gone, historyLimit }))
+    } else {
+      const { replay: reply } = next
+      const range = { userId, sessionId: turn.sessionId, limit: historyLimit }
+      const history = isStream ? undefined : await listMessages(deps.db, range)
+      progress.append(reply.content)
+      progress.end({ reply, ...(history && { history }), modelMs: 0, databaseMs: 0 })
+    }
+
+    const answer = {
+      session_id: turn.sessionId,
+      ...(visitorToken && { visitor_token: visitorToken }),
+      ...('replay' in next && { replayed: true as const }),
+    }
+    if (isStream) return streamed(c, turn, progress, answer)
+    const ended = await progress.ended
+    c.header('server-timing', serverTiming(turn, ended))
+    c.header('cache-control', 'no-store')
+    return c.json(whole(turn, ended, answer))
+  },
+)
+
+type Answer = Pick<ChatResponse, 'session_id' | 'visitor_token' | 'replayed'>
+
+function wantsStream(c: Context<AppEnv>): boolean {
+  const supports = ['application/json', 'text/event-stream']
+  const type = accepts(c, { header: 'Accept', supports, default: 'application/json' })
+  return type === 'text/event-stream'
+}
+
+/** @throws Problem where there is no reply to show; the message is stored, and the same `message_id` tries again */
+function whole(turn: StartedTurn, ended: EndedTurn, answer: Answer): ChatResponse {
+  const { reply, history, problem } = ended
+  if (reply === undefined) {
+    const { code, options } = problem ?? new Problem('internal_error')
+    const members = { ...answer, message_id: turn.message.id, retryable: isRetryable(code) }
+    throw new Problem(code, { ...options, members: { ...options.members, ...members } })
+  }
+  return {
+    ...answer,
+    reply,
+    history: history?.messages ?? [],
+    has_more: history?.hasMore ?? true,
+  }
+}
+
+function streamed(
+  c: Context<AppEnv>,
+  turn: StartedTurn,
+  progress: TurnProgress<EndedTurn>,
+  answer: Answer,
+): Response {
+  const { next, message } = turn
+  const replyId = 'run' in next ? next.run.key.replyId : next.replay.id
+  const started: TurnEvent = {
+    name: 'turn.started',
+    data: { ...answer, message, reply_id: replyId },
+  }
+  const requestId = c.get('requestId')
+  return c.body(
+    eventStream(progress, started, (ended) => lastEvent(turn, ended, requestId)),
+    200,
+    {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+    },
+  )
+}
+
+function lastEvent(turn: StartedTurn, ended: EndedTurn, requestId: string): TurnEvent {
+  const { reply, problem } = ended
+  const server_timing = serverTiming(turn, ended)
+  if (reply?.status === 'complete')
+    return { name: 'turn.completed', data: { reply, server_timing } }
+  const fault = problem ?? new Problem('model_unavailable')
+  return {
+    name: 'turn.failed',
+    data: {
+      ...fault.toJSON(),
+      request_id: requestId,
+      retryable: reply === undefined && isRetryable(fault.code),
+      ...(reply && { reply }),
+      server_timing,
+    },
+  }
+}
+
+function isRetryable(code: Problem['code']): boolean {
+  return code !== 'session_deleted'
+}
+
+/** As in the `Server-Timing` header (W3C Server Timing, 3.2). */
+function serverTiming(turn: StartedTurn, { modelMs, databaseMs }: EndedTurn): string {
+  return `db;dur=${turn.databaseMs + databaseMs}, model;dur=${modelMs}`
+}
