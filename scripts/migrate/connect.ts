@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises'
+import { parseEnv } from 'node:util'
+import { Client } from 'pg'
+import { describeError, isServerError } from './describe-error.ts'
+import type { MigrationClient } from './migration-client.ts'
+import { MigrationError } from './migration-error.ts'
+
+const defaultConnectSeconds = 15
+
+/**
+ * DATABASE_URL of the environment, else of `.dev.vars` in the current folder. One that is set and empty is refused:
+ * it is a missing secret in CI, and no reason to migrate the developer's own database.
+ */
+export async function findDatabaseUrl(
+  environment: NodeJS.ProcessEnv,
+): Promise<{ url: string; source: 'environment' | '.dev.vars' }> {
+  const url = environment.DATABASE_URL
+  if (url !== undefined && url.trim() === '') throw new MigrationError('DATABASE_URL is empty')
+  if (url !== undefined) return { url: url.trim(), source: 'environment' }
+
+  const file = await readFile('.dev.vars', 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw new MigrationError(`.dev.vars cannot be read (${error.code})`)
+  })
+  const local = parseEnv(file).DATABASE_URL?.trim()
+  if (!local) {
+    throw new MigrationError('DATABASE_URL is missing: set it in the environment or in .dev.vars')
+  }
+  return { url: local, source: '.dev.vars' }
+}
+
+/**
+ * Connects over TCP to the server itself. Throws a MigrationError that says why it could not, and never holds the URL
+ * or its password. `PGCONNECT_TIMEOUT` (seconds) is the deadline for it, as for psql; 15 where it is not set.
+ */
+export async function connect(
+  databaseUrl: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<MigrationClient & { close(): Promise<void> }> {
+  const timeout = Number(environment.PGCONNECT_TIMEOUT)
+  const seconds = timeout > 0 ? timeout : defaultConnectSeconds
+  const client = createClient(parseDatabaseUrl(databaseUrl), seconds)
+  // A connection lost between two queries; the next query fails with it.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } catch (error) {
+    const silent = error instanceof Error && error.message === 'timeout expired'
+    const reason = silent ? `no answer within ${seconds} s` : reasonOf(error)
+    throw new MigrationError(`could not connect to ${client.host}:${client.port}: ${reason}`)
+  }
+  return {
+    async query(sql, params) {
+      try {
+        return await client.query<Record<string, unknown>>(sql, params)
+      } catch (error) {
+        if (isServerError(error)) throw error
+        throw new MigrationError(
+          `the connection was lost (${reasonOf(error)}): run it again, it goes on after the last file that was applied`,
+        )
+      }
+    },
+    close: () => client.end(),
+  }
+}
+
+function parseDatabaseUrl(databaseUrl: string): URL {
+  const url = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined
+  // A password with an unescaped / ? or # ends the host too early; what follows would then be printed as a host.
+  const spilled = url && /@/.test(url.pathname + url.search + url.hash)
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || spilled) {
+    throw new MigrationError(
+      'DATABASE_URL is not of the form postgres://user:password@host/database ' +
+        '(special characters in the password are percent-encoded)',
+    )
+  }
+  // pg takes these three for verify-full, with a warning; said outright there is none.
+  if (/^(prefer|require|verify-ca)$/.test(url.searchParams.get('sslmode') ?? '')) {
+    if (!url.searchParams.has('uselibpqcompat')) url.searchParams.set('sslmode', 'verify-full')
+  }
+  return url
+}
+
+function createClient(url: URL, connectSeconds: number): Client {
+  let client: Client
+  try {
+    client = new Client({
+      connectionString: url.href,
+      application_name: 'neon-chat-history migrate',
+      connectionTimeoutMillis: connectSeconds * 1_000,
+      // Without it a network that went silent is noticed after hours.
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+    })
+  } catch (error) {
+    // Its parameters may name files: sslrootcert and the like.
+    throw new MigrationError(`DATABASE_URL cannot be used: ${reasonOf(error)}`)
+  }
+  if (client.host.includes('-pooler.')) {
+    throw new MigrationError(
+      `${client.host} is a pooled host, which drops the lock that migrations need: ` +
+        `use the direct host, ${client.host.replace('-pooler.', '.')}`,
+    )
+  }
+  return client
+}
+
+function reasonOf(error: unknown): string {
+  // Node gives one error for all addresses of a host, without a message of its own.
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
+  return describeError(error)
+}
