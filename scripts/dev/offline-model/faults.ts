@@ -1,0 +1,242 @@
+import { ApiError } from './chat-request.ts'
+import { contentSteps, splitIntoWords } from './reply.ts'
+import type { PlainResponse, Reply, Step } from './reply.ts'
+
+/**
+ * What can be asked for by writing it into a message: `[[fault cut after=3]]`. The values here are
+ * the defaults. `after` counts content deltas, `ms` milliseconds. Several faults in one message
+ * apply in their order. Each also takes `times=1` (only the first request with that very directive
+ * meets it) and `id=…` (changes nothing: it makes a directive another one).
+ *
+ * A reply that is not streamed meets the same: it is cut, ends or stalls in the middle of its JSON.
+ */
+const faults: Readonly<Record<string, Fault>> = {
+  // Another answer than a completion
+  status: fault({ status: 500, 'retry-after': '', code: '' }, (reply, options) => ({
+    ...reply,
+    instead: errorResponse(errorOfStatus(options), options['retry-after']),
+  })),
+  'context-length': fault({ over: 0 }, (reply, { over }) =>
+    reply.promptTokens > over
+      ? { ...reply, instead: errorResponse(contextLengthExceeded(over, reply.promptTokens)) }
+      : reply,
+  ),
+  html: fault({ status: 200 }, (reply, { status }) => ({ ...reply, instead: htmlPage(status) })),
+
+  // No answer
+  refused: fault({}, (reply) => ({ ...reply, steps: [{ kind: 'destroy' }] })),
+  silent: fault({}, (reply) => ({ ...reply, steps: [{ kind: 'hang' }] })),
+
+  // An answer that breaks off
+  stall: fault({ after: 3 }, (reply, { after }) => cutAfter(reply, after, { kind: 'hang' })),
+  cut: fault({ after: 3 }, (reply, { after }) => cutAfter(reply, after, { kind: 'destroy' })),
+  end: fault({ after: 3 }, (reply, { after }) => cutAfter(reply, after)),
+  'error-chunk': fault({ after: 2 }, (reply, { after }) =>
+    cutAfter(reply, after, { kind: 'raw', data: errorChunk }),
+  ),
+  nonsense: fault({ after: 2 }, (reply, { after }) =>
+    insertAfter(reply, after, { kind: 'raw', data: '{"id":"chatcmpl-0","choices":[{"del' }),
+  ),
+
+  // An answer that lacks something
+  empty: fault({}, (reply) => withDeltas(reply, [])),
+  'no-usage': fault({}, (reply) => without(reply, 'usage')),
+  'no-finish': fault({}, (reply) => without(reply, 'finish')),
+
+  // Another pace, other pieces
+  'slow-first': fault({ ms: 1000 }, (reply, { ms }) => ({
+    ...reply,
+    steps: [{ kind: 'wait', ms }, ...reply.steps],
+  })),
+  pace: fault({ ms: 100 }, (reply, { ms }) => ({ ...reply, delayMs: ms })),
+  chunks: fault({ n: 10_000 }, (reply, { n }) => withDeltas(reply, Array(n).fill('ha '))),
+  'one-chunk': fault({}, (reply) => withDeltas(reply, [textOf(reply)])),
+  'empty-deltas': fault({}, (reply) => ({
+    ...reply,
+    steps: reply.steps.flatMap((step): Step[] =>
+      step.kind === 'content' ? [{ kind: 'empty' }, step] : [step],
+    ),
+  })),
+
+  // Other characters, other bytes
+  'split-utf8': fault({}, (reply) => ({
+    ...withDeltas(reply, splitIntoWords('Grüße, 你好, שלום, 👋🏽 und tschüss.')),
+    splitCharacters: true,
+  })),
+  'cr-only': fault({}, (reply) => ({ ...reply, lineEnd: '\r' })),
+  surrogates: fault({}, (reply) =>
+    withDeltas(reply, ['A lone one: \ud800. ', 'A pair in two deltas: \ud83d', '\udc4b.']),
+  ),
+  nul: fault({}, (reply) => withDeltas(reply, ['before', '\u0000', 'after'])),
+}
+
+type Options = Readonly<Record<string, number | string>>
+type Fault = (given: ReadonlyMap<string, string>) => (reply: Reply) => Reply
+
+interface Directive {
+  /** As written, which is what `times` counts by. */
+  readonly source: string
+  /** How many requests meet it. */
+  readonly times: number
+  readonly apply: (reply: Reply) => Reply
+}
+
+const faultPattern = /\[\[fault ([^\][]*)\]\]/g
+const replyPattern = /\[\[reply ("(?:[^"\\]|\\.)*")\]\]/
+
+/**
+ * The faults that a message asks for, in their order.
+ *
+ * @throws {ApiError} 400 for a fault or an option that does not exist, so that a typing error in a
+ * test is seen
+ */
+export function parseFaults(text: string): Directive[] {
+  return [...text.replace(replyPattern, '').matchAll(faultPattern)].map(([source, words = '']) => {
+    const given = new Map(words.trim().split(/\s+/).map(splitAtEqualsSign))
+    const name = given.keys().next().value ?? ''
+    const create = Object.hasOwn(faults, name) ? faults[name] : undefined
+    if (!create) throw new ApiError(400, `No such fault: ${source}`, { code: 'unknown_fault' })
+    const times = given.has('times') ? parseNumber('times', given.get('times')) : Infinity
+    return { source, times, apply: create(given) }
+  })
+}
+
+/**
+ * The text of `[[reply "…"]]`, a JSON string: what the model is to say, to the character.
+ *
+ * @throws {ApiError} 400 when it is not a JSON string
+ */
+export function parseWantedReply(text: string): string | undefined {
+  const json = replyPattern.exec(text)?.[1]
+  if (json === undefined) return undefined
+  try {
+    return String(JSON.parse(json))
+  } catch {
+    throw new ApiError(400, '[[reply …]] wants a JSON string.', { code: 'invalid_reply' })
+  }
+}
+
+export function withoutDirectives(text: string): string {
+  return text.replace(replyPattern, '').replace(faultPattern, '').trim()
+}
+
+export function errorResponse(error: ApiError, retryAfter = ''): PlainResponse {
+  return {
+    status: error.status,
+    headers: {
+      'content-type': 'application/json',
+      ...(retryAfter !== '' && { 'retry-after': retryAfter }),
+    },
+    body: JSON.stringify(error.toBody()),
+  }
+}
+
+/** A fault with options: where the default is a number, it takes numbers only. */
+function fault<Defaults extends Options>(
+  defaults: Defaults,
+  apply: (reply: Reply, options: Defaults) => Reply,
+): Fault {
+  return (given) => {
+    const options: Record<string, number | string> = {}
+    for (const [index, [key, value]] of [...given].entries()) {
+      // The first word is the fault's name, with or without a value: `[[fault status=500]]`.
+      const isBareName = index === 0 && value === ''
+      if (isBareName || key === 'times' || key === 'id') continue
+      if (!Object.hasOwn(defaults, key)) {
+        throw new ApiError(400, `No such option of a fault: ${key}`, { code: 'unknown_fault' })
+      }
+      options[key] = typeof defaults[key] === 'number' ? parseNumber(key, value) : value
+    }
+    return (reply) => apply(reply, Object.assign({}, defaults, options))
+  }
+}
+
+function splitAtEqualsSign(word: string): [string, string] {
+  const at = word.indexOf('=')
+  return at < 0 ? [word, ''] : [word.slice(0, at), word.slice(at + 1)]
+}
+
+function parseNumber(key: string, value = ''): number {
+  if (/^\d+$/.test(value)) return Number(value)
+  throw new ApiError(400, `${key} wants a number, not '${value}'.`, { code: 'unknown_fault' })
+}
+
+function textOf(reply: Reply): string {
+  return reply.steps.map((step) => (step.kind === 'content' ? step.content : '')).join('')
+}
+
+function withDeltas(reply: Reply, deltas: readonly string[]): Reply {
+  const first = reply.steps.findIndex((step) => step.kind === 'content')
+  const at = first < 0 ? reply.steps.length : first
+  const after = reply.steps.slice(at).filter((step) => step.kind !== 'content')
+  const steps = [...reply.steps.slice(0, at), ...contentSteps(deltas), ...after]
+  return { ...reply, steps, completionTokens: undefined }
+}
+
+function without(reply: Reply, kind: Step['kind']): Reply {
+  return { ...reply, steps: reply.steps.filter((step) => step.kind !== kind) }
+}
+
+function cutAfter(reply: Reply, deltas: number, ...then: Step[]): Reply {
+  return { ...reply, steps: [...reply.steps.slice(0, indexAfter(reply, deltas)), ...then] }
+}
+
+function insertAfter(reply: Reply, deltas: number, step: Step): Reply {
+  return { ...reply, steps: reply.steps.toSpliced(indexAfter(reply, deltas), 0, step) }
+}
+
+/** Where the steps go on after so many content deltas; after the last one if there are fewer. */
+function indexAfter({ steps }: Reply, deltas: number): number {
+  const ends = steps.flatMap((step, index) => (step.kind === 'content' ? [index + 1] : []))
+  const start = steps.findIndex((step) => step.kind === 'role') + 1
+  return [start, ...ends][Math.min(deltas, ends.length)] ?? start
+}
+
+function errorOfStatus({ status, code }: { status: number; code: string }): ApiError {
+  if (status < 400 || status > 599) {
+    throw new ApiError(400, `status wants an error, not ${status}.`, { code: 'unknown_fault' })
+  }
+  const usual = usualErrors[status] ?? { message: 'The request failed.', type: 'server_error' }
+  const details = { type: usual.type, code: code === '' ? (usual.code ?? null) : code }
+  return new ApiError(status, `${usual.message} (asked for by the message)`, details)
+}
+
+const usualErrors: Readonly<Record<number, { message: string; type: string; code?: string }>> = {
+  400: { message: 'Bad request.', type: 'invalid_request_error' },
+  401: {
+    message: 'Incorrect API key provided.',
+    type: 'invalid_request_error',
+    code: 'invalid_api_key',
+  },
+  404: {
+    message: 'The model does not exist.',
+    type: 'invalid_request_error',
+    code: 'model_not_found',
+  },
+  429: { message: 'Rate limit reached.', type: 'requests', code: 'rate_limit_exceeded' },
+  503: { message: 'The engine is overloaded.', type: 'server_error' },
+}
+
+function contextLengthExceeded(limit: number, promptTokens: number): ApiError {
+  const message =
+    `This model's maximum context length is ${limit} tokens. However, your messages resulted in ` +
+    `${promptTokens} tokens. Please reduce the length of the messages.`
+  return new ApiError(400, message, { param: 'messages', code: 'context_length_exceeded' })
+}
+
+function htmlPage(status: number): PlainResponse {
+  return {
+    status,
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+    body: '<!doctype html>\n<title>Sign in</title>\n<h1>Sign in to this network</h1>\n',
+  }
+}
+
+const errorChunk = JSON.stringify({
+  error: {
+    message: 'The server had an error while processing your request.',
+    type: 'server_error',
+    param: null,
+    code: null,
+  },
+})
