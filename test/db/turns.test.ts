@@ -1,0 +1,299 @@
+import { describe, expect, test } from 'vitest'
+import { type Begun, beginTurn } from '../../src/db/begin-turn.ts'
+import { checkpointTurn } from '../../src/db/finish-turn.ts'
+import { listMessages } from '../../src/db/messages.ts'
+import { deleteSession, findSession } from '../../src/db/sessions.ts'
+import {
+  expireLease,
+  finish,
+  newUserId,
+  takeTurn,
+  testDatabase,
+  turnStart,
+} from '../helpers/conversation.ts'
+
+const db = testDatabase()
+
+async function history(start: { userId: string; sessionId: string }, superseded = false) {
+  const page = await listMessages(db, { ...start, limit: 200, superseded })
+  return page?.messages.map(({ seq, role, content, status }) => ({ seq, role, content, status }))
+}
+
+/** The same turn by another request. */
+function again<Start extends { lease: string; replyId: string }>(start: Start, change = {}): Start {
+  return { ...start, lease: crypto.randomUUID(), replyId: crypto.randomUUID(), ...change }
+}
+
+function windowOf(begun: Begun) {
+  if (begun.verdict !== 'run') throw new Error(`verdict ${begun.verdict}`)
+  return begun.window
+}
+
+describe('a new turn', () => {
+  test('makes the session, stores the message and an empty reply', async () => {
+    const start = turnStart({ content: 'My name is Ada.', title: 'My name is Ada.' })
+    const begun = await beginTurn(db, start)
+    expect(begun).toMatchObject({ verdict: 'run', replyId: start.replyId, window: [] })
+    expect(await history(start)).toEqual([
+      { seq: 1, role: 'user', content: 'My name is Ada.', status: 'complete' },
+      { seq: 2, role: 'assistant', content: '', status: 'streaming' },
+    ])
+    const session = await findSession(db, start.userId, start.sessionId)
+    expect(session).toMatchObject({ title: 'My name is Ada.', last_message_at: expect.any(String) })
+  })
+
+  test('in a session that is not there is refused unless it may make one', async () => {
+    const start = turnStart({ createSession: false })
+    expect(await beginTurn(db, start)).toEqual({ verdict: 'not_found' })
+    expect(await findSession(db, start.userId, start.sessionId)).toBeUndefined()
+  })
+
+  test("in another user's session is refused like one in none, and changes nothing", async () => {
+    const { start } = await takeTurn(db)
+    const theirs = again(start, { userId: newUserId(), messageId: crypto.randomUUID() })
+    for (const createSession of [true, false])
+      expect(await beginTurn(db, { ...theirs, createSession })).toEqual({ verdict: 'not_found' })
+    expect(await history(start)).toHaveLength(2)
+    expect(await history(theirs)).toBeUndefined()
+  })
+
+  test('keeps context text, metadata and text of any script', async () => {
+    const content = 'שלום 👩‍👩‍👧 "\\ \u2028 \t {}'
+    const metadata = { page: '/docs', nested: { list: [1, 'two', null, true] } }
+    const { start, begun } = await takeTurn(
+      db,
+      { content, contextText: 'selected\ntext', metadata },
+      { content },
+    )
+    expect(begun).toMatchObject({ message: { content, context_text: 'selected\ntext', metadata } })
+    const page = await listMessages(db, { ...start, limit: 10 })
+    expect(page?.messages).toMatchObject([
+      { content, context_text: 'selected\ntext', metadata },
+      { content },
+    ])
+  })
+
+  test('while another runs is busy and leaves no trace', async () => {
+    const running = turnStart()
+    await beginTurn(db, running)
+    const second = again(running, { messageId: crypto.randomUUID() })
+    const begun = await beginTurn(db, second)
+    expect(begun).toMatchObject({ verdict: 'busy' })
+    expect('retryAfterMs' in begun && begun.retryAfterMs).toBeGreaterThan(0)
+    expect(await history(running)).toHaveLength(2)
+  })
+
+  test('asked twice under one lease finds what it did', async () => {
+    const start = turnStart()
+    const first = await beginTurn(db, start)
+    expect(await beginTurn(db, start)).toEqual(first)
+    expect(await history(start)).toHaveLength(2)
+  })
+})
+
+describe('a finished turn', () => {
+  test('is stored with its usage, in order, without gaps', async () => {
+    const { start, finished } = await takeTurn(db, {}, { usage: { prompt_tokens: 20, completion_tokens: 2 } })
+    expect(finished).toMatchObject({
+      outcome: 'stored',
+      reply: {
+        status: 'complete',
+        finish_reason: 'stop',
+        usage: { prompt_tokens: 20, completion_tokens: 2 },
+      },
+    })
+    await takeTurn(db, { ...start, messageId: crypto.randomUUID(), replyId: crypto.randomUUID() })
+    expect((await history(start))?.map(({ seq, role }) => [seq, role])).toEqual([
+      [1, 'user'],
+      [2, 'assistant'],
+      [3, 'user'],
+      [4, 'assistant'],
+    ])
+  })
+
+  test('is replayed to whoever sends the same message again', async () => {
+    for (const status of ['complete', 'interrupted'] as const) {
+      const end = status === 'complete' ? {} : { status, finishReason: null }
+      const { start } = await takeTurn(db, {}, { content: 'Once', ...end })
+      expect(await beginTurn(db, again(start))).toMatchObject({
+        verdict: 'replay',
+        message: { id: start.messageId },
+        reply: { content: 'Once', status },
+      })
+    }
+  })
+
+  test('is a mismatch for another body under the same message_id', async () => {
+    const { start } = await takeTurn(db, { contextText: 'a', metadata: { a: 1 } })
+    for (const change of [
+      { content: 'Other' },
+      { contextText: null },
+      { contextText: 'b' },
+      { metadata: {} },
+      { messageId: start.replyId },
+    ])
+      expect(await beginTurn(db, again(start, change))).toEqual({ verdict: 'mismatch' })
+    expect(await history(start)).toHaveLength(2)
+  })
+
+  test('asked to finish twice under its lease changes nothing', async () => {
+    const { start, finished } = await takeTurn(db)
+    expect(await finish(db, start, { content: 'Later' })).toEqual(finished)
+  })
+
+  test('with a history asked for brings the newest messages, oldest first', async () => {
+    const { start } = await takeTurn(db)
+    const second = again(start, { messageId: crypto.randomUUID() })
+    await beginTurn(db, second)
+    const finished = await finish(db, second, { content: 'Second' }, 3)
+    expect(finished).toMatchObject({
+      history: { hasMore: true, messages: [{ seq: 2 }, { seq: 3 }, { seq: 4, content: 'Second' }] },
+    })
+  })
+
+  test('in a session that was erased meanwhile stores nothing', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    expect(await deleteSession(db, start.userId, start.sessionId)).toBe(true)
+    expect(await finish(db, start)).toEqual({ outcome: 'session_deleted' })
+    expect(await history(start)).toBeUndefined()
+  })
+})
+
+describe('a failed reply', () => {
+  async function failedTurn() {
+    const { start } = await takeTurn(db, {}, { status: 'failed', content: '', finishReason: null })
+    return start
+  }
+
+  test('leaves the message, and the same message_id runs again in its row', async () => {
+    const start = await failedTurn()
+    const retry = again(start)
+    const begun = await beginTurn(db, retry)
+    expect(begun).toMatchObject({ verdict: 'run', replyId: start.replyId })
+    await finish(db, { ...retry, replyId: start.replyId }, { content: 'At last' })
+    expect(await history(start)).toEqual([
+      { seq: 1, role: 'user', content: 'Hello', status: 'complete' },
+      { seq: 2, role: 'assistant', content: 'At last', status: 'complete' },
+    ])
+  })
+
+  test('that is not the last turn any more is not run again', async () => {
+    const start = await failedTurn()
+    await takeTurn(db, again(start, { messageId: crypto.randomUUID() }))
+    expect(await beginTurn(db, again(start))).toEqual({ verdict: 'not_last' })
+  })
+
+  test('stays out of the window with its message', async () => {
+    const start = await failedTurn()
+    const next = await beginTurn(db, again(start, { messageId: crypto.randomUUID() }))
+    expect(windowOf(next)).toEqual([])
+  })
+})
+
+describe('a lease', () => {
+  test('that runs out leaves an interrupted reply where text was saved, a failed one where none', async () => {
+    for (const [content, status] of [
+      ['So far', 'interrupted'],
+      ['', 'failed'],
+    ] as const) {
+      const start = turnStart()
+      await beginTurn(db, start)
+      await checkpointTurn(db, start, {
+        content,
+        tokens: { message: 10, reply: 5 },
+        leaseMs: 15_000,
+        timeoutMs: 5_000,
+      })
+      await expireLease(db, start)
+      expect(await history(start)).toMatchObject([{}, { content, status }])
+      await takeTurn(db, again(start, { messageId: crypto.randomUUID() }))
+      expect(await history(start)).toMatchObject([{}, { content, status }, {}, {}])
+    }
+  })
+
+  test('that was taken over lets its Worker write nothing any more', async () => {
+    const dead = turnStart()
+    await beginTurn(db, dead)
+    await expireLease(db, dead)
+    const retry = again(dead)
+    expect(await beginTurn(db, retry)).toMatchObject({ verdict: 'run', replyId: dead.replyId })
+    expect(await finish(db, dead, { content: 'Too late' })).toMatchObject({ outcome: 'taken_over' })
+    const saved = await checkpointTurn(db, dead, {
+      content: 'Too late',
+      tokens: { message: 10, reply: 5 },
+      leaseMs: 15_000,
+      timeoutMs: 5_000,
+    })
+    expect(saved).toBe('lost')
+    await finish(db, { ...retry, replyId: dead.replyId }, { content: 'In time' })
+    expect(await history(dead)).toMatchObject([{}, { content: 'In time', status: 'complete' }])
+  })
+
+  test('that ran out and was taken by nobody still lets its Worker finish', async () => {
+    const slow = turnStart()
+    await beginTurn(db, slow)
+    await expireLease(db, slow)
+    expect(await finish(db, slow, { content: 'Late' })).toMatchObject({ outcome: 'stored' })
+    expect(await history(slow)).toMatchObject([{}, { content: 'Late', status: 'complete' }])
+  })
+
+  test('is renewed by a checkpoint, which stores the reply so far', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    await expireLease(db, start)
+    const saved = await checkpointTurn(db, start, {
+      content: 'So far',
+      tokens: { message: 10, reply: 5 },
+      leaseMs: 15_000,
+      timeoutMs: 5_000,
+    })
+    expect(saved).toBe('go_on')
+    expect(await history(start)).toMatchObject([{}, { content: 'So far', status: 'streaming' }])
+  })
+})
+
+describe('asking again', () => {
+  test('makes a new reply and supersedes the old one, which stays readable', async () => {
+    const { start } = await takeTurn(db, {}, { content: 'First' })
+    const other = again(start, { regenerate: start.replyId })
+    expect(await beginTurn(db, other)).toMatchObject({ verdict: 'run', replyId: other.replyId })
+    await finish(db, other, { content: 'Second' })
+    expect(await history(start)).toMatchObject([{ seq: 1 }, { seq: 3, content: 'Second' }])
+    expect(await history(start, true)).toMatchObject([
+      { seq: 1 },
+      { seq: 2, content: 'First', status: 'superseded' },
+      { seq: 3, content: 'Second' },
+    ])
+  })
+
+  test('twice is a replay of the new reply', async () => {
+    const { start } = await takeTurn(db)
+    const other = again(start, { regenerate: start.replyId })
+    await beginTurn(db, other)
+    await finish(db, other, { content: 'Second' })
+    expect(await beginTurn(db, again(other))).toMatchObject({
+      verdict: 'replay',
+      reply: { content: 'Second' },
+    })
+  })
+
+  test('is for the last turn only, and only for a reply to that message', async () => {
+    const { start: first } = await takeTurn(db)
+    const second = again(first, { messageId: crypto.randomUUID() })
+    await takeTurn(db, second)
+    expect(await beginTurn(db, again(first, { regenerate: first.replyId }))).toEqual({
+      verdict: 'not_last',
+    })
+    for (const regenerate of [first.replyId, crypto.randomUUID(), second.messageId])
+      expect(await beginTurn(db, again(second, { regenerate }))).toEqual({ verdict: 'mismatch' })
+  })
+
+  test('sends the model the turns before, not the superseded reply', async () => {
+    const { start: first } = await takeTurn(db, { content: 'One' }, { content: 'Re one' })
+    const second = again(first, { messageId: crypto.randomUUID(), content: 'Two' })
+    await takeTurn(db, second, { content: 'Re two' })
+    const begun = await beginTurn(db, again(second, { regenerate: second.replyId }))
+    expect(windowOf(begun)).toMatchObject([{ message: 'One', reply: 'Re one' }])
+  })
+})

@@ -1,0 +1,226 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { overhead, selectWindow, turnOverheadTokens } from '../../src/chat/context-window.ts'
+import { beginTurn, type TurnStart } from '../../src/db/begin-turn.ts'
+import type { Database } from '../../src/db/database.ts'
+import type { TurnEnd } from '../../src/db/finish-turn.ts'
+import { finish, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
+
+const db = testDatabase()
+
+/** Writes many turns at once; `replies` of a turn beyond the first supersede the one before. */
+async function seed(
+  kysely: Database['kysely'],
+  turns: { status: 'complete' | 'interrupted' | 'failed'; tokens: number; superseded?: number }[],
+): Promise<TurnStart> {
+  const start = turnStart()
+  const { sessionId } = start
+  let seq = 0
+  const rows = turns.flatMap(({ status, tokens, superseded = 0 }) => {
+    const message = {
+      session_id: sessionId,
+      id: crypto.randomUUID(),
+      seq: (seq += 1),
+      role: 'user' as const,
+      status: 'complete' as const,
+      content: `message ${seq}`,
+      token_count: 1,
+    }
+    const replies = Array.from({ length: superseded + 1 }, (_, index) => ({
+      session_id: sessionId,
+      id: crypto.randomUUID(),
+      seq: (seq += 1),
+      role: 'assistant' as const,
+      status: index < superseded ? ('superseded' as const) : status,
+      content: `reply ${seq}`,
+      token_count: tokens,
+      reply_to: message.seq,
+      finish_reason: 'stop',
+      turn_tokens: tokens,
+      turn_tokens_bound: tokens,
+      turn_tokens_exact: false,
+      stop_requested: false,
+    }))
+    return [message, ...replies]
+  })
+  await kysely
+    .insertInto('sessions')
+    .values({ id: sessionId, user_id: start.userId, metadata: '{}', next_seq: seq + 1 })
+    .execute()
+  for (let from = 0; from < rows.length; from += 1_000)
+    await kysely
+      .insertInto('messages')
+      .values(rows.slice(from, from + 1_000).map((row) => ({ metadata: '{}', ...row })) as never)
+      .execute()
+  return start
+}
+
+describe('the window of a turn', () => {
+  test('is what the pure function selects, whatever the session holds', async () => {
+    const turn = fc.record({
+      status: fc.constantFrom('complete', 'complete', 'interrupted', 'failed'),
+      tokens: fc.integer({ min: 1, max: 300 }),
+      superseded: fc.constantFrom(0, 0, 0, 1, 3),
+    })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(turn, { maxLength: 25 }),
+        fc.integer({ min: 0, max: 30 }),
+        fc.integer({ min: 0, max: 3_000 }),
+        async (turns, maxTurns, tokens) => {
+          const start = await seed(db.kysely, turns as never)
+          let seq = 0
+          const countable = turns.flatMap(({ status, tokens: own, superseded }) => {
+            const messageSeq = seq + 1
+            seq += superseded + 2
+            const counted = { seq: messageSeq, reply: `reply ${seq}`, tokens: own + turnOverheadTokens }
+            return status === 'failed' ? [] : [counted]
+          })
+          const window = { ...start.window, maxTurns, tokens }
+          const begun = await beginTurn(db, { ...start, window })
+          expect(begun.verdict === 'run' && begun.window).toMatchObject(
+            selectWindow(countable, { maxTurns, tokens }),
+          )
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+
+  test('is whole turns: the messages of each turn, with context text, oldest first', async () => {
+    const { start } = await takeTurn(
+      db,
+      { content: 'One', contextText: 'quoted' },
+      { content: 'Re one' },
+    )
+    const next = { ...turnStart(), userId: start.userId, sessionId: start.sessionId }
+    await takeTurn(db, { ...next, content: 'Two' }, { content: 'Re two', status: 'interrupted' })
+    const begun = await beginTurn(db, {
+      ...next,
+      messageId: crypto.randomUUID(),
+      replyId: crypto.randomUUID(),
+    })
+    expect(begun).toMatchObject({
+      window: [
+        { seq: 1, message: 'One', contextText: 'quoted', reply: 'Re one' },
+        { seq: 3, message: 'Two', contextText: null, reply: 'Re two' },
+      ],
+    })
+  })
+})
+
+describe("the provider's usage", () => {
+  /** A conversation with a provider whose tokenizer, unlike ours, is exact. */
+  const conversation = fc.record({
+    systemTokens: fc.integer({ min: 0, max: 60 }),
+    budgets: fc.array(fc.integer({ min: 150, max: 900 }), { minLength: 1, maxLength: 3 }),
+    turns: fc.array(
+      fc.record({
+        message: fc.integer({ min: 1, max: 90 }),
+        reply: fc.integer({ min: 1, max: 90 }),
+        /** How far our bound is over the exact count, in tenths. */
+        over: fc.integer({ min: 0, max: 12 }),
+        usage: fc.constantFrom(true, true, true, true, false),
+        status: fc.constantFrom('complete', 'complete', 'complete', 'interrupted', 'failed'),
+        countedBy: fc.constantFrom('a', 'a', 'a', 'a', 'a', 'b'),
+      }),
+      { minLength: 1, maxLength: 12 },
+    ),
+  })
+
+  test('replaces bounds by exact counts and never lets a window pass its budget', async () => {
+    await fc.assert(
+      fc.asyncProperty(conversation, async ({ systemTokens, budgets, turns }) => {
+        const { userId, sessionId } = turnStart()
+        /** True tokens of each message's turn, by the message's seq. */
+        const exact = new Map<number, number>()
+        for (const [index, turn] of turns.entries()) {
+          const bound = (tokens: number) => Math.ceil(tokens * (1 + turn.over / 10))
+          const systemBound = bound(systemTokens)
+          const tokenBudget = budgets[index % budgets.length] ?? 0
+          const fixed = turnOverheadTokens + overhead.replyTokens
+          const start = turnStart({ userId, sessionId, messageTokens: bound(turn.message) })
+          const tokens = tokenBudget - systemBound - bound(turn.message) - fixed
+          if (tokens < 0) continue
+          start.window = { ...start.window, tokens, countedBy: turn.countedBy }
+          const begun = await beginTurn(db, start)
+          if (begun.verdict !== 'run') throw new Error(begun.verdict)
+          const windowTokens = begun.window.reduce(
+            (sum, { seq }) => sum + (exact.get(seq) ?? Number.NaN) + turnOverheadTokens,
+            0,
+          )
+          const promptTokens = systemTokens + windowTokens + turn.message + fixed
+          expect(promptTokens).toBeLessThanOrEqual(tokenBudget)
+          const told = turn.usage && turn.status === 'complete'
+          await finish(db, start, {
+            ...statusOf(turn.status),
+            usage: told
+              ? { prompt_tokens: promptTokens, completion_tokens: turn.reply }
+              : undefined,
+            tokens: { message: bound(turn.message), reply: bound(turn.reply) },
+            toldReplyTokens: told ? turn.reply : undefined,
+            windowFrom: begun.window[0]?.seq ?? begun.message.seq,
+            countedBy: turn.countedBy,
+          })
+          exact.set(begun.message.seq, turn.message + turn.reply)
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  function statusOf(status: string): Partial<TurnEnd> {
+    if (status === 'complete') return {}
+    return status === 'failed'
+      ? { status: 'failed', content: '', finishReason: null }
+      : { status: 'interrupted', finishReason: null }
+  }
+
+  test('makes every count exact from the second turn on', async () => {
+    const { userId, sessionId } = turnStart()
+    let promptTokens = 20 + 3 + 4 + 4
+    for (let turn = 1; turn <= 4; turn += 1) {
+      const start = turnStart({ userId, sessionId, messageTokens: 30 })
+      promptTokens += 15
+      await beginTurn(db, start)
+      const usage = { prompt_tokens: promptTokens, completion_tokens: 7 }
+      await finish(db, start, { usage, toldReplyTokens: 7, tokens: { message: 30, reply: 12 } })
+      promptTokens += 7 + turnOverheadTokens
+    }
+    const counts = await db.kysely
+      .selectFrom('messages')
+      .select(['role', 'token_count', 'turn_tokens', 'turn_tokens_exact'])
+      .where('session_id', '=', sessionId)
+      .orderBy('seq')
+      .execute()
+    // Of the first message only the sum with the system prompt is told.
+    expect(counts.filter(({ role }) => role === 'user').map((row) => row.token_count)).toEqual([
+      30, 15, 15, 15,
+    ])
+    expect(
+      counts.flatMap((row) => (row.role === 'user' ? [] : [[row.turn_tokens, row.turn_tokens_exact]])),
+    ).toEqual([
+      [37, false],
+      [22, true],
+      [22, true],
+      [22, true],
+    ])
+  })
+
+  test('that is nonsense is not believed', async () => {
+    const { userId, sessionId } = turnStart()
+    for (const promptTokens of [40, 1, 2_000_000_000]) {
+      const start = turnStart({ userId, sessionId, messageTokens: 30 })
+      await beginTurn(db, start)
+      const usage = { prompt_tokens: promptTokens, completion_tokens: 7 }
+      await finish(db, start, { usage, toldReplyTokens: 7, messageBytes: 100 })
+    }
+    const counts = await db.kysely
+      .selectFrom('messages')
+      .select('token_count')
+      .where('session_id', '=', sessionId)
+      .where('role', '=', 'user')
+      .execute()
+    expect(counts.map((row) => row.token_count)).toEqual([30, 30, 30])
+  })
+})

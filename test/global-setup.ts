@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { TestProject } from 'vitest/node'
+import { type DatabaseKind, startDatabase } from './helpers/start-database.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A migrated database, which all tests share: each works with users and sessions of its own. */
+    database: { kind: 'pglite' | 'postgres'; connectionString: string; endpoint: string }
+    /** Where the built Worker is. */
+    workerDir: string
+  }
+}
+
+/** Builds the Worker as it is deployed and starts the database, once for all test files. */
+export default async function setup(project: TestProject) {
+  const workerDir = await mkdtemp(join(tmpdir(), 'worker-'))
+  const [database] = await Promise.all([
+    startMigrated(project.config.env['TEST_DATABASE']),
+    promisify(execFile)('wrangler', ['deploy', '--dry-run', '--outdir', workerDir], {
+      env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: 'true' },
+    }),
+  ])
+  const { kind, connectionString, endpoint } = database
+  project.provide('database', { kind, connectionString, endpoint })
+  project.provide('workerDir', workerDir)
+  return async () => {
+    await database.close()
+    await rm(workerDir, { recursive: true })
+  }
+}
+
+async function startMigrated(kind: unknown) {
+  const database = await startDatabase(kind as DatabaseKind)
+  await database.migrate()
+  return database
+}
