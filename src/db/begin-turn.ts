@@ -65,7 +65,16 @@ export async function beginTurn(
   start: TurnStart,
   options?: { timeoutMs?: number },
 ): Promise<Begun> {
-  const [, , [decision], rows, window] = await db.batch(beginQueries(db, start), options)
+  const [, , [decision], rows, window] = await db.batch(
+    [
+      lockSession(start.sessionId).compile(db.kysely),
+      settle(start).compile(db.kysely),
+      decide(start).compile(db.kysely),
+      turnAsItStands(start).compile(db.kysely),
+      cutWindow(start).compile(db.kysely),
+    ],
+    options,
+  )
   if (decision === undefined) throw new Error('begin returned no verdict')
   const { verdict, retry_after_ms: retryAfterMs } = decision
   switch (verdict) {
@@ -109,18 +118,6 @@ interface WindowRow {
 
 function toWindowTurn({ context_text: contextText, ...row }: WindowRow): WindowTurn {
   return { ...row, contextText }
-}
-
-/** The statements of `beginTurn`, for the snapshot of the project's SQL. */
-export function beginQueries(db: Database, start: TurnStart) {
-  const { kysely } = db
-  return [
-    lockSession(start.sessionId).compile(kysely),
-    settle(start).compile(kysely),
-    decide(start).compile(kysely),
-    turnAsItStands(start).compile(kysely),
-    window(start).compile(kysely),
-  ] as const
 }
 
 /** Writes down what every read sees already: a reply whose lease ran out is not streaming any more. */
@@ -240,7 +237,7 @@ select *, ${currentStatus} from turn order by seq`
 }
 
 /** Cut on the index alone, newest first; then the winners are fetched. Nothing, where the lease was not had. */
-function window({ sessionId, lease, window: limits }: TurnStart) {
+function cutWindow({ sessionId, lease, window: limits }: TurnStart) {
   return sql<WindowRow>`
 with newest as (
   select seq, reply_to, ${limits.overheadTokens}::integer

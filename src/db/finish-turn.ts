@@ -41,7 +41,7 @@ export async function checkpointTurn(
   return row.stop_requested ? 'stop' : 'go_on'
 }
 
-export function checkpointQuery(
+function checkpointQuery(
   db: Database,
   { sessionId, replyId, lease }: TurnKey,
   { content, tokens, leaseMs }: { content: string; tokens: TurnTokens; leaseMs: number },
@@ -113,7 +113,7 @@ export async function finishTurn(
  * nobody tells, falls out of the sum. Told only where all else in it is the same provider's figure; else the bound
  * stays. (Two turns are compared because one equation has two unknowns, system prompt and message.)
  */
-export function finishQuery(
+function finishQuery(
   db: Database,
   { userId, sessionId, replyId, lease }: TurnKey,
   end: TurnEnd,

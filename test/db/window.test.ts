@@ -1,63 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { overhead, selectWindow, turnOverheadTokens } from '../../src/chat/context-window.ts'
-import { beginTurn, type TurnStart } from '../../src/db/begin-turn.ts'
-import type { Database } from '../../src/db/database.ts'
+import { beginTurn } from '../../src/db/begin-turn.ts'
 import type { TurnEnd } from '../../src/db/finish-turn.ts'
 import { finish, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
+import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
 
 const db = testDatabase()
 
-/** Writes many turns at once; `replies` of a turn beyond the first supersede the one before. */
-async function seed(
-  kysely: Database['kysely'],
-  turns: { status: 'complete' | 'interrupted' | 'failed'; tokens: number; superseded?: number }[],
-): Promise<TurnStart> {
-  const start = turnStart()
-  const { sessionId } = start
-  let seq = 0
-  const rows = turns.flatMap(({ status, tokens, superseded = 0 }) => {
-    const message = {
-      session_id: sessionId,
-      id: crypto.randomUUID(),
-      seq: (seq += 1),
-      role: 'user' as const,
-      status: 'complete' as const,
-      content: `message ${seq}`,
-      token_count: 1,
-    }
-    const replies = Array.from({ length: superseded + 1 }, (_, index) => ({
-      session_id: sessionId,
-      id: crypto.randomUUID(),
-      seq: (seq += 1),
-      role: 'assistant' as const,
-      status: index < superseded ? ('superseded' as const) : status,
-      content: `reply ${seq}`,
-      token_count: tokens,
-      reply_to: message.seq,
-      finish_reason: 'stop',
-      turn_tokens: tokens,
-      turn_tokens_bound: tokens,
-      turn_tokens_exact: false,
-      stop_requested: false,
-    }))
-    return [message, ...replies]
-  })
-  await kysely
-    .insertInto('sessions')
-    .values({ id: sessionId, user_id: start.userId, metadata: '{}', next_seq: seq + 1 })
-    .execute()
-  for (let from = 0; from < rows.length; from += 1_000)
-    await kysely
-      .insertInto('messages')
-      .values(rows.slice(from, from + 1_000).map((row) => ({ metadata: '{}', ...row })) as never)
-      .execute()
-  return start
-}
-
 describe('the window of a turn', () => {
   test('is what the pure function selects, whatever the session holds', async () => {
-    const turn = fc.record({
+    const turn = fc.record<SeededTurn>({
       status: fc.constantFrom('complete', 'complete', 'interrupted', 'failed'),
       tokens: fc.integer({ min: 1, max: 300 }),
       superseded: fc.constantFrom(0, 0, 0, 1, 3),
@@ -68,9 +21,10 @@ describe('the window of a turn', () => {
         fc.integer({ min: 0, max: 30 }),
         fc.integer({ min: 0, max: 3_000 }),
         async (turns, maxTurns, tokens) => {
-          const start = await seed(db.kysely, turns as never)
+          const start = turnStart()
+          await seedSession(db, start, turns)
           let seq = 0
-          const countable = turns.flatMap(({ status, tokens: own, superseded }) => {
+          const countable = turns.flatMap(({ status, tokens: own, superseded = 0 }) => {
             const messageSeq = seq + 1
             seq += superseded + 2
             const counted = { seq: messageSeq, reply: `reply ${seq}`, tokens: own + turnOverheadTokens }

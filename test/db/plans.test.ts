@@ -1,0 +1,89 @@
+import { sql } from 'kysely'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { beginTurn, type TurnStart } from '../../src/db/begin-turn.ts'
+import { checkpointTurn, finishTurn } from '../../src/db/finish-turn.ts'
+import { listMessages } from '../../src/db/messages.ts'
+import { takeTurn, testDatabase, turnEnd, turnStart } from '../helpers/conversation.ts'
+import { explained } from '../helpers/explained.ts'
+import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
+
+const db = testDatabase()
+const maxTurns = 20
+const turn: SeededTurn = { status: 'complete', tokens: 20 }
+const failed: SeededTurn = { status: 'failed', tokens: 20 }
+
+/** Sessions that must cost the same, however different they are. */
+const sessions = {
+  'of 10 messages': Array.from({ length: 5 }, () => turn),
+  'of 10,000 messages': Array.from({ length: 5_000 }, () => turn),
+  'that ends with 5,000 failed replies': [
+    ...Array.from({ length: 40 }, () => turn),
+    ...Array.from({ length: 5_000 }, () => failed),
+  ],
+  'that ends with a reply made anew 5,000 times': [
+    ...Array.from({ length: 40 }, () => turn),
+    { ...turn, superseded: 5_000 },
+  ],
+} satisfies Record<string, SeededTurn[]>
+
+const seeded = new Map<string, TurnStart>()
+beforeAll(async () => {
+  for (const [name, turns] of Object.entries(sessions)) {
+    const start = turnStart()
+    await seedSession(db, start, turns)
+    seeded.set(name, start)
+  }
+  for (let other = 0; other < 50; other += 1)
+    await seedSession(db, turnStart(), sessions['of 10 messages'])
+  await sql`
+insert into sessions (id, user_id) select gen_random_uuid(), 'visitor:' || number
+from generate_series(1, 20000) number`.execute(db.kysely)
+  await sql`analyze sessions, messages`.execute(db.kysely)
+}, 120_000)
+
+describe.each(Object.keys(sessions))('in a session %s', (name) => {
+  function startHere(): TurnStart {
+    const { userId, sessionId } = seeded.get(name) ?? turnStart()
+    const start = turnStart({ userId, sessionId, createSession: false })
+    return { ...start, window: { ...start.window, maxTurns } }
+  }
+
+  test('the statements of a turn read no more rows than the window holds', async () => {
+    const start = startHere()
+    const begin = await explained(db, (explaining) => beginTurn(explaining, start))
+    // The window's replies by index alone, then both messages of each turn, and a few by their ids.
+    expect(begin.messages).toBeLessThanOrEqual(3 * maxTurns + 15)
+
+    const progress = { content: 'H', tokens: { message: 1, reply: 1 }, leaseMs: 15_000, timeoutMs: 9_000 }
+    const checkpoint = await explained(db, (explaining) => checkpointTurn(explaining, start, progress))
+    expect(checkpoint.messages).toBeLessThanOrEqual(3)
+
+    const usage = { prompt_tokens: 50, completion_tokens: 5 }
+    const end = turnEnd({ usage, toldReplyTokens: 5, windowFrom: 1 })
+    const finish = await explained(db, (explaining) =>
+      finishTurn(explaining, start, end, { historyLimit: 50 }),
+    )
+    expect(finish.messages).toBeLessThanOrEqual(51 + maxTurns + 15)
+    for (const { wholeTables } of [begin, checkpoint, finish]) expect(wholeTables).toEqual([])
+  })
+
+  test('a retry finds its turn by a few rows', async () => {
+    const start = startHere()
+    await takeTurn(db, start)
+    const retry = { ...start, lease: crypto.randomUUID() }
+    const { messages, wholeTables } = await explained(db, (explaining) => beginTurn(explaining, retry))
+    expect(messages).toBeLessThanOrEqual(15)
+    expect(wholeTables).toEqual([])
+  })
+
+  test('a page of history reads that page', async () => {
+    const range = { ...startHere(), limit: 50 }
+    for (const place of [{}, { before: 60 }, { after: 3 }, { superseded: true }]) {
+      const { messages, wholeTables } = await explained(db, (explaining) =>
+        listMessages(explaining, { ...range, ...place }),
+      )
+      expect(messages).toBeLessThanOrEqual(2 * 51)
+      expect(wholeTables).toEqual([])
+    }
+  })
+})

@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { beginTurn } from '../../src/db/begin-turn.ts'
+import { createDatabase, type Database } from '../../src/db/database.ts'
+import { checkpointTurn, finishTurn } from '../../src/db/finish-turn.ts'
+import { listMessages } from '../../src/db/messages.ts'
+import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
+import * as sessions from '../../src/db/sessions.ts'
+import { turnEnd, turnStart } from '../helpers/conversation.ts'
+import { type DatabaseProxy, startDatabaseProxy } from '../helpers/database-proxy.ts'
+
+const start = turnStart()
+const { userId, sessionId } = start
+const range = { userId, sessionId, limit: 50 }
+const after = { lastActivity: '2026-01-01T00:00:00.000Z', id: sessionId }
+const tokens = { message: 10, reply: 10 }
+
+/** Every call to the database that the Worker makes, by the name of its file in `queries/`. */
+const calls: Record<string, (db: Database) => Promise<unknown>> = {
+  'begin-turn': (db) => beginTurn(db, start),
+  'checkpoint-turn': (db) =>
+    checkpointTurn(db, start, { content: 'H', tokens, leaseMs: 15_000, timeoutMs: 9_000 }),
+  'finish-turn': (db) => finishTurn(db, start, turnEnd(), { historyLimit: 0 }),
+  'finish-turn-with-history': (db) => finishTurn(db, start, turnEnd(), { historyLimit: 200 }),
+  'list-messages': (db) => listMessages(db, range),
+  'list-messages-before': (db) => listMessages(db, { ...range, before: 9 }),
+  'list-messages-after': (db) => listMessages(db, { ...range, after: 9 }),
+  'list-messages-superseded': (db) => listMessages(db, { ...range, superseded: true }),
+  'create-session': (db) => sessions.createSession(db, { id: crypto.randomUUID(), userId }),
+  'find-session': (db) => sessions.findSession(db, userId, sessionId),
+  'list-sessions': (db) => sessions.listSessions(db, userId, { limit: 50 }),
+  'list-sessions-after': (db) => sessions.listSessions(db, userId, { limit: 50, after }),
+  'change-session': (db) =>
+    sessions.changeSession(db, userId, sessionId, { title: 'New', metadata: {} }),
+  'delete-session': (db) => sessions.deleteSession(db, userId, sessionId),
+  'applied-schema-version': appliedSchemaVersion,
+}
+
+describe('each call is one round trip, and its SQL is the one that was reviewed', () => {
+  let proxy: DatabaseProxy
+  let db: Database
+  beforeAll(async () => {
+    const { endpoint, connectionString } = inject('database')
+    proxy = await startDatabaseProxy(endpoint)
+    db = createDatabase({ connectionString, endpoint: proxy.url, timeoutMs: 20_000 })
+  })
+  afterAll(() => proxy.close())
+
+  test.each(Object.entries(calls))('%s', async (name, call) => {
+    proxy.clear()
+    await call(db)
+    expect(proxy.calls).toHaveLength(1)
+    const text = proxy.calls[0]?.statements.map((sql) => `${sql.trim()};\n`).join('\n')
+    await expect(text).toMatchFileSnapshot(`queries/${name}.sql`)
+  })
+})

@@ -1,0 +1,1 @@
+select * from "sessions" where "id" = $1 and "user_id" = $2;

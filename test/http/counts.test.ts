@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { testDatabase } from '../helpers/conversation.ts'
+import { type Client, newVisitor } from '../helpers/client.ts'
+import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { visitorIdOf } from '../helpers/visitor-id.ts'
+
+let worker: TestWorker
+let visitor: Client
+beforeAll(async () => {
+  worker = await startWorker()
+  visitor = await newVisitor(worker.url)
+})
+afterAll(() => worker.close())
+
+const turn: SeededTurn = { status: 'complete', tokens: 20 }
+const oneRoundTripEachSide = ['database', 'model', 'database']
+
+async function seeded(turns: SeededTurn[]): Promise<string> {
+  const sessionId = crypto.randomUUID()
+  const userId = visitorIdOf(visitor.token ?? '')
+  await seedSession(testDatabase(), { userId, sessionId }, turns)
+  return sessionId
+}
+
+describe('a turn is one round trip to the database before the model and one after', () => {
+  test('in a new session', async () => {
+    worker.clear()
+    await visitor.chat({ message: 'Hello' })
+    expect(worker.timeline).toEqual(oneRoundTripEachSide)
+  })
+
+  test('for a new visitor, whose session is new too', async () => {
+    const stranger = { ...(await newVisitor(worker.url)), token: undefined }
+    worker.clear()
+    await stranger.chat({ message: 'Hello' })
+    expect(worker.timeline).toEqual(oneRoundTripEachSide)
+  })
+
+  test('when it is streamed', async () => {
+    worker.clear()
+    await visitor.stream({ message: 'Hello' })
+    expect(worker.timeline).toEqual(oneRoundTripEachSide)
+  })
+
+  test.each([
+    ['of 10 messages', Array.from({ length: 5 }, () => turn)],
+    ['of 10,000 messages', Array.from({ length: 5_000 }, () => turn)],
+    [
+      'that ends with 5,000 failed replies',
+      [turn, turn, ...Array.from({ length: 5_000 }, () => ({ ...turn, status: 'failed' as const }))],
+    ],
+    ['that ends with a reply made anew 5,000 times', [turn, { ...turn, superseded: 5_000 }]],
+  ])('in a session %s', async (_name, turns) => {
+    const session_id = await seeded(turns)
+    worker.clear()
+    await visitor.stream({ session_id, message: 'Hello' })
+    expect(worker.timeline).toEqual(oneRoundTripEachSide)
+  })
+})
+
+describe('what a turn reads', () => {
+  test('does not grow with the session, however long it is', async () => {
+    const bytes = async (turns: number) => {
+      const session_id = await seeded(Array.from({ length: turns }, () => turn))
+      worker.clear()
+      await visitor.stream({ session_id, message: 'Hello' })
+      return worker.database.calls.reduce((sum, call) => sum + call.bytes, 0)
+    }
+    const short = await bytes(20)
+    const long = await bytes(5_000)
+    // Larger only by the digits of `seq` in twenty turns.
+    expect(long).toBeLessThan(short * 1.1)
+  })
+})
+
+describe('a request that is refused', () => {
+  test('costs no round trip where its body is wrong, and one where its session is', async () => {
+    worker.clear()
+    await visitor.expect(400, 'POST', '/v1/chat', { message: '' })
+    expect(worker.timeline).toEqual([])
+    const session_id = crypto.randomUUID()
+    await visitor.expect(404, 'POST', '/v1/chat', { message: 'Hello', session_id })
+    expect(worker.timeline).toEqual(['database'])
+  })
+})
