@@ -33,8 +33,8 @@ export async function explained(
       }))
       const results = (await db.batch(explain, options)) as unknown as Record<string, unknown>[][]
       for (const [row] of results) {
-        const [{ Plan: plan }] = row?.['QUERY PLAN'] as [{ Plan: PlanNode }]
-        nodes.push(...nodesOf(plan))
+        const [explanation] = (row?.['QUERY PLAN'] ?? []) as { Plan: PlanNode }[]
+        if (explanation) nodes.push(...nodesOf(explanation.Plan))
       }
       return results.map(() => []) as never
     },

@@ -1,0 +1,86 @@
+import { setImmediate } from 'node:timers/promises'
+import { protocol } from '@electric-sql/pglite'
+import type { messages, PGlite } from '@electric-sql/pglite'
+import { SqlError } from './sql-backend.ts'
+import type { RunSql, SqlBackend, SqlResult } from './sql-backend.ts'
+
+/**
+ * Serves requests from PGlite, one after another, since it has one connection. While the endpoint
+ * runs, nothing else may open a transaction on `db`. PGlite blocks the event loop of its thread
+ * while a statement runs, so none can be cancelled.
+ */
+export function pgliteBackend(db: PGlite): SqlBackend {
+  return {
+    withConnection: (use, signal) => {
+      const run: RunSql = (text, params = []) => {
+        signal.throwIfAborted()
+        return runStatement(db, text, params)
+      }
+      return db.runExclusive(async () => {
+        // A turn of the event loop, which PGlite never gives: here the clients that left are noticed.
+        await setImmediate()
+        try {
+          return await use(run)
+        } finally {
+          await resetSession(db)
+        }
+      })
+    },
+  }
+}
+
+/** A session that cannot be reset belongs to a PGlite that broke down: the next request finds out. */
+async function resetSession(db: PGlite): Promise<void> {
+  await runStatement(db, 'ROLLBACK', [])
+    .then(() => runStatement(db, 'DISCARD ALL', []))
+    .catch(() => undefined)
+}
+
+async function runStatement(
+  db: PGlite,
+  text: string,
+  params: (string | null)[],
+): Promise<SqlResult> {
+  const { parse, bind, describe, execute, copyFail, sync } = protocol.serialize
+  const request = Buffer.concat([
+    parse({ text }),
+    bind({ values: params }),
+    describe({ type: 'P' }),
+    execute({}),
+    // COPY FROM STDIN would read past the request and end PGlite; any other statement ignores this.
+    copyFail('COPY needs a connection that can send data'),
+    sync(),
+  ])
+  const reply = await db
+    .execProtocol(request, { throwOnError: false })
+    .catch((cause: unknown) => Promise.reject(new SqlError('lost', 'connection closed', { cause })))
+
+  const result: SqlResult = { fields: [], rows: [], command: '', rowCount: null }
+  for (const message of reply.messages) {
+    if (isMessage<messages.DatabaseError>(message, 'error')) {
+      throw new SqlError('statement', message.message, { fields: message })
+    }
+    if (isMessage<messages.RowDescriptionMessage>(message, 'rowDescription')) {
+      result.fields = message.fields
+    } else if (isMessage<messages.DataRowMessage>(message, 'dataRow')) {
+      result.rows.push(message.fields)
+    } else if (isMessage<messages.CommandCompleteMessage>(message, 'commandComplete')) {
+      Object.assign(result, parseCommandTag(message.text))
+    }
+  }
+  return result
+}
+
+function isMessage<T extends messages.BackendMessage>(
+  message: messages.BackendMessage,
+  name: T['name'],
+): message is T {
+  return message.name === name
+}
+
+/** `INSERT 0 3` (the 0 is history), `UPDATE 3`, `CREATE TABLE`. */
+function parseCommandTag(tag: string): { command: string; rowCount: number | null } {
+  const words = tag.split(' ')
+  const count = words.at(-1) ?? ''
+  return { command: words[0] ?? '', rowCount: /^\d+$/u.test(count) ? Number(count) : null }
+}
