@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { failureOf, parseRetryAfter } from '../../src/widget/chat-failure.ts'
+import { limits } from '../../src/protocol.ts'
+import { explain, MAX_MESSAGE_CHARS } from '../../src/widget/words.ts'
+
+const problem = (status: number, body: unknown, headers: Record<string, string> = {}) =>
+  failureOf(new Response(JSON.stringify(body), { status, headers })).then(explain)
+
+test('what is wrong inside the server is said without its own words', async () => {
+  const body = { code: 'schema_outdated', title: 'The database has not been migrated', detail: 'x' }
+  expect(await problem(503, body)).toBe('The chat does not work just now.')
+})
+
+test('what the visitor can mend is said in the server’s words', async () => {
+  const body = { code: 'invalid_request', title: 'No', detail: 'message: must not be blank' }
+  expect(await problem(400, body)).toBe('message: must not be blank')
+})
+
+test('a wait is told in seconds or minutes', async () => {
+  expect(await problem(429, {}, { 'retry-after': '20' })).toBe(
+    'Too many messages for now. Try again in 20 seconds.',
+  )
+  expect(await problem(429, {}, { 'retry-after': '3600' })).toBe(
+    'Too many messages for now. Try again in 60 minutes.',
+  )
+})
+
+test.each([null, 1, 'x', [], { code: {}, detail: [1], title: null, reply: 3 }])(
+  'a malformed problem %j is words all the same',
+  async (body) => {
+    expect(await problem(400, body)).toBe('This message was not accepted.')
+  },
+)
+
+test('Retry-After is seconds or a date, anything else says nothing', () => {
+  expect(parseRetryAfter('7')).toBe(7000)
+  expect(parseRetryAfter(new Date(0).toUTCString())).toBe(0)
+  expect(parseRetryAfter('soon')).toBeUndefined()
+  expect(parseRetryAfter(null)).toBeUndefined()
+})
+
+test('the widget knows the limit of the API', () => {
+  expect(MAX_MESSAGE_CHARS).toBe(limits.messageChars)
+})
