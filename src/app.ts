@@ -5,12 +5,15 @@ import type { Deps } from './deps.ts'
 import { Problem } from './errors.ts'
 import { accessLog } from './middleware/access-log.ts'
 import { identity } from './middleware/identity.ts'
+import { noStore } from './middleware/no-store.ts'
 import { problemResponse } from './middleware/problem-response.ts'
 import { withDeps } from './middleware/with-deps.ts'
 import { chat } from './routes/chat.ts'
 import { live, ready } from './routes/health.ts'
 import { messages } from './routes/messages.ts'
+import { replyStream } from './routes/reply-stream.ts'
 import { sessions } from './routes/sessions.ts'
+import { stop } from './routes/stop.ts'
 import { visitors } from './routes/visitors.ts'
 
 export function createApp(createDeps: (bindings: unknown) => Deps) {
@@ -20,11 +23,13 @@ export function createApp(createDeps: (bindings: unknown) => Deps) {
     .route('/health/live', live)
     .use(withDeps(createDeps))
     .route('/health/ready', ready)
-    .use('/v1/*', identity())
+    .use('/v1/*', noStore(), identity())
     .route('/v1/visitors', visitors)
     .route('/v1/chat', chat)
     .route('/v1/sessions', sessions)
     .route('/v1/sessions/:session_id/messages', messages)
+    .route('/v1/sessions/:session_id/messages/:reply_id/stream', replyStream)
+    .route('/v1/sessions/:session_id/stop', stop)
     .notFound(() => {
       throw new Problem('not_found')
     })

@@ -6,7 +6,10 @@ const present = z.string().trim().min(1)
 /** A whole number within `min` and `max`, given as text; `fallback` where the setting is absent or empty. */
 const integer = (fallback: number, min: number, max: number) =>
   z
-    .union([z.literal('').transform(() => undefined), z.string().regex(/^\d+$/, 'must be a whole number')])
+    .union([
+      z.literal('').transform(() => undefined),
+      z.string().regex(/^\d+$/, 'must be a whole number'),
+    ])
     .optional()
     .transform((value) => (value === undefined ? fallback : Number(value)))
     .pipe(z.int().min(min).max(max))
@@ -71,7 +74,9 @@ export const Env = z
       .enum(['max_completion_tokens', 'max_tokens'])
       .default('max_completion_tokens'),
     OPENAI_STREAM_USAGE: bool(true),
-    SYSTEM_PROMPT: optional.transform((value) => value ?? 'You are a helpful assistant on this website.'),
+    SYSTEM_PROMPT: optional.transform(
+      (value) => value ?? 'You are a helpful assistant on this website.',
+    ),
     CONTEXT_MAX_TURNS: integer(20, 0, 200),
     CONTEXT_TOKEN_BUDGET: integer(8_000, 100, 10_000_000),
     MAX_COMPLETION_TOKENS: integer(1_024, 1, 1_000_000),

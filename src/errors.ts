@@ -12,6 +12,7 @@ const problems = {
   message_mismatch: [422, 'This message_id belongs to another message'],
   internal_error: [500, 'Something went wrong'],
   misconfigured: [500, 'The Worker is not configured'],
+  interrupted: [502, 'The reply was cut off before its end'],
   model_unavailable: [502, 'The model could not answer'],
   model_context_exceeded: [502, 'The conversation is longer than the model can read'],
   model_empty_reply: [502, 'The model answered without text'],
@@ -25,6 +26,15 @@ const problems = {
 } as const satisfies Record<string, readonly [status: number, title: string]>
 
 export type ProblemCode = keyof typeof problems
+
+/** A code that was stored with a reply; `interrupted` for one that this version does not know, or none. */
+export function storedProblem(code: string | null): Problem {
+  return new Problem(isProblemCode(code) ? code : 'interrupted')
+}
+
+function isProblemCode(code: string | null): code is ProblemCode {
+  return code !== null && Object.hasOwn(problems, code)
+}
 
 export interface ProblemOptions {
   /** One sentence for whoever reads the response; never holds internals. */
@@ -64,6 +74,22 @@ export class Problem extends Error {
       ...members,
     }
   }
+}
+
+/** What is wrong with a field of a request. */
+export interface FieldFault {
+  /** Its path, with dots; `body` for the body itself. */
+  field: string
+  message: string
+}
+
+/** A problem whose `errors` name each field that is wrong. */
+export function invalidRequest(errors: FieldFault[], cause?: unknown): Problem {
+  return new Problem('invalid_request', {
+    detail: errors.map(({ field, message }) => `${field}: ${message}`).join('; '),
+    members: { errors },
+    cause,
+  })
 }
 
 export interface ProblemBody extends Record<string, unknown> {

@@ -15,7 +15,13 @@ export const limits = {
   pageMax: 200,
 } as const
 
-export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | JsonValue[]
+  | { [key: string]: JsonValue }
 export type Metadata = { [key: string]: JsonValue }
 
 /** Text that Postgres and UTF-8 can hold: no NUL, no lone surrogate. */
@@ -23,10 +29,11 @@ function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed()
 }
 
+/** Counted in UTF-16 units, which zod's own `max` is not. */
 const text = (maxChars: number) =>
   z
     .string()
-    .max(maxChars)
+    .refine((value) => value.length <= maxChars, `must be at most ${maxChars} characters`)
     .refine(isStorable, 'must not contain NUL or a lone surrogate')
 
 const nonBlank = (maxChars: number) =>
@@ -129,6 +136,7 @@ export const MessagesQuery = z
   })
 
 export const SessionPath = z.object({ session_id: id })
+export const ReplyPath = SessionPath.extend({ reply_id: id })
 
 export type MessageStatus = 'complete' | 'streaming' | 'interrupted' | 'failed' | 'superseded'
 
@@ -179,7 +187,7 @@ export interface ChatResponse {
   has_more: boolean
 }
 
-/** Events of a streamed turn, by name. The `id` of each is the length of the reply's text so far, in UTF-16 units. */
+/** Events of a streamed turn, by name; of a joined one, those from `delta` on, without `server_timing`. The `id` of each is the length of the reply's text so far, in UTF-16 units. */
 export interface TurnEvents {
   'turn.started': {
     session_id: string
@@ -189,11 +197,11 @@ export interface TurnEvents {
     reply_id: string
   }
   delta: { text: string }
-  'turn.completed': { reply: Message; server_timing: string }
+  'turn.completed': { reply: Message; server_timing?: string }
   'turn.failed': ProblemBody & {
     request_id: string
     retryable: boolean
     reply?: Message
-    server_timing: string
+    server_timing?: string
   }
 }

@@ -23,7 +23,7 @@ export function checkpointCount(durationMs: number, leaseMs: number): number {
 
 export interface CheckpointOptions {
   leaseMs: number
-  save(): Promise<'go_on' | 'stop' | 'lost'>
+  save: () => Promise<'go_on' | 'stop' | 'lost'>
   /** Ends the turn's completion. */
   stop: AbortController
 }
@@ -32,13 +32,19 @@ export interface CheckpointOptions {
  * Saves the reply as it grows until told to end; a save that fails is made up for by the next. The turn does not wait
  * for a save in flight: once the reply is finished, a late one changes nothing.
  */
-export function keepCheckpoints({ leaseMs, save, stop }: CheckpointOptions): { end(): void } {
+export function keepCheckpoints({ leaseMs, save, stop }: CheckpointOptions): Checkpoints {
   let timer: ReturnType<typeof setTimeout> | undefined
   let ended = false
   const delays = checkpointDelaysMs(leaseMs)
 
   function schedule() {
-    if (!ended) timer = setTimeout(() => void checkpoint(), delays.next().value)
+    clearTimeout(timer)
+    if (!ended) timer = setTimeout(saveNow, delays.next().value)
+  }
+
+  function saveNow() {
+    clearTimeout(timer)
+    void checkpoint()
   }
 
   async function checkpoint() {
@@ -50,9 +56,16 @@ export function keepCheckpoints({ leaseMs, save, stop }: CheckpointOptions): { e
 
   schedule()
   return {
+    saveNow,
     end() {
       ended = true
       clearTimeout(timer)
     },
   }
+}
+
+export interface Checkpoints {
+  /** Does not wait for the next one's time. */
+  saveNow: () => void
+  end(): void
 }

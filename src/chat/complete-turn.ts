@@ -40,19 +40,19 @@ export async function completeTurn(
 ): Promise<void> {
   const beginsAt = Date.now()
   const stop = new AbortController()
-  const patience = stopOnceAlone(stop, options.gone)
   const checkpoints = keepCheckpoints({
     leaseMs: deps.settings.leaseMs,
     stop,
     save: () => checkpoint(deps, turn, progress.text),
   })
+  const leaving = onceLeft(options.gone, checkpoints.saveNow, stop)
 
   const completion = await readCompletion(deps, turn, {
     signal: stop.signal,
     onText: (text) => progress.append(text),
   })
   checkpoints.end()
-  patience.end()
+  leaving.end()
 
   const modelEndsAt = Date.now()
   const ended = await store(deps, turn, progress.text, completion, options.historyLimit)
@@ -63,11 +63,13 @@ export async function completeTurn(
   })
 }
 
-function stopOnceAlone(stop: AbortController, gone: AbortSignal): { end(): void } {
+/** The client may have asked for a stop before it left: so what it asked is looked up at once. */
+function onceLeft(gone: AbortSignal, saveNow: () => void, stop: AbortController): { end(): void } {
   let timer: ReturnType<typeof setTimeout> | undefined
   const left = () => {
-    const detail = 'The visitor left before the reply was whole'
-    timer = setTimeout(() => stop.abort(new Problem('model_timeout', { detail })), leftAloneMs)
+    saveNow()
+    const detail = 'The client left before the reply was whole'
+    timer = setTimeout(() => stop.abort(new Problem('interrupted', { detail })), leftAloneMs)
   }
   if (gone.aborted) left()
   else gone.addEventListener('abort', left, { once: true })
@@ -97,7 +99,12 @@ async function store(
 ): Promise<Pick<EndedTurn, 'reply' | 'history' | 'problem'>> {
   const problem = problemOf(content, completion)
   const end: TurnEnd = {
-    status: content === '' ? 'failed' : completion.finishReason === undefined ? 'interrupted' : 'complete',
+    status:
+      content === ''
+        ? 'failed'
+        : completion.finishReason === undefined
+          ? 'interrupted'
+          : 'complete',
     content,
     finishReason: completion.finishReason ?? null,
     errorCode: problem?.code ?? null,
@@ -129,7 +136,10 @@ function tokensOf(turn: RunningTurn, content: string, { usage }: Completion) {
   const told = usage && Math.min(usage.completionTokens - usage.reasoningTokens, bytes(content))
   return {
     tokens: { message: turn.messageTokens, reply: countTokens(content) },
-    usage: usage && { prompt_tokens: usage.promptTokens, completion_tokens: usage.completionTokens },
+    usage: usage && {
+      prompt_tokens: usage.promptTokens,
+      completion_tokens: usage.completionTokens,
+    },
     toldReplyTokens: told || undefined,
     messageBytes: bytes(turn.rendered),
   }
@@ -143,7 +153,9 @@ function toEnded(
     case 'session_deleted':
       return { problem: new Problem('session_deleted') }
     case 'taken_over':
-      return { problem: new Problem('not_saved', { detail: 'Another request took this turn over' }) }
+      return {
+        problem: new Problem('not_saved', { detail: 'Another request took this turn over' }),
+      }
     case 'stored': {
       const { reply, history } = finished
       return {

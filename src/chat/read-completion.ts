@@ -44,11 +44,12 @@ export async function readCompletion(
   try {
     await read(turn.window).catch((error: unknown) => {
       if (!isContextExceeded(error) || turn.window.length === 0) throw error
-      const tokens = shorterWindow * turn.window.reduce((sum, { tokens }) => sum + tokens, 0)
+      const tokens = shorterWindow * turn.window.reduce((sum, each) => sum + each.tokens, 0)
       return read(selectWindow(turn.window, { maxTurns: settings.maxTurns, tokens }))
     })
   } catch (cause) {
-    completion.problem = cause instanceof Problem ? cause : new Problem('model_unavailable', { cause })
+    completion.problem =
+      cause instanceof Problem ? cause : new Problem('model_unavailable', { cause })
   }
   return completion
 }

@@ -23,5 +23,8 @@ export async function sessionIdOf(userId: string, messageId: string | undefined)
 /** The first line of the first message, cut at 80 UTF-16 units but never inside a character. */
 export function titleOf(message: string): string {
   const [line = ''] = message.trim().split(/[\r\n\u2028\u2029]/, 1)
-  return line.slice(0, titleChars).replace(/[\ud800-\udbff]$/, '').trimEnd()
+  return line
+    .slice(0, titleChars)
+    .replace(/[\ud800-\udbff]$/, '')
+    .trimEnd()
 }

@@ -2,6 +2,7 @@ import { attempt } from '../db/attempt.ts'
 import { type Begun, beginTurn, type WindowTurn } from '../db/begin-turn.ts'
 import type { Database } from '../db/database.ts'
 import type { TurnKey } from '../db/finish-turn.ts'
+import type { StoredReply } from '../db/messages.ts'
 import { Problem } from '../errors.ts'
 import type { ChatModel } from '../llm/chat-model.ts'
 import type { ChatRequest, Message } from '../protocol.ts'
@@ -39,7 +40,7 @@ export interface StartedTurn {
   message: Message
   databaseMs: number
   /** The reply is to be written, or it is here already. */
-  next: { run: RunningTurn } | { replay: Message }
+  next: { run: RunningTurn } | { replay: StoredReply }
 }
 
 /**
@@ -90,7 +91,7 @@ export async function startTurn(
   if (begun.verdict !== 'run' && begun.verdict !== 'replay') throw refusal(begun)
   const { message } = begun
   const started = { sessionId, message, databaseMs: Date.now() - beginsAt }
-  if (begun.verdict === 'replay') return { ...started, next: { replay: begun.reply } }
+  if (begun.verdict === 'replay') return { ...started, next: { replay: begun.replay } }
   const key = { userId, sessionId, replyId: begun.replyId, lease }
   const run = { key, message, rendered, messageTokens, window: begun.window }
   return { ...started, next: { run } }

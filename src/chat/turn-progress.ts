@@ -15,8 +15,7 @@ export interface TurnProgress<End> {
 export function createTurnProgress<End>(): TurnProgress<End> {
   const { promise: ended, resolve: settle } = Promise.withResolvers<End>()
   let change = Promise.withResolvers<void>()
-  let text = ''
-  let isEnded = false
+  const state = { text: '', isEnded: false }
 
   function changed() {
     change.resolve()
@@ -25,20 +24,21 @@ export function createTurnProgress<End>(): TurnProgress<End> {
 
   return {
     get text() {
-      return text
+      return state.text
     },
     append(more) {
-      text += more
+      if (more === '') return
+      state.text += more
       changed()
     },
     end(end) {
-      isEnded = true
+      state.isEnded = true
       settle(end)
       changed()
     },
     ended,
     async moreThan(length) {
-      while (text.length <= length && !isEnded) await change.promise
+      while (state.text.length <= length && !state.isEnded) await change.promise
     },
   }
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Message, Metadata } from '../protocol.ts'
 import type { Database } from './database.ts'
-import { currentStatus, type MessageRecord, toMessage } from './messages.ts'
+import { currentStatus, type MessageRecord, type StoredReply, toMessage } from './messages.ts'
 import { lockSession } from './session-lock.ts'
 
 /** What a turn is begun with. Ids are lower-case UUIDs, tokens are counted without overhead. */
@@ -49,7 +49,7 @@ export interface WindowTurn {
 
 export type Begun =
   | { verdict: 'run'; message: Message; replyId: string; window: WindowTurn[] }
-  | { verdict: 'replay'; message: Message; reply: Message }
+  | { verdict: 'replay'; message: Message; replay: StoredReply }
   | { verdict: 'running' | 'busy'; retryAfterMs: number }
   | { verdict: 'mismatch' | 'not_last' | 'not_found' }
 
@@ -89,7 +89,7 @@ export async function beginTurn(
   const [message, reply] = rows.map(toMessage)
   if (message === undefined || reply === undefined) throw new Error('begin returned no turn')
   return verdict === 'replay'
-    ? { verdict, message, reply }
+    ? { verdict, message, replay: { reply, errorCode: rows[1]?.error_code ?? null } }
     : { verdict: 'run', message, replyId: reply.id, window: window.map(toWindowTurn) }
 }
 
@@ -124,7 +124,7 @@ function toWindowTurn({ context_text: contextText, ...row }: WindowRow): WindowT
 function settle({ sessionId, userId, lease }: TurnStart) {
   return sql<never>`
 update messages
-set status = case content when '' then 'failed' else 'interrupted' end, error_code = 'worker_lost', lease = null
+set status = case content when '' then 'failed' else 'interrupted' end, error_code = 'interrupted', lease = null
 where session_id = ${sessionId} and status = 'streaming' and lease_expires_at <= statement_timestamp()
   and lease <> ${lease}
   and exists (select from sessions where id = ${sessionId} and user_id = ${userId})`

@@ -12,7 +12,7 @@ export interface Database {
    * ones before it wrote and waited for, but cannot take their results as parameters.
    * @returns the rows of each statement
    */
-  batch<const Queries extends readonly CompiledQuery<unknown>[]>(
+  batch<const Queries extends readonly CompiledQuery[]>(
     queries: Queries,
     options?: { timeoutMs?: number },
   ): Promise<RowsOf<Queries>>
@@ -20,7 +20,9 @@ export interface Database {
 }
 
 type RowsOf<Queries> = {
-  -readonly [Index in keyof Queries]: Queries[Index] extends CompiledQuery<infer Row> ? Row[] : never
+  -readonly [Index in keyof Queries]: Queries[Index] extends CompiledQuery<infer Row>
+    ? Row[]
+    : never
 }
 
 export interface DatabaseOptions {
@@ -35,7 +37,11 @@ export interface DatabaseOptions {
  * Opens nothing: each call is a request of its own.
  * Every call throws Problem `database_unavailable` where the database does not answer in time or at all.
  */
-export function createDatabase({ connectionString, endpoint, timeoutMs }: DatabaseOptions): Database {
+export function createDatabase({
+  connectionString,
+  endpoint,
+  timeoutMs,
+}: DatabaseOptions): Database {
   // The driver takes these two for the whole isolate only; they depend on settings alone, so they never differ.
   if (endpoint !== undefined) neonConfig.fetchEndpoint = endpoint
   neonConfig.fetchFunction = (url: string, init: RequestInit) =>

@@ -12,7 +12,7 @@ case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as current_status`
+end`.as('current_status')
 
 export function toMessage(row: MessageRecord): Message {
   return {
@@ -30,6 +30,29 @@ export function toMessage(row: MessageRecord): Message {
     metadata: row.metadata,
     created_at: row.created_at.toISOString(),
   }
+}
+
+/** A reply, and why it is not complete: a code of the API. */
+export interface StoredReply {
+  reply: Message
+  errorCode: string | null
+}
+
+export async function findReply(
+  { kysely }: Database,
+  { userId, sessionId, id }: { userId: string; sessionId: string; id: string },
+): Promise<StoredReply | undefined> {
+  const row = await kysely
+    .selectFrom('messages')
+    .innerJoin('sessions', 'sessions.id', 'messages.session_id')
+    .selectAll('messages')
+    .select(currentStatus)
+    .where('messages.session_id', '=', sessionId)
+    .where('messages.id', '=', id)
+    .where('role', '=', 'assistant')
+    .where('sessions.user_id', '=', userId)
+    .executeTakeFirst()
+  return row && { reply: toMessage(row), errorCode: row.error_code }
 }
 
 export interface HistoryRange {
@@ -55,7 +78,10 @@ export type HistoryRow = MessageRecord & { fetched: number }
  * A page of a session's messages, cut at `limits.historyBytes` of text but never empty before the end: the newest
  * ones, those before a `seq`, or those after one. Undefined where the user has no such session.
  */
-export async function listMessages(db: Database, range: HistoryRange): Promise<History | undefined> {
+export async function listMessages(
+  db: Database,
+  range: HistoryRange,
+): Promise<History | undefined> {
   const [[session], rows] = await db.batch([
     db.kysely
       .selectFrom('sessions')

@@ -1,4 +1,4 @@
-import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
+import type { ColumnType, Generated, Selectable } from 'kysely'
 import type { MessageStatus, Metadata } from '../protocol.ts'
 
 /** The tables of `migrations/`, as the driver returns and takes them. */
@@ -51,7 +51,6 @@ export interface MessagesTable {
 
 export type SessionRow = Selectable<SessionsTable>
 export type MessageRow = Selectable<MessagesTable>
-export type NewMessageRow = Insertable<MessagesTable>
 
 /** The number of the newest file in `migrations/`: what this code needs. */
 export const schemaVersion = 1

@@ -2,7 +2,7 @@ import { zValidator } from '@hono/zod-validator'
 import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import type * as z from 'zod'
-import { Problem } from '../errors.ts'
+import { invalidRequest, Problem } from '../errors.ts'
 import { limits } from '../protocol.ts'
 
 /** Counts the body as it is read, not as its header claims. */
@@ -13,14 +13,25 @@ export const limitBody = bodyLimit({
   },
 })
 
-/** The validator takes any other content type for an empty body: better to say so. */
+/** The validator takes any other content type for an empty body, and bytes that are no UTF-8 for U+FFFD. */
 export const requireJson = createMiddleware(async (c, next) => {
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   const isEmpty = c.req.raw.body === null || c.req.header('content-length') === '0'
   if (!isEmpty && type !== 'application/json')
     throw new Problem('unsupported_media_type', { detail: 'Send content-type: application/json' })
+  if (!isUtf8(await c.req.arrayBuffer()))
+    throw invalidRequest([{ field: 'body', message: 'is not UTF-8' }])
   await next()
 })
+
+function isUtf8(bytes: ArrayBuffer): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
 
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   return zValidator('json', schema, (result) => {
@@ -41,8 +52,7 @@ export function path<Schema extends z.ZodType>(schema: Schema) {
   })
 }
 
-/** @returns a problem whose `errors` name each field that is wrong */
-export function invalid(error: z.core.$ZodError): Problem {
+function invalid(error: z.core.$ZodError): Problem {
   const errors = error.issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys')
       return [{ field: issue.path.join('.') || 'body', message: issue.message }]
@@ -51,8 +61,5 @@ export function invalid(error: z.core.$ZodError): Problem {
       message: 'is not a known field',
     }))
   })
-  return new Problem('invalid_request', {
-    detail: errors.map(({ field, message }) => `${field}: ${message}`).join('; '),
-    members: { errors },
-  })
+  return invalidRequest(errors)
 }

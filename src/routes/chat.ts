@@ -1,15 +1,15 @@
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { AppEnv } from '../app-env.ts'
-import { completeTurn, type EndedTurn } from '../chat/complete-turn.ts'
+import type { EndedTurn } from '../chat/complete-turn.ts'
 import { type StartedTurn, startTurn } from '../chat/start-turn.ts'
-import { createTurnProgress, type TurnProgress } from '../chat/turn-progress.ts'
-import { listMessages } from '../db/messages.ts'
+import type { TurnProgress } from '../chat/turn-progress.ts'
 import { Problem } from '../errors.ts'
 import { missingCredential, userOrNewVisitor } from '../middleware/identity.ts'
 import { jsonBody, limitBody, requireJson } from '../middleware/validate.ts'
 import { ChatRequest, type ChatResponse, limits } from '../protocol.ts'
-import { eventStream, type TurnEvent } from './event-stream.ts'
+import { eventStream, type TurnEvent, turnFrames } from './event-stream.ts'
+import { replayTurn, runTurn } from './run-turn.ts'
 
 export const chat = new Hono<AppEnv>().post(
   '/',
@@ -24,20 +24,11 @@ export const chat = new Hono<AppEnv>().post(
     const turn = await startTurn(deps, userId, request)
     const isStream = wantsStream(c)
     const historyLimit = isStream ? 0 : (request.history_limit ?? limits.historyMessages)
-    const progress = createTurnProgress<EndedTurn>()
     const { next } = turn
-
-    if ('run' in next) {
-      const gone = c.get('gone')
-      c.executionCtx.waitUntil(completeTurn(deps, next.run, progress, { gone, historyLimit }))
-    } else {
-      const { replay: reply } = next
-      const range = { userId, sessionId: turn.sessionId, limit: historyLimit }
-      const history = isStream ? undefined : await listMessages(deps.db, range)
-      progress.append(reply.content)
-      progress.end({ reply, ...(history && { history }), modelMs: 0, databaseMs: 0 })
-    }
-
+    const progress =
+      'run' in next
+        ? runTurn(c, next.run, historyLimit)
+        : await replayTurn(c, userId, turn.sessionId, next.replay, historyLimit)
     const answer = {
       session_id: turn.sessionId,
       ...(visitorToken && { visitor_token: visitorToken }),
@@ -46,7 +37,6 @@ export const chat = new Hono<AppEnv>().post(
     if (isStream) return streamed(c, turn, progress, answer)
     const ended = await progress.ended
     c.header('server-timing', serverTiming(turn, ended))
-    c.header('cache-control', 'no-store')
     return c.json(whole(turn, ended, answer))
   },
 )
@@ -82,14 +72,14 @@ function streamed(
   answer: Answer,
 ): Response {
   const { next, message } = turn
-  const replyId = 'run' in next ? next.run.key.replyId : next.replay.id
+  const replyId = 'run' in next ? next.run.key.replyId : next.replay.reply.id
   const started: TurnEvent = {
     name: 'turn.started',
     data: { ...answer, message, reply_id: replyId },
   }
   const requestId = c.get('requestId')
   return c.body(
-    eventStream(progress, started, (ended) => lastEvent(turn, ended, requestId)),
+    eventStream(turnFrames(progress, started, (ended) => lastEvent(turn, ended, requestId))),
     200,
     {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -104,7 +94,7 @@ function lastEvent(turn: StartedTurn, ended: EndedTurn, requestId: string): Turn
   const server_timing = serverTiming(turn, ended)
   if (reply?.status === 'complete')
     return { name: 'turn.completed', data: { reply, server_timing } }
-  const fault = problem ?? new Problem('model_unavailable')
+  const fault = problem ?? new Problem('interrupted')
   return {
     name: 'turn.failed',
     data: {

@@ -10,20 +10,15 @@ const keepAliveMs = 15_000
 const comment = ':\n\n'
 
 /**
- * Server-sent events (WHATWG HTML, 9.2) of a turn: `first`, the text as it grows, `last`. Pulled by the client: what
- * a slow one has not read yet comes as one delta, and one that leaves stops nothing but this.
+ * A response body of server-sent events (WHATWG HTML, 9.2). Pulled by the client: a slow one slows nothing but this,
+ * and one that leaves ends nothing else.
  */
-export function eventStream(
-  progress: TurnProgress<EndedTurn>,
-  first: TurnEvent,
-  last: (ended: EndedTurn) => TurnEvent,
-): ReadableStream<Uint8Array> {
+export function eventStream(frames: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  const events = frames(progress, first, last)
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await events.next()
+        const { done, value } = await frames.next()
         if (done) controller.close()
         else controller.enqueue(encoder.encode(value))
       },
@@ -32,13 +27,14 @@ export function eventStream(
   )
 }
 
-async function* frames(
+/** A turn of this request: `first`, the text as it grows, `last`. What was not read yet comes as one delta. */
+export async function* turnFrames(
   progress: TurnProgress<EndedTurn>,
   first: TurnEvent,
   last: (ended: EndedTurn) => TurnEvent,
 ): AsyncGenerator<string, void> {
   yield frame(first, 0)
-  for (let sent = 0; ; ) {
+  for (let sent = 0; ;) {
     const news = await within(keepAliveMs, progress.moreThan(sent))
     if (!news) {
       yield comment
@@ -54,7 +50,7 @@ async function* frames(
 }
 
 /** JSON has no raw line breaks, so that no text can end an event or begin another. */
-function frame({ name, data }: TurnEvent, id: number): string {
+export function frame({ name, data }: TurnEvent, id: number): string {
   return `event: ${name}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`
 }
 

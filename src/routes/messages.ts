@@ -8,7 +8,8 @@ import { type Message, MessagesQuery, type Page, SessionPath } from '../protocol
 
 export const messages = new Hono<AppEnv>().get(
   '/',
-  needsUser, path(SessionPath),
+  needsUser,
+  path(SessionPath),
   queryString(MessagesQuery),
   async (c) => {
     const { limit, before, after, superseded } = c.req.valid('query')

@@ -1,8 +1,12 @@
 import * as z from 'zod'
 import type { SessionPosition } from '../db/sessions.ts'
-import { Problem } from '../errors.ts'
+import { invalidRequest } from '../errors.ts'
 
-const Position = z.tuple([z.iso.datetime({ precision: 3 }), z.guid()])
+/** Postgres has no year 0. */
+const Position = z.tuple([
+  z.iso.datetime({ precision: 3 }).refine((time) => time >= '0001'),
+  z.guid(),
+])
 
 /** Opaque to clients: the position of a page's last session, base64url. */
 export function encodeCursor({ lastActivity, id }: SessionPosition): string {
@@ -19,10 +23,6 @@ export function decodeCursor(cursor: string): SessionPosition {
     const [lastActivity, id] = Position.parse(JSON.parse(json))
     return { lastActivity, id }
   } catch (cause) {
-    throw new Problem('invalid_request', {
-      detail: 'cursor: is not one that this API gave',
-      members: { errors: [{ field: 'cursor', message: 'is not one that this API gave' }] },
-      cause,
-    })
+    throw invalidRequest([{ field: 'cursor', message: 'is not one that this API gave' }], cause)
   }
 }

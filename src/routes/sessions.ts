@@ -47,7 +47,8 @@ export const sessions = new Hono<AppEnv>()
   })
   .patch(
     '/:session_id',
-    needsUser, path(SessionPath),
+    needsUser,
+    path(SessionPath),
     limitBody,
     requireJson,
     jsonBody(SessionChangeRequest),
@@ -59,7 +60,8 @@ export const sessions = new Hono<AppEnv>()
   )
   .delete('/:session_id', needsUser, path(SessionPath), async (c) => {
     const { session_id: id } = c.req.valid('param')
-    if (!(await deleteSession(c.get('deps').db, c.get('userId'), id))) throw new Problem('not_found')
+    if (!(await deleteSession(c.get('deps').db, c.get('userId'), id)))
+      throw new Problem('not_found')
     return c.body(null, 204)
   })
 

@@ -10,5 +10,5 @@ export const visitors = new Hono<AppEnv>().post(
   limitBody,
   requireJson,
   jsonBody(NoBody),
-  (c) => c.json({ visitor_token: newVisitorToken() }, 201, { 'cache-control': 'no-store' }),
+  (c) => c.json({ visitor_token: newVisitorToken() }, 201),
 )

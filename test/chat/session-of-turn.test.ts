@@ -5,7 +5,9 @@ const messageId = '0b51b8d2-3c1e-4a63-9d53-8a9a8b1f2c11'
 
 describe('the session of a turn that names none', () => {
   test('is the same for the same user and message_id', async () => {
-    expect(await sessionIdOf('visitor:a', messageId)).toBe(await sessionIdOf('visitor:a', messageId))
+    expect(await sessionIdOf('visitor:a', messageId)).toBe(
+      await sessionIdOf('visitor:a', messageId),
+    )
   })
 
   test('differs between users and between messages', async () => {

@@ -54,8 +54,15 @@ describe.each(Object.keys(sessions))('in a session %s', (name) => {
     // The window's replies by index alone, then both messages of each turn, and a few by their ids.
     expect(begin.messages).toBeLessThanOrEqual(3 * maxTurns + 15)
 
-    const progress = { content: 'H', tokens: { message: 1, reply: 1 }, leaseMs: 15_000, timeoutMs: 9_000 }
-    const checkpoint = await explained(db, (explaining) => checkpointTurn(explaining, start, progress))
+    const progress = {
+      content: 'H',
+      tokens: { message: 1, reply: 1 },
+      leaseMs: 15_000,
+      timeoutMs: 9_000,
+    }
+    const checkpoint = await explained(db, (explaining) =>
+      checkpointTurn(explaining, start, progress),
+    )
     expect(checkpoint.messages).toBeLessThanOrEqual(3)
 
     const usage = { prompt_tokens: 50, completion_tokens: 5 }
@@ -71,7 +78,9 @@ describe.each(Object.keys(sessions))('in a session %s', (name) => {
     const start = startHere()
     await takeTurn(db, start)
     const retry = { ...start, lease: crypto.randomUUID() }
-    const { messages, wholeTables } = await explained(db, (explaining) => beginTurn(explaining, retry))
+    const { messages, wholeTables } = await explained(db, (explaining) =>
+      beginTurn(explaining, retry),
+    )
     expect(messages).toBeLessThanOrEqual(15)
     expect(wholeTables).toEqual([])
   })

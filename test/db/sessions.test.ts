@@ -31,7 +31,7 @@ describe('a session', () => {
     expect(await findSession(db, userId, session.id)).toEqual(session)
   })
 
-  test("of another user is not there, for whatever is done to it", async () => {
+  test('of another user is not there, for whatever is done to it', async () => {
     const owner = newUserId()
     const other = newUserId()
     const { id } = await sessionOf(owner, { title: 'Mine' })

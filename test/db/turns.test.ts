@@ -93,7 +93,11 @@ describe('a new turn', () => {
 
 describe('a finished turn', () => {
   test('is stored with its usage, in order, without gaps', async () => {
-    const { start, finished } = await takeTurn(db, {}, { usage: { prompt_tokens: 20, completion_tokens: 2 } })
+    const { start, finished } = await takeTurn(
+      db,
+      {},
+      { usage: { prompt_tokens: 20, completion_tokens: 2 } },
+    )
     expect(finished).toMatchObject({
       outcome: 'stored',
       reply: {
@@ -118,7 +122,7 @@ describe('a finished turn', () => {
       expect(await beginTurn(db, again(start))).toMatchObject({
         verdict: 'replay',
         message: { id: start.messageId },
-        reply: { content: 'Once', status },
+        replay: { reply: { content: 'Once', status } },
       })
     }
   })
@@ -274,7 +278,7 @@ describe('asking again', () => {
     await finish(db, other, { content: 'Second' })
     expect(await beginTurn(db, again(other))).toMatchObject({
       verdict: 'replay',
-      reply: { content: 'Second' },
+      replay: { reply: { content: 'Second' } },
     })
   })
 

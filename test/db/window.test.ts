@@ -27,7 +27,11 @@ describe('the window of a turn', () => {
           const countable = turns.flatMap(({ status, tokens: own, superseded = 0 }) => {
             const messageSeq = seq + 1
             seq += superseded + 2
-            const counted = { seq: messageSeq, reply: `reply ${seq}`, tokens: own + turnOverheadTokens }
+            const counted = {
+              seq: messageSeq,
+              reply: `reply ${seq}`,
+              tokens: own + turnOverheadTokens,
+            }
             return status === 'failed' ? [] : [counted]
           })
           const window = { ...start.window, maxTurns, tokens }
@@ -39,6 +43,22 @@ describe('the window of a turn', () => {
       ),
       { numRuns: 40 },
     )
+  })
+
+  test('is the last 5 of 10 turns where 5 are asked for, all 10 where 20 are', async () => {
+    for (const [maxTurns, seqs] of [
+      [5, [11, 13, 15, 17, 19]],
+      [20, [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]],
+    ] as const) {
+      const start = turnStart()
+      await seedSession(
+        db,
+        start,
+        Array.from({ length: 10 }, () => ({ status: 'complete', tokens: 20 })),
+      )
+      const begun = await beginTurn(db, { ...start, window: { ...start.window, maxTurns } })
+      expect(begun.verdict === 'run' && begun.window.map(({ seq }) => seq)).toEqual(seqs)
+    }
   })
 
   test('is whole turns: the messages of each turn, with context text, oldest first', async () => {
@@ -152,7 +172,9 @@ describe("the provider's usage", () => {
       30, 15, 15, 15,
     ])
     expect(
-      counts.flatMap((row) => (row.role === 'user' ? [] : [[row.turn_tokens, row.turn_tokens_exact]])),
+      counts.flatMap((row) =>
+        row.role === 'user' ? [] : [[row.turn_tokens, row.turn_tokens_exact]],
+      ),
     ).toEqual([
       [37, false],
       [22, true],

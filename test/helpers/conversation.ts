@@ -87,12 +87,15 @@ export async function takeTurn(
   return { start, begun, finished }
 }
 
-/** Makes a running turn's lease run out, as a Worker that died leaves it. */
-export async function expireLease(db: Database, { sessionId, lease }: TurnStart): Promise<void> {
+/** Makes a running turn's lease run out, as a Worker that died leaves it: this one, or any of the session. */
+export async function expireLease(
+  db: Database,
+  { sessionId, lease }: { sessionId: string; lease?: string },
+): Promise<void> {
   await db.kysely
     .updateTable('messages')
     .set({ lease_expires_at: new Date(Date.now() - 1_000).toISOString() })
     .where('session_id', '=', sessionId)
-    .where('lease', '=', lease)
+    .$if(lease !== undefined, (query) => query.where('lease', '=', lease ?? null))
     .execute()
 }

@@ -1,7 +1,10 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** How a call to the database goes wrong. `before` and `after`: whether the statement ran. */
+/**
+ * How a call to the database goes wrong. `before` and `after`: whether the statement ran. `late`: it runs unheard, once
+ * another call has been answered. `repeats everything`: a definite error whose fields hold all that was sent.
+ */
 export type DatabaseFault =
   | 'reset before'
   | 'reset after'
@@ -11,6 +14,8 @@ export type DatabaseFault =
   | 'lost connection'
   | 'server error'
   | 'html'
+  | 'late'
+  | 'repeats everything'
 
 export interface DatabaseCall {
   /** The SQL of its statements: one, or those of a batch. */
@@ -34,6 +39,7 @@ export async function startDatabaseProxy(
   endpoint: string,
   onCall: (call: DatabaseCall) => void = () => {},
 ): Promise<DatabaseProxy> {
+  let answered = Promise.withResolvers<void>()
   const server = http.createServer((request, response) => {
     void serve(request, response).catch(() => response.destroy())
   })
@@ -59,6 +65,14 @@ export async function startDatabaseProxy(
       case 'html':
         response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><p>Hello')
         return
+      case 'repeats everything': {
+        const everything = `${body.toString()} ${JSON.stringify(request.headers)}`
+        response.writeHead(400, { 'content-type': 'application/json' })
+        response.end(JSON.stringify({ message: everything, detail: everything, code: 'XX000' }))
+        return
+      }
+      case 'late':
+        await answered.promise
     }
     const headers = Object.fromEntries(
       Object.entries(request.headers).filter(([name]) => name.startsWith('neon-')),
@@ -66,18 +80,17 @@ export async function startDatabaseProxy(
     const answer = await fetch(endpoint, { method: 'POST', headers, body: new Uint8Array(body) })
     const bytes = Buffer.from(await answer.arrayBuffer())
     call.bytes = bytes.length
-    if (fault === 'silent after') return
+    if (fault === 'silent after' || fault === 'late') return
     if (fault === 'reset after') {
       request.socket.resetAndDestroy()
       return
     }
-    response.writeHead(answer.status, {
-      'content-type': 'application/json',
-      'content-length': bytes.length,
-    })
+    response.writeHead(answer.status, { 'content-type': 'application/json' })
+    // In chunks: the test harness would make a silence of a body that ends before its told length.
     if (fault === 'cut')
       response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
     else response.end(bytes)
+    answered.resolve()
   }
 
   const proxy: DatabaseProxy = {
@@ -87,6 +100,7 @@ export async function startDatabaseProxy(
     clear() {
       proxy.calls = []
       proxy.fault = () => undefined
+      answered = Promise.withResolvers()
     },
     async close() {
       server.closeAllConnections()

@@ -48,7 +48,11 @@ describe('a turn is one round trip to the database before the model and one afte
     ['of 10,000 messages', Array.from({ length: 5_000 }, () => turn)],
     [
       'that ends with 5,000 failed replies',
-      [turn, turn, ...Array.from({ length: 5_000 }, () => ({ ...turn, status: 'failed' as const }))],
+      [
+        turn,
+        turn,
+        ...Array.from({ length: 5_000 }, () => ({ ...turn, status: 'failed' as const })),
+      ],
     ],
     ['that ends with a reply made anew 5,000 times', [turn, { ...turn, superseded: 5_000 }]],
   ])('in a session %s', async (_name, turns) => {

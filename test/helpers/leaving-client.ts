@@ -1,0 +1,44 @@
+import http from 'node:http'
+import type { Client } from './client.ts'
+
+/** How a client leaves: it closes its connection, or resets it as one that crashes does. */
+export type Leaving = 'close' | 'reset'
+
+export interface LeavingClient {
+  /** What it has read so far; empty until the answer begins. */
+  text(): string
+  leave(how: Leaving): void
+}
+
+/** Begins a turn whose answer nobody will read to its end. */
+export function beginAndLeave(
+  url: string,
+  { token }: Client,
+  body: object,
+  headers: Record<string, string> = {},
+): LeavingClient {
+  let text = ''
+  const request = http.request(`${url}/v1/chat`, {
+    method: 'POST',
+    agent: false,
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      ...headers,
+    },
+  })
+  // Its own leaving is the only error it meets.
+  request.on('error', () => {})
+  request.on('response', (response) => {
+    response.setEncoding('utf8')
+    response.on('data', (chunk: string) => (text += chunk)).on('error', () => {})
+  })
+  request.end(JSON.stringify(body))
+  return {
+    text: () => text,
+    leave(how) {
+      if (how === 'close') request.socket?.destroy()
+      else request.socket?.resetAndDestroy()
+    },
+  }
+}

@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Client, newVisitor, parseEvents } from '../helpers/client.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+
+let worker: TestWorker
+let visitor: Client
+beforeAll(async () => {
+  worker = await startWorker()
+  visitor = await newVisitor(worker.url)
+})
+beforeEach(() => worker.clear())
+afterAll(() => worker.close())
+
+async function join(path: string, place?: number) {
+  const headers = place === undefined ? {} : { 'last-event-id': String(place) }
+  const response = await visitor.request('GET', path, undefined, headers)
+  const text = await response.text()
+  expect(response.status, text).toBe(200)
+  return parseEvents(text)
+}
+
+const textOf = (events: { event: string; data: { text?: string } }[]) =>
+  events.map(({ data }) => data.text ?? '').join('')
+
+/** Starts a turn that goes on for a while; resolves once it has begun. */
+async function begin(message: string, client = visitor) {
+  const response = await client.request(
+    'POST',
+    '/v1/chat',
+    { message, message_id: crypto.randomUUID() },
+    { accept: 'text/event-stream' },
+  )
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const { value } = await reader.read()
+  const [started] = parseEvents(new TextDecoder().decode(value))
+  const { session_id, reply_id } = started?.data ?? {}
+  return { session_id, path: `/v1/sessions/${session_id}/messages/${reply_id}/stream`, reader }
+}
+
+describe('joining a reply', () => {
+  test('that is complete brings the whole at once', async () => {
+    const { session_id, reply } = await visitor.chat({ message: 'Hello' })
+    const events = await join(`/v1/sessions/${session_id}/messages/${reply.id}/stream`)
+    expect(events).toEqual([
+      { event: 'delta', id: reply.content.length, data: { text: reply.content } },
+      { event: 'turn.completed', id: reply.content.length, data: { reply } },
+    ])
+  })
+
+  test('from any place in its text goes on exactly there, and never inside a character', async () => {
+    const text = 'a😀b👩‍👧c'
+    const { session_id, reply } = await visitor.chat({
+      message: `[[reply ${JSON.stringify(text)}]]`,
+    })
+    const path = `/v1/sessions/${session_id}/messages/${reply.id}/stream`
+    for (let place = 0; place <= text.length; place += 1) {
+      const events = await join(path, place)
+      const rest = textOf(events)
+      expect(text.endsWith(rest)).toBe(true)
+      expect(rest.isWellFormed()).toBe(true)
+      expect([text.length - place, text.length - place + 1]).toContain(rest.length)
+    }
+    expect(textOf(await join(path, 10_000))).toBe('')
+  })
+
+  test('that is running shows it grow, from another request, to its end', async () => {
+    const { path } = await begin('[[fault pace ms=40]] write 120 words')
+    const events = await join(path)
+    const deltas = events.filter(({ event }) => event === 'delta')
+    // What was saved at 2 s, then the rest: more than one look found something new.
+    expect(deltas.length).toBeGreaterThan(1)
+    for (const [index, { id }] of deltas.entries())
+      expect(id).toBe(textOf(deltas.slice(0, index + 1)).length)
+    expect(events.at(-1)).toMatchObject({
+      event: 'turn.completed',
+      data: { reply: { content: textOf(deltas), status: 'complete' } },
+    })
+  })
+
+  test('that was interrupted or failed says so, with the text that was kept', async () => {
+    const cut = await visitor.chat({ message: '[[fault cut after=3]] write 20 words' })
+    const events = await join(`/v1/sessions/${cut.session_id}/messages/${cut.reply.id}/stream`)
+    expect(events.at(-1)).toMatchObject({
+      event: 'turn.failed',
+      data: { code: 'model_unavailable', retryable: false, reply: cut.reply },
+    })
+    const failed = await visitor.expect(502, 'POST', '/v1/chat', {
+      message: '[[fault status=500]]',
+    })
+    const { data } = await visitor.expect(200, 'GET', `/v1/sessions/${failed.session_id}/messages`)
+    const [last] = await join(`/v1/sessions/${failed.session_id}/messages/${data[1].id}/stream`)
+    expect(last).toMatchObject({ event: 'turn.failed', data: { retryable: true } })
+  })
+
+  test("of another's session, or of no reply, is the same 404", async () => {
+    const { session_id, reply, history } = await visitor.chat({ message: 'Hello' })
+    const stranger = await newVisitor(worker.url)
+    const paths = [
+      `${session_id}/messages/${reply.id}`,
+      `${crypto.randomUUID()}/messages/${reply.id}`,
+    ]
+    for (const path of paths) await stranger.expect(404, 'GET', `/v1/sessions/${path}/stream`)
+    for (const id of [history[0]?.id, crypto.randomUUID(), 'x'])
+      await visitor.expect(404, 'GET', `/v1/sessions/${session_id}/messages/${id}/stream`)
+  })
+})
+
+describe('stopping', () => {
+  test('from another request ends the turn and keeps the text as interrupted', async () => {
+    const { session_id, path } = await begin('[[fault pace ms=50]] write 400 words')
+    const answer = await visitor.expect(200, 'POST', `/v1/sessions/${session_id}/stop`)
+    expect(answer).toEqual({ stopped: true })
+    const events = await join(path)
+    expect(events.at(-1)).toMatchObject({
+      event: 'turn.failed',
+      data: { code: 'stopped', retryable: false, reply: { status: 'interrupted' } },
+    })
+    expect(await visitor.expect(200, 'POST', `/v1/sessions/${session_id}/stop`)).toEqual({
+      stopped: false,
+    })
+  })
+
+  test('is looked up at once where the client leaves', async () => {
+    const isCheckpoint = (sql: string) => sql.includes('returning stop_requested')
+    const { session_id, reader } = await begin('[[fault pace ms=20]] write 50 words')
+    await reader.cancel()
+    await vi.waitFor(async () => {
+      const path = `/v1/sessions/${session_id}/messages`
+      expect((await visitor.expect(200, 'GET', path)).data[1].status).toBe('complete')
+    }, 10_000)
+    // A reply of one second costs no checkpoint otherwise.
+    const checkpoints = worker.database.calls.filter((call) => call.statements.some(isCheckpoint))
+    expect(checkpoints).toHaveLength(1)
+  })
+
+  test("another's session, or none, is a 404", async () => {
+    const { session_id } = await visitor.chat({ message: 'Hello' })
+    const stranger = await newVisitor(worker.url)
+    await stranger.expect(404, 'POST', `/v1/sessions/${session_id}/stop`)
+    await visitor.expect(404, 'POST', `/v1/sessions/${crypto.randomUUID()}/stop`)
+  })
+})
