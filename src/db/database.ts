@@ -64,6 +64,7 @@ export function createDatabase({
       const results = await client
         .transaction(statements, { isolationLevel: 'ReadCommitted', fetchOptions: { signal } })
         .catch(throwProblem)
+      if (results.length !== statements.length) throwProblem(new TypeError('results are missing'))
       return results as never
     },
   }

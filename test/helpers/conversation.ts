@@ -1,8 +1,9 @@
 import { inject } from 'vitest'
 import { turnOverheadTokens } from '../../src/chat/context-window.ts'
-import { type Begun, beginTurn, type TurnStart } from '../../src/db/begin-turn.ts'
+import { type Begun, beginTurn } from '../../src/db/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { type Finished, finishTurn, type TurnEnd } from '../../src/db/finish-turn.ts'
+import type { TurnStart } from '../../src/db/turn-start.ts'
 
 export function testDatabase(): Database {
   return createDatabase({ ...inject('database'), timeoutMs: 20_000 })
