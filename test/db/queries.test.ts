@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { beginTurn } from '../../src/db/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { checkpointTurn, finishTurn } from '../../src/db/finish-turn.ts'
-import { listMessages } from '../../src/db/messages.ts'
+import { findReply, listMessages } from '../../src/db/messages.ts'
 import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
 import * as sessions from '../../src/db/sessions.ts'
+import { stopTurn } from '../../src/db/stop-turn.ts'
 import { turnEnd, turnStart } from '../helpers/conversation.ts'
 import { type DatabaseProxy, startDatabaseProxy } from '../helpers/database-proxy.ts'
 
@@ -25,6 +26,8 @@ const calls: Record<string, (db: Database) => Promise<unknown>> = {
   'list-messages-before': (db) => listMessages(db, { ...range, before: 9 }),
   'list-messages-after': (db) => listMessages(db, { ...range, after: 9 }),
   'list-messages-superseded': (db) => listMessages(db, { ...range, superseded: true }),
+  'find-reply': (db) => findReply(db, { userId, sessionId, id: start.replyId }),
+  'stop-turn': (db) => stopTurn(db, userId, sessionId),
   'create-session': (db) => sessions.createSession(db, { id: crypto.randomUUID(), userId }),
   'find-session': (db) => sessions.findSession(db, userId, sessionId),
   'list-sessions': (db) => sessions.listSessions(db, userId, { limit: 50 }),

@@ -1,7 +1,7 @@
 select pg_advisory_xact_lock(hashtextextended($1::text, 0));
 
 update messages
-set status = case content when '' then 'failed' else 'interrupted' end, error_code = 'worker_lost', lease = null
+set status = case content when '' then 'failed' else 'interrupted' end, error_code = 'interrupted', lease = null
 where session_id = $1 and status = 'streaming' and lease_expires_at <= statement_timestamp()
   and lease <> $2
   and exists (select from sessions where id = $3 and user_id = $4);
@@ -101,7 +101,7 @@ case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as current_status from turn order by seq;
+end as "current_status" from turn order by seq;
 
 with newest as (
   select seq, reply_to, $1::integer

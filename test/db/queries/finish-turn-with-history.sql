@@ -44,7 +44,7 @@ case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as current_status from messages
+end as "current_status" from messages
 where session_id = $1 and id = $2
   and exists (select from sessions where id = $3 and user_id = $4);
 
@@ -63,7 +63,7 @@ case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as current_status from page
+end as "current_status" from page
 where place <= $3 and (place = 1 or bytes <= $4)
   and exists (select from sessions where id = $5 and user_id = $6)
 order by seq;

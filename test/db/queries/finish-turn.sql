@@ -44,6 +44,6 @@ case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as current_status from messages
+end as "current_status" from messages
 where session_id = $1 and id = $2
   and exists (select from sessions where id = $3 and user_id = $4);

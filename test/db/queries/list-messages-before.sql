@@ -15,7 +15,7 @@ case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as current_status from page
+end as "current_status" from page
 where place <= $4 and (place = 1 or bytes <= $5)
   and exists (select from sessions where id = $6 and user_id = $7)
 order by seq;

@@ -18,7 +18,7 @@ case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as current_status from page
+end as "current_status" from page
 where place <= $6 and (place = 1 or bytes <= $7)
   and exists (select from sessions where id = $8 and user_id = $9)
 order by seq;
