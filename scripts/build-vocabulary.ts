@@ -77,7 +77,7 @@ export const pairs =
 `
 }
 
-if (import.meta.main) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const text = await buildVocabulary()
   if (!process.argv.includes('--check')) await writeFile(vocabularyFile, text)
   else if (text !== (await readFile(vocabularyFile, 'utf8'))) {

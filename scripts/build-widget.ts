@@ -88,7 +88,7 @@ export async function buildWidget({
   }
 }
 
-if (import.meta.main) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const watch = process.argv.includes('--watch')
   const { gzipBytes } = await buildWidget({ watch })
   for (const [name, bytes] of Object.entries(gzipBytes)) {

@@ -9,7 +9,7 @@ import { listen } from './listen.ts'
 const Lock = z.object({ processId: z.int(), port: z.int().min(1).max(65_535), key: z.string() })
 
 /** How long to wait for the key. A database that works blocks its thread, so silence is taken for an owner. */
-const answerTimeoutMs = 3_000
+const answerTimeoutMs = 2_000
 
 /**
  * Takes a folder for this process, by a file `<folder>.lock` beside it. The lock lives as long as a port that only its
@@ -23,7 +23,9 @@ export async function lockFolder(folder: string): Promise<{ release(): Promise<v
   await mkdir(folder, { recursive: true })
   const lockFile = lockFileOf(folder)
   const key = randomUUID()
-  const server = createServer((socket) => socket.on('error', () => {}).end(key)).unref()
+  const server = createServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end(key))
+  }).unref()
   const port = await listen(server)
   const take = () =>
     writeFile(lockFile, JSON.stringify({ processId: process.pid, port, key }), { flag: 'wx' })
@@ -51,8 +53,7 @@ export async function findLockOwner(folder: string): Promise<number | undefined>
   const lock = Lock.safeParse(await readJson(lockFileOf(folder)))
   if (!lock.success) return undefined
   const { processId, port, key } = lock.data
-  const said = await hear(port)
-  return said === key || said === 'silence' ? processId : undefined
+  return (await saysKey(port, key)) ? processId : undefined
 }
 
 function lockFileOf(folder: string): string {
@@ -67,15 +68,18 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** What the server on a port says on its own; undefined where none listens. */
-async function hear(port: number): Promise<string | 'silence' | undefined> {
+/** Whether whoever listens on a port says the key, or does not get to it. */
+async function saysKey(port: number, key: string): Promise<boolean> {
   const socket = connect({ port, host: '127.0.0.1' })
-  let isConnected = false
-  socket.on('connect', () => (isConnected = true))
-  socket.setTimeout(answerTimeoutMs, () => socket.destroy(new Error('no answer')))
-  try {
-    return await readText(socket)
-  } catch {
-    return isConnected ? 'silence' : undefined
-  }
+  // Asked for, since most servers are silent until they are, and answer this with an error.
+  socket.write('key?\n\n')
+  let isSilent = false
+  socket.setTimeout(answerTimeoutMs, () => {
+    isSilent = !socket.connecting
+    socket.destroy()
+  })
+  return readText(socket).then(
+    (said) => said === key,
+    () => isSilent,
+  )
 }

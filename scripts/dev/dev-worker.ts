@@ -1,0 +1,118 @@
+import { devNull } from 'node:os'
+import { unstable_readConfig, unstable_startWorker } from 'wrangler'
+import { createDeps } from '../../src/deps.ts'
+import { Env, parseEnv } from '../../src/env.ts'
+import type { SettingFault } from '../../src/env.ts'
+import { Problem } from '../../src/errors.ts'
+import { buildWidget } from '../build-widget.ts'
+
+/*
+ * The process of wrangler's dev server. It is used by its programming interface for three reasons: settings come
+ * over the channel to the parent, not in arguments that everybody on the machine can list; all of them reach the
+ * Worker, where `[secrets]` makes the command leave out what it does not name; and when the channel closes, because
+ * the parent has ended in whatever way, this process ends too.
+ */
+
+/** `settings` are laid over `[vars]` of wrangler.toml. */
+export type DevWorkerRequest =
+  | { command: 'check'; settings: Record<string, string> }
+  | { command: 'start'; settings: Record<string, string>; port: number }
+
+export type DevWorkerReply =
+  | { kind: 'faults'; faults: SettingFault[] }
+  /** `model` is its name and where it is. */
+  | { kind: 'checked'; unknownNames: string[]; model: string }
+  | { kind: 'started' }
+  /** What the Worker wrote with `console`. */
+  | { kind: 'log'; level: string; message: string }
+  | { kind: 'failed'; message: string }
+
+const config = 'wrangler.toml'
+
+/** Ends what was started so far. */
+let stop = async (): Promise<void> => {}
+
+async function start(settings: Record<string, string>, port: number): Promise<void> {
+  // Instead of `[build]`, which would stop wrangler from watching the Worker's own sources.
+  const widget = await buildWidget({ watch: true })
+  stop = widget.stop
+  const worker = await unstable_startWorker({
+    config,
+    // Not the .env of this folder, nor .dev.vars a second time.
+    envFiles: [devNull],
+    bindings: Object.fromEntries(
+      Object.entries(settings).map(([name, value]) => [name, { type: 'secret_text', value }]),
+    ),
+    // Readable stack traces.
+    build: { nodejsCompatMode: null, custom: { command: '' }, minify: false },
+    sendMetrics: false,
+    dev: {
+      server: { hostname: 'localhost', port },
+      inspector: false,
+      logLevel: 'warn',
+      persist: false,
+      remote: false,
+      watch: true,
+      structuredLogsHandler: ({ level, message }: { level: string; message: string }) =>
+        reply({ kind: 'log', level, message }),
+    },
+  })
+  stop = async () => {
+    await Promise.all([worker.dispose(), widget.stop()])
+  }
+  worker.raw.on('error', (error: unknown) => reply({ kind: 'failed', message: messageOf(error) }))
+  await worker.ready
+  reply({ kind: 'started' })
+}
+
+function check(settings: Record<string, string>): DevWorkerReply {
+  const bindings = withVars(settings)
+  try {
+    createDeps(bindings)
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'misconfigured') throw error
+    return { kind: 'faults', faults: error.options.members?.['settings'] as SettingFault[] }
+  }
+  const unknownNames = Object.keys(settings).filter((name) => !Object.hasOwn(Env.shape, name))
+  const { OPENAI_MODEL, OPENAI_BASE_URL = 'https://api.openai.com' } = parseEnv(bindings)
+  return {
+    kind: 'checked',
+    unknownNames,
+    model: `${OPENAI_MODEL} at ${new URL(OPENAI_BASE_URL).host}`,
+  }
+}
+
+function withVars(settings: Record<string, string>): Record<string, string> {
+  const { vars } = unstable_readConfig({ config }, { hideWarnings: true })
+  return { ...(vars as Record<string, string>), ...settings }
+}
+
+async function obey(request: DevWorkerRequest): Promise<void> {
+  if (request.command === 'check') reply(check(request.settings))
+  else await start(withVars(request.settings), request.port)
+}
+
+function reply(message: DevWorkerReply): void {
+  if (process.connected) process.send?.(message)
+}
+
+function messageOf(error: unknown): string {
+  const cause = error instanceof Error ? error : (error as { cause?: unknown } | undefined)?.cause
+  return cause instanceof Error ? cause.message : String(cause ?? error)
+}
+
+process.on('message', (request: DevWorkerRequest) => {
+  obey(request).catch((error: unknown) => reply({ kind: 'failed', message: messageOf(error) }))
+})
+
+// The terminal sends Ctrl-C to every process in it: this one waits for its parent's word.
+process.on('SIGINT', () => {})
+process.once('disconnect', () => {
+  stop().then(
+    () => process.exit(),
+    () => process.exit(1),
+  )
+})
+// Nobody reads any more where the parent was killed.
+process.stdout.on('error', () => {})
+process.stderr.on('error', () => {})

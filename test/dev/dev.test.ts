@@ -1,0 +1,294 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest'
+import { formatLog } from '../../scripts/dev/format-log.ts'
+import { listen } from '../../scripts/dev/listen.ts'
+import { findLockOwner, lockFolder } from '../../scripts/dev/lock-folder.ts'
+import { startOfflineModel } from '../../scripts/dev/offline-model.ts'
+import { portFault } from '../../scripts/dev/port-fault.ts'
+import { readDevVars } from '../../scripts/dev/read-dev-vars.ts'
+import { Env } from '../../src/env.ts'
+import type { ChatResponse } from '../../src/protocol.ts'
+import { type Client, createClient } from '../helpers/client.ts'
+
+type Dev = {
+  child: ChildProcess
+  output(): string
+  /** Of the Worker, once it was announced. */
+  ready(): Promise<string>
+  /** What the command ended with. */
+  exited: Promise<number | null>
+}
+
+let folder: string
+const started: Dev[] = []
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dev-'))
+})
+
+afterAll(async () => {
+  // One that a failed test left; the others have ended.
+  for (const { child } of started) child.kill('SIGTERM')
+  await Promise.all(started.map(({ exited }) => exited))
+  await rm(folder, { recursive: true })
+})
+
+/** `npm run dev` with a folder and settings of this test; through a shell as npm starts it, if asked. */
+function startDev(args: string[] = [], { shell = false, settings = 'none' } = {}): Dev {
+  const options = ['--data', folder, '--vars', join(folder, settings), '--port', '0', ...args]
+  const command = [process.execPath, 'scripts/dev.ts', ...options]
+  const env = { ...process.env, PORT: '', OPENAI_API_KEY: 'sk-of-the-shell' }
+  const child = shell
+    ? // The second command keeps the shell from becoming the first.
+      spawn('sh', ['-c', `"$@"; true`, 'sh', ...command], { env })
+    : spawn(command[0] ?? '', command.slice(1), { env })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk))
+  const dev: Dev = {
+    child,
+    output: () => text,
+    exited: once(child, 'close').then(([code]) => code as number | null),
+    ready: async () => {
+      await vi.waitFor(
+        () => {
+          if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}:\n${text}`)
+          expect(text).toContain('Ctrl-C stops it')
+        },
+        { timeout: 50_000, interval: 50 },
+      )
+      return /Page +(http:\S+)/.exec(text)?.[1] ?? ''
+    },
+  }
+  started.push(dev)
+  return dev
+}
+
+/** The processes below one, by `ps`. */
+function descendants(processId: number): { id: number; command: string }[] {
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => /^ *(\d+) +(\d+) (.*)$/.exec(line)?.slice(1) ?? [])
+  const below = (parent: string): { id: number; command: string }[] =>
+    rows
+      .filter((row) => row[1] === parent)
+      .flatMap(([id = '', , command = '']) => [{ id: Number(id), command }, ...below(id)])
+  return below(String(processId))
+}
+
+async function allHaveEnded(processes: { id: number }[], origin: string): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      expect(processes.filter(isRunning)).toEqual([])
+      expect(await portFault(Number(new URL(origin).port))).toBeUndefined()
+    },
+    { timeout: 15_000, interval: 100 },
+  )
+}
+
+function isRunning({ id }: { id: number }): boolean {
+  try {
+    return process.kill(id, 0)
+  } catch {
+    return false
+  }
+}
+
+describe('history', () => {
+  let dev: Dev
+  let origin: string
+  let visitor: Client
+  let first: ChatResponse
+
+  beforeAll(async () => {
+    dev = startDev()
+    origin = await dev.ready()
+    visitor = createClient(origin)
+  }, 60_000)
+
+  test('the line of curl that is printed gets an answer', async () => {
+    const line =
+      dev
+        .output()
+        .split('\n')
+        .find((text) => text.includes('curl')) ?? ''
+    first = JSON.parse(execFileSync('sh', ['-c', line], { encoding: 'utf8' }))
+    expect(first.reply.content).toContain('your name is Ada')
+    visitor.token = first.visitor_token
+    expect(dev.output()).toContain('Applied 0001_')
+    await vi.waitFor(() => expect(dev.output()).toMatch(/POST \/v1\/chat 200 \d+ ms\n/))
+  })
+
+  test('the second message of a session is answered from the first', async () => {
+    const { session_id } = first
+    const { reply } = await visitor.chat({ session_id, message: 'What is my name?' })
+    expect(reply.content).toContain('Your name is Ada')
+  })
+
+  test('the page and the widget are served', async () => {
+    expect(await (await fetch(origin)).text()).toContain('widget.js')
+    expect((await fetch(`${origin}/widget.js`)).status).toBe(200)
+  })
+
+  test('a second start in the same folder is refused, and told what to do', async () => {
+    const second = startDev()
+    expect(await second.exited).toBe(1)
+    expect(second.output()).toContain(`in use by process ${dev.child.pid}`)
+    expect(second.output()).toContain('npm run dev -- --data')
+  })
+
+  test('a port that is taken is named before anything starts, with the way to choose another', async () => {
+    const { port } = new URL(origin)
+    const other = join(folder, 'other')
+    const second = startDev(['--data', other, '--port', port])
+    expect(await second.exited).toBe(1)
+    expect(second.output()).toContain(`port ${port} is taken`)
+    expect(second.output()).toContain(`npm run dev -- --port ${Number(port) + 1}`)
+    expect(await readdir(folder)).not.toContain('other')
+  })
+
+  test('Ctrl-C ends every process with code 0, and the next start shows and uses the history', async () => {
+    const processes = descendants(dev.child.pid ?? 0)
+    expect(processes.some(({ command }) => command.includes('workerd'))).toBe(true)
+    dev.child.kill('SIGINT')
+    // npm passes on, a moment later, what the terminal has sent already.
+    await sleep(50)
+    dev.child.kill('SIGINT')
+    expect(await dev.exited).toBe(0)
+    await allHaveEnded(processes, origin)
+
+    dev = startDev([], { shell: true })
+    origin = await dev.ready()
+    visitor = createClient(origin, visitor.token)
+    expect(dev.output()).not.toContain('Applied')
+    const { data } = await visitor.expect(200, 'GET', '/v1/sessions')
+    expect(data.map(({ id }: { id: string }) => id)).toEqual([first.session_id])
+    const path = `/v1/sessions/${first.session_id}/messages`
+    const messages = await visitor.expect(200, 'GET', path)
+    expect(messages.data).toHaveLength(4)
+    const { session_id } = first
+    const { reply } = await visitor.chat({ session_id, message: 'What is my name?' })
+    expect(reply.content).toContain('Your name is Ada')
+  }, 60_000)
+
+  test('everything ends where the parent was killed', async () => {
+    const processes = descendants(dev.child.pid ?? 0)
+    expect(processes.some(({ command }) => command.includes('workerd'))).toBe(true)
+    onTestFinished(() => processes.filter(isRunning).forEach(({ id }) => process.kill(id)))
+    dev.child.kill('SIGKILL')
+    await allHaveEnded(processes, origin)
+    expect(await findLockOwner(join(folder, 'postgres'))).toBeUndefined()
+  })
+})
+
+describe('settings', () => {
+  test('a wrong setting is named before anything starts', async () => {
+    await writeFile(join(folder, 'wrong'), 'CONTEXT_TOKEN_BUDGET=abc\nTURN_LEASE_MS=1')
+    const dev = startDev(['--data', join(folder, 'unused')], { settings: 'wrong' })
+    expect(await dev.exited).toBe(1)
+    expect(dev.output()).toMatch(/CONTEXT_TOKEN_BUDGET must be a whole number.*\n +TURN_LEASE_MS /)
+    expect(await readdir(folder)).not.toContain('unused')
+  })
+
+  test('the database and the model of .dev.vars are used, and no process has them in its arguments', async () => {
+    const model = await startOfflineModel()
+    onTestFinished(() => model.close())
+    const { connectionString, endpoint } = inject('database')
+    const settings = {
+      DATABASE_URL: connectionString,
+      NEON_HTTP_ENDPOINT: endpoint,
+      OPENAI_API_KEY: 'sk-$canary',
+      OPENAI_BASE_URL: model.baseUrl,
+      OPENAI_MODEL: 'llama3.2',
+      OPENAI_MAX_TOKENS_FIELD: 'max_tokens',
+      MAX_COMPLETION_TOKENS: '77',
+    }
+    const lines = Object.entries(settings).map(([name, value]) => `${name}='${value}'`)
+    await writeFile(join(folder, 'own'), lines.join('\n'))
+    const dev = startDev(['--data', join(folder, 'unused')], { settings: 'own' })
+    const client = createClient(await dev.ready())
+    await client.chat({ message: 'Hello' })
+
+    const request = model.requests.at(-1)
+    expect(request?.headers.authorization).toBe('Bearer sk-$canary')
+    expect(request?.body).toMatchObject({ model: 'llama3.2', max_tokens: 77 })
+    expect(await readdir(folder)).not.toContain('unused')
+    const commands = descendants(dev.child.pid ?? 0).map(({ command }) => command)
+    expect(commands.join('\n')).toContain('workerd')
+    expect(commands.join('\n')).not.toContain('canary')
+    expect(commands.join('\n')).not.toContain(new URL(connectionString).password)
+    dev.child.kill('SIGTERM')
+    expect(await dev.exited).toBe(0)
+    expect(dev.output()).not.toContain('canary')
+  }, 60_000)
+
+  test('a copy of .dev.vars.example sets nothing, and names only settings of the Worker', async () => {
+    expect(await readDevVars('.dev.vars.example')).toEqual({})
+    const text = await readFile('.dev.vars.example', 'utf8')
+    const names = [...text.matchAll(/^(?:# )?([A-Z_]+)=/gm)].map(([, name = '']) => name)
+    expect(names).toContain('DATABASE_URL')
+    expect(Object.keys(Env.shape)).toEqual(expect.arrayContaining(names))
+  })
+})
+
+describe('the lock of a folder', () => {
+  const servers: ReturnType<typeof createServer>[] = []
+
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close()
+  })
+
+  async function portThatSays(text: string | undefined): Promise<number> {
+    const server = createServer((socket) => {
+      socket.once('data', () => text !== undefined && socket.end(text))
+    })
+    servers.push(server)
+    return listen(server)
+  }
+
+  async function leaveLock(lock: object): Promise<string> {
+    const locked = join(await mkdtemp(join(folder, 'lock-')), 'data')
+    await writeFile(`${locked}.lock`, JSON.stringify({ processId: process.pid, key: 'k', ...lock }))
+    return locked
+  }
+
+  test('is taken over where its process id and its port belong to other programs by now', async () => {
+    const locked = await leaveLock({ port: await portThatSays('HTTP/1.1 400 Bad Request') })
+    expect(await findLockOwner(locked)).toBeUndefined()
+    await (await lockFolder(locked)).release()
+  })
+
+  test('holds while its owner is too busy to answer', async () => {
+    const locked = await leaveLock({ port: await portThatSays(undefined) })
+    expect(await findLockOwner(locked)).toBe(process.pid)
+  })
+})
+
+test('a line about a request is short, a fault of the Worker is shown whole, other lines stay as they are', () => {
+  const line = { request_id: 'r1', method: 'GET', path: '/v1/sessions', status: 200, ms: 7 }
+  expect(formatLog(JSON.stringify(line))).toBe('GET /v1/sessions 200 7 ms')
+  const missing = { ...line, status: 404, code: 'not_found' }
+  expect(formatLog(JSON.stringify(missing))).toBe(
+    'GET /v1/sessions 404 7 ms not_found (request r1)',
+  )
+  const fault = { name: 'TypeError', at: ['at begin (src/x.ts:1:2)'] }
+  expect(formatLog(JSON.stringify({ ...line, status: 500, fault }))).toContain(
+    'at begin (src/x.ts:1:2)',
+  )
+  expect(formatLog('{"mine":1}')).toBe('{"mine":1}')
+})
