@@ -1,24 +1,28 @@
 import * as z from 'zod'
 import { Problem } from './errors.ts'
 
-const present = z.string().trim().min(1)
-
-/** A whole number within `min` and `max`, given as text; `fallback` where the setting is absent or empty. */
-const integer = (fallback: number, min: number, max: number) =>
-  z
-    .union([
-      z.literal('').transform(() => undefined),
-      z.string().regex(/^\d+$/, 'must be a whole number'),
-    ])
-    .optional()
-    .transform((value) => (value === undefined ? fallback : Number(value)))
-    .pipe(z.int().min(min).max(max))
-
+/**
+ * A setting as text, without spaces around it; undefined where it is absent or empty. In wrangler.toml it may be a
+ * number or a boolean.
+ */
 const optional = z
-  .string()
-  .trim()
+  .union([z.string(), z.number(), z.boolean()])
   .optional()
-  .transform((value) => value || undefined)
+  .transform((value) => String(value ?? '').trim() || undefined)
+
+/** A whole number within `min` and `max`; `fallback` where the setting is absent or empty. */
+const integer = (fallback: number, min: number, max: number) =>
+  optional.transform((value, context) => {
+    const number = value === undefined ? fallback : /^\d+$/.test(value) ? Number(value) : Number.NaN
+    if (number >= min && number <= max) return number
+    return fault(context, `must be a whole number from ${min} to ${max}`)
+  })
+
+/** The value is not repeated: it may hold a password. */
+function fault(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message, input: undefined })
+  return z.NEVER
+}
 
 function urlFault(value: string, protocols: string[]): string | undefined {
   if (!URL.canParse(value)) return 'must be a URL'
@@ -28,38 +32,37 @@ function urlFault(value: string, protocols: string[]): string | undefined {
     : `must begin with ${protocols.map((name) => `${name}//`).join(' or ')}`
 }
 
-const databaseUrl = present.check(({ value, issues }) => {
-  const fault = urlFault(value, ['postgres:', 'postgresql:']) ?? connectionFault(new URL(value))
-  // The value holds a password: it is not repeated.
-  if (fault !== undefined) issues.push({ code: 'custom', message: fault, input: undefined })
+const databaseUrl = optional.transform((value, context) => {
+  if (value === undefined) return fault(context, 'is missing')
+  const wrong = urlFault(value, ['postgres:', 'postgresql:']) ?? connectionFault(new URL(value))
+  return wrong === undefined ? value : fault(context, wrong)
 })
 
 function connectionFault(url: URL): string | undefined {
-  const complete = url.hostname !== '' && url.username !== '' && url.pathname.length > 1
-  return complete ? undefined : 'must name a user, a host and a database'
+  const parts = [url.username, url.password, url.hostname, url.pathname.slice(1)]
+  return parts.includes('') ? 'must name a user, a password, a host and a database' : undefined
 }
 
 /** Loopback only: whoever answers there is sent the database's password. */
-const loopbackUrl = optional.check(({ value, issues }) => {
-  if (value === undefined) return
-  const fault =
+const loopbackUrl = optional.transform((value, context) => {
+  if (value === undefined) return undefined
+  const wrong =
     urlFault(value, ['http:']) ??
     (['127.0.0.1', 'localhost', '[::1]'].includes(new URL(value).hostname)
       ? undefined
       : 'must be on 127.0.0.1, localhost or [::1]')
-  if (fault !== undefined) issues.push({ code: 'custom', message: fault, input: value })
+  return wrong === undefined ? value : fault(context, wrong)
 })
 
-const httpUrl = optional.check(({ value, issues }) => {
-  const fault = value === undefined ? undefined : urlFault(value, ['http:', 'https:'])
-  if (fault !== undefined) issues.push({ code: 'custom', message: fault, input: value })
+const httpUrl = optional.transform((value, context) => {
+  const wrong = value === undefined ? undefined : urlFault(value, ['http:', 'https:'])
+  return wrong === undefined ? value : fault(context, wrong)
 })
 
 const bool = (fallback: boolean) =>
-  z
-    .enum(['true', 'false', ''])
-    .optional()
-    .transform((value) => (value ? value === 'true' : fallback))
+  optional
+    .pipe(z.enum(['true', 'false']).optional())
+    .transform((value) => (value === undefined ? fallback : value === 'true'))
 
 /** The Worker's settings, by the names under which wrangler.toml, secrets and .dev.vars give them. */
 export const Env = z
@@ -70,9 +73,9 @@ export const Env = z
     OPENAI_API_KEY: optional,
     OPENAI_BASE_URL: httpUrl,
     OPENAI_MODEL: optional.transform((value) => value ?? 'gpt-4.1-mini'),
-    OPENAI_MAX_TOKENS_FIELD: z
-      .enum(['max_completion_tokens', 'max_tokens'])
-      .default('max_completion_tokens'),
+    OPENAI_MAX_TOKENS_FIELD: optional.pipe(
+      z.enum(['max_completion_tokens', 'max_tokens']).default('max_completion_tokens'),
+    ),
     OPENAI_STREAM_USAGE: bool(true),
     SYSTEM_PROMPT: optional.transform(
       (value) => value ?? 'You are a helpful assistant on this website.',
@@ -88,6 +91,8 @@ export const Env = z
   .refine((env) => env.OPENAI_API_KEY !== undefined || env.OPENAI_BASE_URL !== undefined, {
     path: ['OPENAI_API_KEY'],
     message: 'or OPENAI_BASE_URL must be set',
+    // Also where another setting is wrong: all are named at once.
+    when: () => true,
   })
 
 export type Env = z.infer<typeof Env>
@@ -106,11 +111,7 @@ export function parseEnv(bindings: unknown): Env {
   const parsed = Env.safeParse(bindings)
   if (parsed.success) return parsed.data
   throw misconfigured(
-    parsed.error.issues.map(({ path, message, code }) => {
-      const name = String(path[0] ?? '')
-      const absent = (bindings as Record<string, unknown> | undefined)?.[name] === undefined
-      return { name, message: absent && code === 'invalid_type' ? 'is missing' : message }
-    }),
+    parsed.error.issues.map(({ path, message }) => ({ name: String(path[0] ?? ''), message })),
   )
 }
 

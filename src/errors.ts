@@ -101,6 +101,9 @@ export interface ProblemBody extends Record<string, unknown> {
   retry_after?: number
 }
 
+/** What a code looks like. A provider makes up its own, of whatever it likes. */
+const wordFormat = /^\w{1,40}$/
+
 /**
  * An error for the log: names, codes and where it came from. Never messages, since those of a database, a model or a
  * driver may repeat content, a password or a key.
@@ -111,7 +114,7 @@ export function describeFault(error: unknown): Record<string, unknown> {
   const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
   return {
     name: error.name,
-    ...(typeof code === 'string' && { code }),
+    ...(typeof code === 'string' && wordFormat.test(code) && { code }),
     ...(typeof status === 'number' && { status }),
     ...(!(error instanceof Problem) && { at: frames.slice(0, 4).map((line) => line.trim()) }),
     ...(error.cause !== undefined && { cause: describeFault(error.cause) }),

@@ -9,18 +9,19 @@ export function createTextCleaner() {
       const text = held + chunk
       const cut = isHighSurrogate(text.charCodeAt(text.length - 1)) ? text.length - 1 : text.length
       held = text.slice(cut)
-      return clean(text.slice(0, cut))
+      return cleanText(text.slice(0, cut))
     },
     /** What was held back, once nothing follows. */
     flush(): string {
-      const rest = clean(held)
+      const rest = cleanText(held)
       held = ''
       return rest
     },
   }
 }
 
-function clean(text: string): string {
+/** NUL and lone surrogates, which no database stores, become U+FFFD. */
+export function cleanText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 

@@ -1,6 +1,6 @@
 import { Problem } from '../errors.ts'
 import type { CompletionUsage } from '../llm/chat-model.ts'
-import { createTextCleaner } from './clean-text.ts'
+import { cleanText, createTextCleaner } from './clean-text.ts'
 import { selectWindow } from './context-window.ts'
 import { buildPrompt } from './prompt.ts'
 import type { RunningTurn, TurnDeps } from './start-turn.ts'
@@ -33,7 +33,7 @@ export async function readCompletion(
     try {
       for await (const { text, finishReason, usage } of model(prompt, { signal })) {
         if (text !== undefined) onText(cleaner.push(text))
-        if (finishReason !== undefined) completion.finishReason = finishReason
+        if (finishReason !== undefined) completion.finishReason = cleanText(finishReason)
         if (usage !== undefined) completion.usage = usage
       }
     } finally {

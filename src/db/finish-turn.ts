@@ -9,6 +9,7 @@ import {
   toHistory,
   toMessage,
 } from './messages.ts'
+import { lockSession } from './session-lock.ts'
 
 /** Whose turn, and under which lease: named by every write of it. */
 export interface TurnKey {
@@ -92,8 +93,12 @@ export async function finishTurn(
 ): Promise<Finished> {
   const { userId, sessionId } = turn
   const range = { userId, sessionId, limit: options.historyLimit }
-  const queries = [finishQuery(db, turn, end), replyQuery(db, turn)] as const
-  const [, [row], history] =
+  const queries = [
+    lockSession(sessionId).compile(db.kysely),
+    finishQuery(db, turn, end),
+    replyQuery(db, turn),
+  ] as const
+  const [, , [row], history] =
     range.limit > 0
       ? await db.batch([...queries, historyQuery(db, range)], options)
       : [...(await db.batch(queries, options)), undefined]

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 
 /**
- * First statement of every batch that changes who may write what in a session: begin and erase. It waits for the
- * other to commit, works before the session's row exists, and ends with the transaction.
+ * First statement of every batch that changes several rows of a session: begin, finish and erase. It waits for the
+ * other to commit, so that none sees half of another and no two wait for each other's rows (an erase takes them in
+ * any order); it works before the session's row exists, and ends with the transaction.
  */
 export function lockSession(sessionId: string) {
   return sql<never>`select pg_advisory_xact_lock(hashtextextended(${sessionId}::text, 0))`

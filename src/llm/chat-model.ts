@@ -24,7 +24,7 @@ export interface CompletionUsage {
  *
  * Ends when the provider's stream does, which alone does not mean that the completion is whole: only a
  * `finishReason` does. Throws Problem `model_unavailable`, `model_timeout`, `model_rate_limited` or
- * `model_context_exceeded`; or the reason of `signal`, as it is, once that is aborted.
+ * `model_context_exceeded`, the last never after text; or the reason of `signal`, as it is, once that is aborted.
  */
 export type ChatModel = (
   prompt: PromptMessage[],

@@ -27,6 +27,8 @@ export function openaiModel(options: OpenaiOptions): ChatModel {
     // A second call would be paid twice; the visitor's retry decides.
     maxRetries: 0,
     timeout: options.timeoutMs,
+    // It would write what the model sent to the log.
+    logLevel: 'off',
   })
 
   return async function* complete(prompt, { signal }) {
@@ -50,7 +52,7 @@ export function openaiModel(options: OpenaiOptions): ChatModel {
       // An abort in mid-stream ends the package's loop without a word.
       deadline.signal.throwIfAborted()
     } catch (error) {
-      throw deadline.signal.aborted ? deadline.signal.reason : toProblem(error)
+      throw deadline.signal.aborted ? deadline.signal.reason : toProblem(error, deadline.begun())
     } finally {
       deadline.end()
     }
@@ -72,11 +74,11 @@ function startDeadline(options: OpenaiOptions, outer: AbortSignal) {
       clearTimeout(pause)
       pause = setTimeout(late('The reply stalled'), options.idleTimeoutMs)
     },
-    /** Also closes a call that nobody reads to its end. */
+    /** Whether there was text. */
+    begun: () => begun,
     end() {
       clearTimeout(whole)
       clearTimeout(pause)
-      own.abort()
     },
   }
 }
@@ -106,13 +108,16 @@ function toUsage(usage: OpenAI.CompletionUsage | null | undefined): CompletionUs
   }
 }
 
+/** More than any model reads, and few enough that their sums and differences fit in 32 bits. */
+const mostTokens = 500_000_000
+
 function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= mostTokens
 }
 
-function toProblem(cause: unknown): Problem {
+function toProblem(cause: unknown, begun: boolean): Problem {
   if (!(cause instanceof OpenAI.APIError)) return new Problem('model_unavailable', { cause })
-  if (cause.code === 'context_length_exceeded')
+  if (cause.code === 'context_length_exceeded' && !begun)
     return new Problem('model_context_exceeded', { cause })
   if (cause.status === 429)
     return new Problem('model_rate_limited', {

@@ -21,7 +21,10 @@ export const chat = new Hono<AppEnv>().post(
     if (request.session_id !== undefined && c.get('userId') === undefined) throw missingCredential()
     const { userId, visitorToken } = await userOrNewVisitor(c)
     const deps = c.get('deps')
-    const turn = await startTurn(deps, userId, request)
+    const starting = startTurn(deps, userId, request)
+    // Who leaves by now may find the message stored, so it is answered too.
+    c.executionCtx.waitUntil(starting.catch(() => {}))
+    const turn = await starting
     const isStream = wantsStream(c)
     const historyLimit = isStream ? 0 : (request.history_limit ?? limits.historyMessages)
     const { next } = turn

@@ -1,5 +1,5 @@
 import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listen } from '../../scripts/dev/listen.ts'
 
 /**
  * How a call to the database goes wrong. `before` and `after`: whether the statement ran. `late`: it runs unheard, once
@@ -12,6 +12,7 @@ export type DatabaseFault =
   | 'silent after'
   | 'cut'
   | 'lost connection'
+  | 'lost connection after'
   | 'server error'
   | 'html'
   | 'late'
@@ -20,6 +21,8 @@ export type DatabaseFault =
 export interface DatabaseCall {
   /** The SQL of its statements: one, or those of a batch. */
   statements: string[]
+  /** All that was sent: what a test of many turns at once knows its own by. */
+  body: string
   /** Bytes of the answer. */
   bytes: number
 }
@@ -28,9 +31,15 @@ export interface DatabaseProxy {
   /** The URL to give as NEON_HTTP_ENDPOINT. */
   url: string
   calls: DatabaseCall[]
-  /** Asked at each call, by its number from 0 since `clear`; undefined lets it pass. */
-  fault: (call: DatabaseCall, index: number) => DatabaseFault | undefined
+  /** Asked at each call, by its number from 0 since `clear`; undefined lets it pass. A promise holds it back. */
+  fault: (
+    call: DatabaseCall,
+    index: number,
+  ) => DatabaseFault | undefined | Promise<DatabaseFault | undefined>
   clear(): void
+  /** From now on, or no longer: nobody listens at its port, and no connection is left. */
+  refuse(): Promise<void>
+  listen(): Promise<void>
   close(): Promise<void>
 }
 
@@ -43,12 +52,15 @@ export async function startDatabaseProxy(
   const server = http.createServer((request, response) => {
     void serve(request, response).catch(() => response.destroy())
   })
+  // A Worker may take up a connection at the very moment the server would drop it as idle.
+  server.keepAliveTimeout = 0
 
   async function serve(request: http.IncomingMessage, response: http.ServerResponse) {
     const body = await readAll(request)
-    const call = { statements: statementsOf(body), bytes: 0 }
-    const fault = proxy.fault(call, proxy.calls.push(call) - 1)
+    const call = { statements: statementsOf(body), body: body.toString(), bytes: 0 }
+    const faulty = proxy.fault(call, proxy.calls.push(call) - 1)
     onCall(call)
+    const fault = await faulty
     switch (fault) {
       case 'reset before':
         request.socket.resetAndDestroy()
@@ -56,8 +68,7 @@ export async function startDatabaseProxy(
       case 'silent before':
         return
       case 'lost connection':
-        response.writeHead(400, { 'content-type': 'application/json' })
-        response.end(JSON.stringify({ message: 'connection lost', code: '' }))
+        loseConnection(response)
         return
       case 'server error':
         response.writeHead(500).end('compute trouble')
@@ -85,6 +96,10 @@ export async function startDatabaseProxy(
       request.socket.resetAndDestroy()
       return
     }
+    if (fault === 'lost connection after') {
+      loseConnection(response)
+      return
+    }
     response.writeHead(answer.status, { 'content-type': 'application/json' })
     // In chunks: the test harness would make a silence of a body that ends before its told length.
     if (fault === 'cut')
@@ -102,14 +117,26 @@ export async function startDatabaseProxy(
       proxy.fault = () => undefined
       answered = Promise.withResolvers()
     },
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+    refuse: close,
+    listen: async () => {
+      await listen(server, Number(new URL(proxy.url).port))
     },
+    close,
   }
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  proxy.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/sql`
+  proxy.url = `http://127.0.0.1:${await listen(server)}/sql`
   return proxy
+
+  async function close() {
+    const closed = new Promise((resolve) => server.close(resolve))
+    server.closeAllConnections()
+    await closed
+  }
+}
+
+/** As Neon answers where its own connection broke: with no SQLSTATE, so that nobody knows whether it ran. */
+function loseConnection(response: http.ServerResponse): void {
+  response.writeHead(400, { 'content-type': 'application/json' })
+  response.end(JSON.stringify({ message: 'connection lost', code: '' }))
 }
 
 async function readAll(request: http.IncomingMessage): Promise<Buffer> {

@@ -21,21 +21,16 @@ export interface TestWorkerOptions {
   /** Settings beside those that lead to the parts of this test. */
   vars?: Record<string, string>
   pace?: 'instant' | 'reading'
-  /** Another database than the one that all tests share. */
-  database?: { endpoint: string; connectionString: string }
 }
 
 /** The built Worker in workerd, by the real wrangler.toml, with a model and a database that fail on request. */
-export async function startWorker({
-  vars,
-  pace,
-  database: { endpoint, connectionString } = inject('database'),
-}: TestWorkerOptions = {}): Promise<TestWorker> {
+export async function startWorker({ vars, pace }: TestWorkerOptions = {}): Promise<TestWorker> {
   const timeline: TestWorker['timeline'] = []
   const model = await startOfflineModel({
     pace: pace ?? 'instant',
     onRequest: () => timeline.push('model'),
   })
+  const { endpoint, connectionString } = inject('database')
   const database = await startDatabaseProxy(endpoint, () => timeline.push('database'))
   const harness = createTestHarness({
     workers: [

@@ -11,8 +11,12 @@ import { unstable_readConfig as readConfig } from 'wrangler'
 export interface Workerd {
   /** Without a slash at its end. */
   url: string
-  /** SIGKILL: no handler runs, no write is finished. SIGSTOP and SIGCONT: it sleeps past its lease and comes back. */
-  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
+  /** Of its process. */
+  pid: number
+  /** SIGSTOP and SIGCONT: it sleeps past its lease and comes back. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void
+  /** SIGKILL: no handler runs, no write is finished. Resolves once the process is gone, its connections with it. */
+  kill(): Promise<void>
   close(): Promise<void>
 }
 
@@ -53,14 +57,21 @@ const config :Workerd.Config = (
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   })
   const port = await listeningPort(child)
+
+  async function kill() {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
     signal: (signal) => child.kill(signal),
+    kill,
     async close() {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL')
-        await once(child, 'exit')
-      }
+      await kill()
       await rm(folder, { recursive: true, force: true })
     },
   }

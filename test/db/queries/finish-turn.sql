@@ -1,3 +1,5 @@
+select pg_advisory_xact_lock(hashtextextended($1::text, 0));
+
 with mine as (
   select id, reply_to from messages
   where session_id = $1 and id = $2 and status = 'streaming' and lease = $3

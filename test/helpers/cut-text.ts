@@ -1,0 +1,20 @@
+import fc from 'fast-check'
+
+export const anyPlaces = fc.array(fc.nat(10_000), { maxLength: 12 })
+
+/** Rich in what is refused by a database, or has a meaning in a stream of events. */
+export const anyText = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom('a', '\0', '\ud83d', '\ude00', 'é', '你', '\r', '\n', '"', '\u2028'),
+    fc.string({ unit: 'binary', maxLength: 1 }),
+  ),
+  maxLength: 60,
+})
+
+/** `text` cut at these places, each put into the range of what is cut. */
+export function cutAt<Text extends string | Uint8Array>(text: Text, places: number[]): Text[] {
+  const ends = [...new Set(places.map((place) => place % (text.length + 1)))].toSorted(
+    (a, b) => a - b,
+  )
+  return [0, ...ends].map((from, index) => text.slice(from, ends[index] ?? text.length) as Text)
+}

@@ -1,0 +1,81 @@
+import { vi } from 'vitest'
+import type { DatabaseCall, DatabaseFault } from './database-proxy.ts'
+import { type TurnCall, turnCall } from './start-rig.ts'
+
+/** The last two run unheard: before the client tries again, or once it has its final answer. */
+export type PlannedFault =
+  | Exclude<DatabaseFault, 'late' | 'repeats everything'>
+  | 'after the answer'
+  | 'after the retry'
+
+/** Unanswered all of them; these were carried out by the time the client tries again. */
+export const ranUnheard: readonly PlannedFault[] = [
+  'silent after',
+  'reset after',
+  'lost connection after',
+  'cut',
+  'after the answer',
+]
+export const didNotRun: readonly PlannedFault[] = [
+  'silent before',
+  'reset before',
+  'lost connection',
+  'server error',
+  'html',
+  'after the retry',
+]
+
+/** The faults that the first, second, … call of a kind meets; the others pass. */
+export type FaultPlan = Partial<Record<TurnCall, readonly (PlannedFault | undefined)[]>>
+
+export interface FaultRun {
+  /** The calls of the turn and of its retries. */
+  calls: Record<TurnCall, DatabaseCall[]>
+  meet(call: DatabaseCall): DatabaseFault | undefined | Promise<DatabaseFault>
+  /** Resolves once a finish was carried out and answered, or attempted for the last time. */
+  finished(): Promise<void>
+  /** Lets the calls run that were held back until now; resolves once they have. */
+  release(moment: 'after the answer' | 'after the retry'): Promise<void>
+}
+
+const finishAttempts = 3
+
+export function runFaults(plan: FaultPlan): FaultRun {
+  const calls: FaultRun['calls'] = { begin: [], checkpoint: [], finish: [] }
+  const moments = {
+    'after the answer': { held: [] as DatabaseCall[], comes: Promise.withResolvers<void>() },
+    'after the retry': { held: [] as DatabaseCall[], comes: Promise.withResolvers<void>() },
+  }
+  return {
+    calls,
+    meet(call) {
+      const kind = turnCall(call)
+      if (kind === undefined) return undefined
+      const index = calls[kind].push(call) - 1
+      const fault = plan[kind]?.[index]
+      if (fault !== 'after the answer' && fault !== 'after the retry') return fault
+      const { held, comes } = moments[fault]
+      held.push(call)
+      return comes.promise.then(() => 'silent after' as const)
+    },
+    async finished() {
+      const planned = plan.finish ?? []
+      const attempts = Math.min(planned.length + 1, finishAttempts)
+      const mustRun = (index: number) => {
+        const fault = planned[index]
+        return fault === undefined || (ranUnheard.includes(fault) && fault !== 'after the answer')
+      }
+      await vi.waitUntil(
+        () =>
+          calls.finish.length === attempts &&
+          calls.finish.every(({ bytes }, index) => bytes > 0 || !mustRun(index)),
+        { timeout: 20_000 },
+      )
+    },
+    async release(moment) {
+      const { held, comes } = moments[moment]
+      comes.resolve()
+      await vi.waitUntil(() => held.every(({ bytes }) => bytes > 0), { timeout: 10_000 })
+    },
+  }
+}

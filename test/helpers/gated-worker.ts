@@ -1,0 +1,30 @@
+import { inject } from 'vitest'
+import { type DatabaseGate, startDatabaseGate } from './database-gate.ts'
+import { startWorkerd, type Workerd } from './start-workerd.ts'
+
+export interface GatedWorker extends Workerd {
+  gate: DatabaseGate
+}
+
+/** A workerd process that may die or sleep, behind a gate of its own before the database that all tests share. */
+export async function startGatedWorker(
+  modelUrl: string,
+  vars: Record<string, string> = {},
+): Promise<GatedWorker> {
+  const { connectionString, endpoint } = inject('database')
+  const gate = await startDatabaseGate(endpoint)
+  const worker = await startWorkerd({
+    DATABASE_URL: connectionString,
+    NEON_HTTP_ENDPOINT: gate.url,
+    OPENAI_BASE_URL: modelUrl,
+    ...vars,
+  })
+  return {
+    ...worker,
+    gate,
+    async close() {
+      await worker.close()
+      await gate.close()
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import { expect } from 'vitest'
+import type { Database } from '../../src/db/database.ts'
+import type { MessageRow } from '../../src/db/schema.ts'
+
+/** All rows of a session, superseded ones too, past the API. */
+export function storedMessages({ kysely }: Database, sessionId: string): Promise<MessageRow[]> {
+  return kysely
+    .selectFrom('messages')
+    .selectAll()
+    .where('session_id', '=', sessionId)
+    .orderBy('seq')
+    .execute()
+}
+
+/** What holds of every session at every moment: gapless order, one standing reply to each message, after it. */
+export async function expectSound(db: Database, sessionId: string): Promise<MessageRow[]> {
+  const rows = await storedMessages(db, sessionId)
+  const session = await db.kysely
+    .selectFrom('sessions')
+    .select('next_seq')
+    .where('id', '=', sessionId)
+    .executeTakeFirst()
+  expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, index) => index + 1))
+  expect(session?.next_seq).toBe(rows.length + 1)
+  expect(rows.filter(({ status }) => status === 'streaming').length).toBeLessThanOrEqual(1)
+  for (const { seq } of rows.filter(({ role }) => role === 'user')) {
+    const replies = rows.filter(({ reply_to }) => reply_to === seq)
+    expect(replies.filter(({ status }) => status !== 'superseded')).toHaveLength(1)
+    for (const reply of replies) expect(reply.seq).toBeGreaterThan(seq)
+  }
+  return rows
+}

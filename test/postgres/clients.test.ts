@@ -1,0 +1,180 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { MessageRow } from '../../src/db/schema.ts'
+import { type Client, newVisitor, parseEvents } from '../helpers/client.ts'
+import { testDatabase } from '../helpers/conversation.ts'
+import type { RecordedRequest } from '../../scripts/dev/offline-model.ts'
+import { beginAndLeave, type Leaving } from '../helpers/leaving-client.ts'
+import { type Rig, startRig, turnCall } from '../helpers/start-rig.ts'
+import {
+  delta,
+  done,
+  finished,
+  type ScriptedModel,
+  startScriptedModel,
+} from '../helpers/scripted-model.ts'
+import { expectSound, storedMessages } from '../helpers/stored-session.ts'
+
+const db = testDatabase()
+const accept = { accept: 'text/event-stream' }
+const ways: Leaving[] = ['close', 'reset']
+
+let rig: Rig
+let visitor: Client
+const heldBegins = new Map<string, () => Promise<undefined>>()
+beforeAll(async () => {
+  rig = await startRig()
+  rig.database.fault = (call) => {
+    const held = [...heldBegins].find(([sessionId]) => call.body.includes(sessionId))
+    return turnCall(call) === 'begin' ? held?.[1]() : undefined
+  }
+  visitor = await newVisitor(rig.worker.url)
+  await visitor.chat({ message: 'The first completion loads a vocabulary, which takes its time.' })
+})
+afterAll(() => rig.close())
+
+interface Turn {
+  session_id: string
+  message_id: string
+  message: string
+}
+
+async function newTurn(directives: string): Promise<Turn> {
+  const message_id = crypto.randomUUID()
+  const { id } = await visitor.expect(201, 'POST', '/v1/sessions', {})
+  return { session_id: id, message_id, message: `${directives} ${message_id}` }
+}
+
+function requestsOf({ message }: Turn): RecordedRequest[] {
+  return rig.model.requests.filter(({ messages }) => messages.at(-1)?.content === message)
+}
+
+async function endedReply({ session_id }: Turn): Promise<MessageRow> {
+  return vi.waitUntil(
+    async () => {
+      const reply = (await storedMessages(db, session_id)).at(-1)
+      return reply !== undefined && reply.status !== 'streaming' && reply
+    },
+    { timeout: 40_000, interval: 100 },
+  )
+}
+
+/** All of the reply is stored, it was paid for once, and a retry is told so. */
+async function expectWhole(turn: Turn, words: number): Promise<void> {
+  const reply = await endedReply(turn)
+  expect(reply).toMatchObject({ status: 'complete', finish_reason: 'stop', reply_to: 1, seq: 2 })
+  expect(reply.content.split(/\s+/)).toHaveLength(words)
+  await expectSound(db, turn.session_id)
+  const { id, content, status } = reply
+  expect(await visitor.chat({ ...turn })).toMatchObject({
+    replayed: true,
+    reply: { id, content, status },
+  })
+  expect(requestsOf(turn)).toMatchObject([{ deltasSent: words }])
+}
+
+describe.concurrent('a client that leaves', () => {
+  /** Of a stream of some 1,700: in every part of it, in the middle of events and of words. */
+  const places = [0, 1, 7, 30, 100, 250, 420, 450, 500, 555, 640, 700, 777, 850, 999, 1_200, 1_500]
+
+  test.each(ways)('at any byte of its stream leaves a whole reply behind (%s)', async (how) => {
+    const leave = async (place: number) => {
+      const turn = await newTurn('[[fault pace ms=30]] write 25 words')
+      const client = beginAndLeave(rig.worker.url, visitor, turn, accept)
+      const hasBegun = () => place > 0 || requestsOf(turn).length > 0
+      await vi.waitUntil(() => client.text().length >= place && hasBegun(), 10_000)
+      client.leave(how)
+      await expectWhole(turn, 25)
+    }
+    await Promise.all(places.map(leave))
+  })
+
+  test.each(ways)('at any word of a JSON turn leaves a whole reply behind (%s)', async (how) => {
+    const leave = async (word: number) => {
+      const turn = await newTurn('[[fault pace ms=30]] write 25 words')
+      const client = beginAndLeave(rig.worker.url, visitor, turn)
+      await vi.waitUntil(() => (requestsOf(turn)[0]?.deltasSent ?? -1) >= word, 10_000)
+      client.leave(how)
+      await expectWhole(turn, 25)
+      expect(client.text()).toBe('')
+    }
+    await Promise.all([0, 1, 5, 12, 20].map(leave))
+  })
+
+  test.each([
+    ['a stream', accept],
+    ['a JSON turn', {}],
+  ])('while its message is stored finds it answered: %s', async (_what, headers) => {
+    const turn = await newTurn('[[fault pace ms=5]] write 25 words')
+    const asked = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<undefined>()
+    heldBegins.set(turn.session_id, () => {
+      asked.resolve()
+      return goOn.promise
+    })
+    const client = beginAndLeave(rig.worker.url, visitor, turn, headers)
+    await asked.promise
+    client.leave('reset')
+    goOn.resolve(undefined)
+    await expectWhole(turn, 25)
+  })
+
+  // Of a JSON turn workerd does not report it, as nothing of the answer has left yet.
+  test('for good ends a long stream 20 s later: kept as interrupted, and no more is paid for', async () => {
+    const turn = await newTurn('[[fault pace ms=200]] write 900 words')
+    const client = beginAndLeave(rig.worker.url, visitor, turn, accept)
+    await vi.waitUntil(() => client.text().includes('event: delta'), 10_000)
+    client.leave('close')
+    const reply = await endedReply(turn)
+    expect(reply).toMatchObject({ status: 'interrupted', error_code: 'interrupted' })
+    expect(reply.content.split(/\s+/).length).toBeGreaterThan(50)
+    await vi.waitFor(() => expect(requestsOf(turn)).toMatchObject([{ aborted: true }]), 10_000)
+    expect(requestsOf(turn)[0]?.deltasSent).toBeLessThan(900)
+    expect(await visitor.chat({ ...turn })).toMatchObject({ replayed: true })
+  }, 60_000)
+})
+
+describe('a client that reads slowly', () => {
+  let model: ScriptedModel
+  let verbose: Rig
+  const deltas = 1_000
+  /** Six times as long on the wire: more than the sockets in between hold. */
+  const piece = '\u0001'.repeat(1_000)
+  beforeAll(async () => {
+    model = await startScriptedModel()
+    model.script = () => ({ packets: [...Array(deltas).fill(delta(piece)), finished(), done] })
+    verbose = await startRig({ OPENAI_BASE_URL: model.baseUrl })
+  })
+  afterAll(async () => {
+    await verbose.close()
+    await model.close()
+  })
+
+  test('slows neither the model nor the store, and gets what it missed as one delta', async () => {
+    const turn = await newTurn('')
+    const request = http.request(`${verbose.worker.url}/v1/chat`, {
+      method: 'POST',
+      agent: false,
+      headers: {
+        authorization: `Bearer ${visitor.token}`,
+        'content-type': 'application/json',
+        ...accept,
+      },
+    })
+    request.end(JSON.stringify(turn))
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+
+    const reply = await endedReply(turn)
+    expect(reply).toMatchObject({ status: 'complete' })
+    expect(response.readableLength).toBeLessThan(deltas * piece.length)
+
+    let body = ''
+    for await (const chunk of response.setEncoding('utf8')) body += chunk
+    const events = parseEvents(body)
+    const texts = events.flatMap(({ data }) => (data.text === undefined ? [] : [data.text]))
+    expect(texts.length).toBeLessThan(deltas)
+    expect(texts.join('') === reply.content).toBe(true)
+    expect(events.at(-1)).toMatchObject({ event: 'turn.completed', id: deltas * piece.length })
+  })
+})

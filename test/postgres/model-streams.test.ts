@@ -1,0 +1,246 @@
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { MessageRow } from '../../src/db/schema.ts'
+import { type Client, newVisitor, type ServerEvent } from '../helpers/client.ts'
+import { testDatabase } from '../helpers/conversation.ts'
+import {
+  delta,
+  done,
+  event,
+  finished,
+  type Script,
+  type ScriptedModel,
+  startScriptedModel,
+  usage,
+} from '../helpers/scripted-model.ts'
+import { anyPlaces, anyText, cutAt } from '../helpers/cut-text.ts'
+import { type Rig, startRig } from '../helpers/start-rig.ts'
+import { expectSound } from '../helpers/stored-session.ts'
+
+const db = testDatabase()
+let model: ScriptedModel
+let rig: Rig
+let visitor: Client
+const scripts = new Map<string, Script>()
+beforeAll(async () => {
+  model = await startScriptedModel()
+  model.script = (message) => scripts.get(message) ?? { packets: [] }
+  rig = await startRig({ OPENAI_BASE_URL: model.baseUrl })
+  visitor = await newVisitor(rig.worker.url)
+})
+afterAll(async () => {
+  await rig.close()
+  await model.close()
+})
+
+interface Heard {
+  /** All that was streamed. */
+  text: string
+  last: ServerEvent | undefined
+  /** As it is stored. */
+  reply: MessageRow
+}
+
+/** A streamed turn of this script; what was heard is what is stored, and "done" is said of a complete reply alone. */
+async function hear(script: Script | Script['packets'], sessionId?: string): Promise<Heard> {
+  const message = crypto.randomUUID()
+  const session_id = sessionId ?? (await visitor.expect(201, 'POST', '/v1/sessions', {})).id
+  scripts.set(message, Symbol.iterator in script ? { packets: script } : script)
+  const events = await visitor.stream({ message, session_id })
+  const text = events.map(({ data }) => data.text ?? '').join('')
+  const last = events.at(-1)
+  const reply = (await expectSound(db, session_id)).at(-1)
+  expect(reply?.content).toBe(text)
+  expect(text.isWellFormed() && !text.includes('\0')).toBe(true)
+  expect(last?.event).toBe(reply?.status === 'complete' ? 'turn.completed' : 'turn.failed')
+  expect(last?.data.reply?.content).toBe(reply?.status === 'failed' ? undefined : text)
+  expect(last?.id).toBe(text.length)
+  const calls = rig.database.calls.filter(({ body }) => body.includes(reply?.id ?? ''))
+  expect(calls.length).toBeLessThanOrEqual(25)
+  expect(model.calls.filter((call) => call === message)).toHaveLength(1)
+  return { text, last, reply: reply as MessageRow }
+}
+
+const says = (text: string, status = 'complete') => ({ text, reply: { status } })
+const clean = (text: string) => text.toWellFormed().replaceAll('\0', '\uFFFD')
+
+describe('whatever pieces a reply comes in, it is stored as it was told', () => {
+  test('cut into deltas anywhere, also inside a character', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyText, anyPlaces, async (text, places) => {
+        const deltas = cutAt(text, places).map(delta)
+        const heard = await hear([...deltas, finished(), usage, done])
+        expect(heard).toMatchObject(says(clean(text), text === '' ? 'failed' : 'complete'))
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('cut into packets anywhere, also inside a byte sequence, whatever ends a line', async () => {
+    const text = 'Grüße, 你好, שלום, 👋🏽!'
+    const reply = [delta('Grüße, 你好, '), delta('שלום, 👋🏽!'), finished(), usage, done].join('')
+    await fc.assert(
+      fc.asyncProperty(anyPlaces, fc.constantFrom('\n', '\r\n', '\r'), async (places, lineEnd) => {
+        const bytes = new TextEncoder().encode(reply.replaceAll('\n', lineEnd))
+        expect(await hear(cutAt(bytes, places))).toMatchObject(says(text))
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('one byte at a time', async () => {
+    const bytes = new TextEncoder().encode(`${delta('👋🏽 Hi')}${finished()}${done}`)
+    expect(await hear(Array.from(bytes, (byte) => Uint8Array.of(byte)))).toMatchObject(
+      says('👋🏽 Hi'),
+    )
+  })
+
+  test.each([
+    ['10,000 tiny ones', Array(10_000).fill('ha ')],
+    ['one of 200 KB', ['word '.repeat(40_000)]],
+    ['one of 200 KB without a space', ['a'.repeat(200_000)]],
+    [
+      'emoji that are cut in two',
+      Array.from({ length: 9_000 }, (_, index) => (index % 2 ? '\ude00' : '\ud83d')),
+    ],
+  ])('in %s', async (_pieces, texts: string[]) => {
+    const { text, reply } = await hear([...texts.map(delta), finished(), usage, done])
+    expect(text === texts.join('')).toBe(true)
+    expect(reply.status).toBe('complete')
+  })
+})
+
+const hi = delta('Hi')
+
+describe('a reply is complete', () => {
+  test.each<[string, Script['packets']]>([
+    [
+      'in the very chunk of its last text',
+      [event({ choices: [{ delta: { content: 'Hi' }, finish_reason: 'stop' }] })],
+    ],
+    ['without usage and without [DONE]', [hi, finished()]],
+    [
+      'with usage in every chunk',
+      [
+        event({
+          choices: [{ delta: { content: 'Hi' } }],
+          usage: { prompt_tokens: 1, completion_tokens: 1 },
+        }),
+        finished(),
+        done,
+      ],
+    ],
+    [
+      'with usage that is no number',
+      [
+        hi,
+        finished(),
+        event({ choices: [], usage: { prompt_tokens: 'x', completion_tokens: -1 } }),
+        done,
+      ],
+    ],
+    ['with usage of null', [hi, finished(), event({ choices: [], usage: null }), done]],
+    [
+      'with comments in between, as proxies send them',
+      [': OPENROUTER PROCESSING\n\n', hi, ':\n\n', finished(), done],
+    ],
+    ['with names of events', [`event: chunk\n${hi}`, `event: chunk\n${finished()}`, done]],
+    [
+      'without a space after the colon',
+      [hi, finished(), done].map((each) => each.replace('data: ', 'data:')),
+    ],
+    [
+      'with chunks that have no choices',
+      [event({}), event({ choices: [] }), hi, event({ choices: [{}] }), finished(), done],
+    ],
+    [
+      'with deltas that are no text',
+      [hi, delta(null), delta(7), delta(['x']), delta({ text: 'x' }), finished(), done],
+    ],
+    ['with a finish_reason told twice', [hi, finished(), finished(), done]],
+    [
+      'with a fault after the finish, which took nothing from it',
+      [hi, finished(), 'data: {"broken\n\n'],
+    ],
+    [
+      'with an error after the finish',
+      [hi, finished(), event({ error: { message: 'late', code: null } })],
+    ],
+  ])('%s', async (_name, packets) => {
+    expect(await hear(packets)).toMatchObject({ ...says('Hi'), reply: { finish_reason: 'stop' } })
+  })
+
+  test.each(['length', 'content_filter', 'tool_calls', 'x'.repeat(10_000), 'a\0b\ud800'])(
+    'with whatever finish_reason the provider gives (%#)',
+    async (reason) => {
+      expect(await hear([hi, finished(reason), done])).toMatchObject({
+        ...says('Hi'),
+        last: { data: { reply: { finish_reason: expect.any(String) } } },
+      })
+    },
+  )
+})
+
+test('no count of tokens that a provider tells makes a reply unstorable', async () => {
+  const { id } = await visitor.expect(201, 'POST', '/v1/sessions', {})
+  const most = [2 ** 31 - 1, 500_000_000].flatMap((tokens) => [tokens, 0, tokens, tokens])
+  for (const tokens of [...most, 2 ** 53, -1, 0.5, 1]) {
+    const told = { prompt_tokens: tokens, completion_tokens: tokens }
+    const packets = [hi, finished(), event({ choices: [], usage: told }), done]
+    expect(await hear(packets, id), String(tokens)).toMatchObject(says('Hi'))
+  }
+})
+
+describe('a reply is not complete', () => {
+  test.each<[string, Script['packets']]>([
+    ['where the stream merely ended', [hi]],
+    ['where it said [DONE] and no finish_reason', [hi, done]],
+    ['where the finish_reason is null or empty', [hi, finished(null), finished(''), done]],
+    ['where the finish_reason is no text', [hi, finished(1), finished({}), done]],
+    ['where the last event has no end', [hi, finished().trimEnd().slice(0, -2)]],
+    ['where a chunk is no JSON', [hi, 'data: {"choices\n\n', finished(), done]],
+    ['where a chunk is JSON of another kind', [hi, event(null), finished(), done]],
+    [
+      'where a chunk is an error',
+      [hi, event({ error: { message: 'overloaded' } }), finished(), done],
+    ],
+    [
+      'where an event is called error',
+      [hi, `event: error\n${event({ message: 'overloaded' })}`, done],
+    ],
+  ])('%s: interrupted, with the text', async (_name, packets) => {
+    expect(await hear(packets)).toMatchObject({
+      ...says('Hi', 'interrupted'),
+      last: { data: { code: 'model_unavailable', retryable: false } },
+    })
+  })
+
+  test.each<[string, Script]>([
+    ['nothing at all', { packets: [] }],
+    ['only [DONE]', { packets: [done] }],
+    [
+      'a page',
+      { packets: ['<!doctype html><p>Sign in'], headers: { 'content-type': 'text/html' } },
+    ],
+    [
+      'a page that says it is a stream of events',
+      { packets: ['<!doctype html>\n\n<p>Sign in\n\n'] },
+    ],
+    [
+      'bytes that are no text',
+      { packets: [Uint8Array.from({ length: 999 }, (_, index) => index * 7)] },
+    ],
+    [
+      'a whole completion as JSON, not streamed',
+      {
+        packets: ['{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'],
+        headers: { 'content-type': 'application/json' },
+      },
+    ],
+  ])('where the model gave %s: failed, and tried again on request', async (_name, script) => {
+    expect(await hear(script)).toMatchObject({
+      ...says('', 'failed'),
+      last: { data: { code: 'model_unavailable', retryable: true } },
+    })
+  })
+})

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type Client, newVisitor } from '../helpers/client.ts'
+import { testDatabase } from '../helpers/conversation.ts'
+import { type Rig, startRig } from '../helpers/start-rig.ts'
+import { expectSound } from '../helpers/stored-session.ts'
+
+const db = testDatabase()
+
+describe('where nobody listens at the port of the database', () => {
+  let rig: Rig
+  let visitor: Client
+  const newTurn = (message: string) => ({ message, message_id: crypto.randomUUID() })
+  beforeAll(async () => {
+    rig = await startRig()
+    visitor = await newVisitor(rig.worker.url)
+  })
+  afterAll(() => rig.close())
+
+  test('a turn is a 503 with nothing spent, and runs once somebody does', async () => {
+    const turn = newTurn('Hello')
+    await rig.database.refuse()
+    const problem = await visitor.expect(503, 'POST', '/v1/chat', turn)
+    expect(problem).toMatchObject({ code: 'database_unavailable' })
+    expect(rig.model.requests).toEqual([])
+    await rig.database.listen()
+    const { session_id, history } = await visitor.chat(turn)
+    expect(history).toHaveLength(2)
+    await expectSound(db, session_id)
+  })
+
+  test('from the first word to the last, a reply is stored all the same', async () => {
+    const running = visitor.stream(newTurn('[[fault pace ms=300]] write 12 words'))
+    const sent = (deltas: number) =>
+      vi.waitUntil(() => rig.model.requests.at(-1)?.deltasSent === deltas, 20_000)
+    await sent(1)
+    await rig.database.refuse()
+    await sent(12)
+    await rig.database.listen()
+    const [started, ...events] = await running
+    const completed = events.at(-1)
+    expect(completed?.event).toBe('turn.completed')
+    const rows = await expectSound(db, started?.data.session_id)
+    const { id, content } = completed?.data.reply ?? {}
+    expect(rows.at(-1)).toMatchObject({ id, content, status: 'complete' })
+  })
+})
