@@ -72,7 +72,7 @@ export function createDatabase({
 
 /** Only an SQLSTATE is a definite answer; after anything else the statement may have been committed all the same. */
 function throwProblem(cause: unknown): never {
-  const sqlState = cause instanceof NeonDbError ? (cause.code ?? '') : ''
+  const sqlState = sqlStateOf(cause)
   if (!/^[0-9A-Z]{5}$/.test(sqlState) || isTransient(sqlState))
     throw new Problem('database_unavailable', { retryAfterSeconds: 2, cause })
   if (sqlState === '42P01' || sqlState === '42703')
@@ -84,6 +84,14 @@ function throwProblem(cause: unknown): never {
       cause,
     })
   throw cause
+}
+
+/** Neon's proxy refuses a password without an SQLSTATE, and tells an unknown database's in the text of a 500. */
+function sqlStateOf(cause: unknown): string {
+  if (!(cause instanceof NeonDbError)) return ''
+  if (cause.code) return cause.code
+  if (cause.message.startsWith('password authentication failed')) return '28P01'
+  return /^Server error .*"code":"(28\w{3}|3D000)"/.exec(cause.message)?.[1] ?? ''
 }
 
 /** Connection, resources, operator intervention, system errors, rolled back for another transaction's sake. */

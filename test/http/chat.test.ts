@@ -187,7 +187,9 @@ describe('a message that cannot fit in the context window', () => {
     })
     try {
       const visitor = await newVisitor(small.url)
-      const problem = await visitor.expect(413, 'POST', '/v1/chat', { message: 'word '.repeat(500) })
+      const problem = await visitor.expect(413, 'POST', '/v1/chat', {
+        message: 'word '.repeat(500),
+      })
       expect(problem).toMatchObject({ code: 'message_too_long', errors: [{ field: 'message' }] })
       expect(small.timeline).toEqual([])
       expect((await visitor.expect(200, 'GET', '/v1/sessions')).data).toEqual([])

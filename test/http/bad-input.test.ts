@@ -1,0 +1,242 @@
+import http from 'node:http'
+import { text as readText } from 'node:stream/consumers'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Client, createClient, newVisitor } from '../helpers/client.ts'
+import { fieldsOf, problemOf, type ProblemJson } from '../helpers/problem.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+
+let worker: TestWorker
+let visitor: Client
+beforeAll(async () => {
+  worker = await startWorker()
+  visitor = await newVisitor(worker.url)
+})
+beforeEach(() => worker.clear())
+// Whatever this file sends is refused before the database or the model hears of it.
+afterEach(() => expect(worker.timeline).toEqual([]))
+afterAll(() => worker.close())
+
+const uuid = '01890a5d-ac96-774b-bcce-b302099a8057'
+const chat = 'POST /v1/chat'
+const newSession = 'POST /v1/sessions'
+const changeSession = `PATCH /v1/sessions/${uuid}`
+type Body = string | Uint8Array<ArrayBuffer>
+
+const routesWithBody = [chat, newSession, changeSession, 'POST /v1/visitors']
+
+function send(route: string, body: Body, headers: Record<string, string> = {}) {
+  const [method = '', path = ''] = route.split(' ')
+  return fetch(worker.url + path, { method, body, headers: { ...headersOf(visitor), ...headers } })
+}
+
+function headersOf({ token }: Client) {
+  return { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+}
+
+async function refusal(status: number, response: Promise<Response>): Promise<ProblemJson> {
+  const problem = await problemOf(await response)
+  expect(problem.status, JSON.stringify(problem)).toBe(status)
+  return problem
+}
+
+/** Each body is a 400 that names this field and no other. */
+async function refusesField(field: string, route: string, bodies: Body[]) {
+  await Promise.all(
+    bodies.map(async (body) => {
+      const problem = await refusal(400, send(route, body))
+      expect(problem.code).toBe('invalid_request')
+      expect(fieldsOf(problem), typeof body === 'string' ? body.slice(0, 200) : 'bytes').toEqual([
+        field,
+      ])
+    }),
+  )
+}
+
+describe.each(routesWithBody)('the body of %s', (route) => {
+  test('is refused where it is no JSON', () =>
+    refusesField('body', route, [
+      '{"message":"Hel',
+      'message=Hello',
+      '{} {}',
+      '{/* Hello */}',
+      '',
+      '['.repeat(60_000),
+      new Uint8Array(Buffer.from('{"message":"Hello"}', 'utf16le')),
+    ]))
+
+  test('is refused where it is no UTF-8, rather than changed', () =>
+    refusesField('body', route, [new Uint8Array(Buffer.from('{"message":"caf\xe9"}', 'latin1'))]))
+
+  test('is refused where it is no object', () =>
+    refusesField('body', route, [
+      '[]',
+      '['.repeat(60_000) + ']'.repeat(60_000),
+      '"a"',
+      '1',
+      'null',
+    ]))
+
+  test('is refused by its name where a field is not known', async () => {
+    const names = ['role', 'model', 'system', 'system_prompt', 'messages', 'tools', 'temperature']
+    const more = ['base_url', 'user_id', 'visitor_token', '__proto__', 'constructor', 'toString']
+    for (const name of [...names, ...more]) {
+      const problem = await refusal(
+        400,
+        send(route, `{"message":"Hello","${name}":{"role":"system"}}`),
+      )
+      expect(fieldsOf(problem)).toContain(name)
+      expect(problem['detail']).toContain(`${name}: is not a known field`)
+    }
+  })
+
+  test('is refused where it is said to be anything but JSON', async () => {
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'application/ld+json',
+      'json',
+    ]) {
+      const problem = await refusal(
+        415,
+        send(route, '{"message":"Hello"}', { 'content-type': type }),
+      )
+      expect(problem.code).toBe('unsupported_media_type')
+    }
+  })
+
+  test('is refused over 128 KiB, also where it is 200,000 nested arrays', async () => {
+    const long = JSON.stringify({ message: 'a'.repeat(128 * 1024) })
+    for (const body of [long, '['.repeat(200_000)])
+      expect((await refusal(413, send(route, body))).code).toBe('body_too_large')
+  })
+
+  test('is refused over 128 KiB, also where its length is not told', async () => {
+    const { status, problem } = await sendChunked(route, 200 * 1024)
+    expect([status, problem.code]).toEqual([413, 'body_too_large'])
+  })
+})
+
+/** A body of spaces in chunks. What is refused half-way may break the rest of the sending: only the answer counts. */
+async function sendChunked(route: string, bytes: number) {
+  const [method = '', path = ''] = route.split(' ')
+  const request = http.request(worker.url + path, { method, headers: headersOf(visitor) })
+  const answer = Promise.withResolvers<http.IncomingMessage>()
+  request.on('response', answer.resolve).on('error', answer.reject)
+  for (let sent = 0; sent < bytes; sent += 1024) request.write(' '.repeat(1024))
+  request.end()
+  const response = await answer.promise
+  return {
+    status: response.statusCode,
+    problem: JSON.parse(await readText(response)) as ProblemJson,
+  }
+}
+
+const wrongTypes = {
+  object: { not: 'a' },
+  array: ['a'],
+  number: 7,
+  true: true,
+  false: false,
+  null: null,
+  empty: '',
+}
+
+test.each([
+  { route: chat, field: 'message' },
+  { route: chat, field: 'session_id' },
+  { route: chat, field: 'message_id' },
+  { route: chat, field: 'context_text' },
+  { route: chat, field: 'metadata', right: 'object' },
+  { route: chat, field: 'regenerate' },
+  { route: chat, field: 'history_limit', right: 'number' },
+  { route: newSession, field: 'title' },
+  { route: newSession, field: 'metadata', right: 'object' },
+  { route: changeSession, field: 'title' },
+  { route: changeSession, field: 'metadata', right: 'object' },
+])('$field of $route is refused with a value of any other type', ({ route, field, right }) => {
+  const others = route === chat ? { message: 'Hello', message_id: uuid } : {}
+  const values = Object.entries(wrongTypes).filter(([type]) => type !== right)
+  const bodies = values.map(([, value]) => JSON.stringify({ ...others, [field]: value }))
+  return refusesField(field, route, bodies)
+})
+
+describe('a text', () => {
+  test.each([
+    [chat, 'message', 8_000],
+    [chat, 'context_text', 8_000],
+    [newSession, 'title', 200],
+    [changeSession, 'title', 200],
+  ])('of %s, %s, is refused where it is blank or over %i UTF-16 units', (route, field, max) => {
+    const others = route === chat ? { message: 'Hello' } : {}
+    const blank = [' ', '\t\r\n', '\u2028\ufeff\u00a0']
+    const long = ['a'.repeat(max + 1), '😀'.repeat(max / 2 + 1)]
+    const bodies = [...blank, ...long].map((text) => JSON.stringify({ ...others, [field]: text }))
+    return refusesField(field, route, bodies)
+  })
+
+  test.each([
+    [chat, 'message', '"TEXT"'],
+    [chat, 'context_text', '"TEXT"'],
+    [chat, 'metadata', '{"a":"TEXT"}'],
+    [chat, 'metadata', '{"a":[{"TEXT":1}]}'],
+    [newSession, 'title', '"TEXT"'],
+    [newSession, 'metadata', '{"TEXT":1}'],
+    [changeSession, 'title', '"TEXT"'],
+    [changeSession, 'metadata', '{"a":{"b":["TEXT"]}}'],
+  ])('of %s, %s %s, is refused with NUL or a lone surrogate in it', (route, field, json) => {
+    const others = route === chat && field !== 'message' ? '"message":"Hello",' : ''
+    const escapes = ['a\\u0000b', '\\u0000', 'a\\ud800', '\\udc00a', '\\ud83d\\ud83d\\ude00']
+    const bodies = escapes.map((text) => `{${others}"${field}":${json.replace('TEXT', text)}}`)
+    return refusesField(field, route, bodies)
+  })
+})
+
+describe('metadata', () => {
+  const nested = (levels: number) => '{"a":'.repeat(levels) + '1' + '}'.repeat(levels)
+
+  test.each([
+    ['over 4 KiB as JSON', JSON.stringify({ a: 'a'.repeat(4_096 - '{"a":""}'.length + 1) })],
+    ['nested 6 levels deep', nested(6)],
+    ['nested 10,000 levels deep', nested(10_000)],
+    ['nested 6 levels deep, by __proto__', `{"__proto__":${nested(5)}}`],
+    ['holding a number that is not finite', '{"a":[{"b":-1e400}]}'],
+  ])('is refused where it is %s', async (_, json) => {
+    await refusesField('metadata', chat, [`{"message":"Hello","metadata":${json}}`])
+    await refusesField('metadata', newSession, [`{"metadata":${json}}`])
+    await refusesField('metadata', changeSession, [`{"metadata":${json}}`])
+  })
+})
+
+describe('a number or an id in a body', () => {
+  test('is refused where it is out of range', () => {
+    const limits = [-1, 201, 1.5, 1e300, '5']
+    const bodies = limits.map((limit) => JSON.stringify({ message: 'a', history_limit: limit }))
+    return refusesField('history_limit', chat, bodies)
+  })
+
+  test.each(['x', '1', `${uuid}0`, `{${uuid}}`, uuid.replaceAll('-', ''), `${uuid}'--`])(
+    'is a 400 where it is the malformed id %s, which is a 404 in a path',
+    async (id) => {
+      for (const field of ['session_id', 'message_id', 'regenerate']) {
+        const body = JSON.stringify({ message: 'Hello', message_id: uuid, [field]: id })
+        await refusesField(field, chat, [body])
+      }
+      const path = `/v1/sessions/${encodeURIComponent(id)}`
+      await refusal(404, visitor.request('GET', path))
+      await refusal(404, visitor.request('GET', `${path}/messages`))
+      await refusal(404, visitor.request('DELETE', path))
+      await refusal(404, visitor.request('PATCH', path, { title: 'Hello' }))
+    },
+  )
+
+  test('goes with message_id where it is regenerate', () =>
+    refusesField('message_id', chat, [JSON.stringify({ message: 'Hello', regenerate: uuid })]))
+})
+
+test('odd headers are neither an error nor repeated', async () => {
+  const odd = { accept: ';q=,,/*;q=x', 'x-request-id': '<script>', cookie: '%%%' }
+  const problem = await refusal(400, send(chat, '{"message":""}', odd))
+  expect(problem.request_id).toMatch(/^[0-9a-f-]{36}$/)
+  const anybody = createClient(worker.url)
+  expect((await anybody.request('POST', '/v1/visitors', undefined, odd)).status).toBe(201)
+})

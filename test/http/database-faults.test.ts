@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { DatabaseFault } from '../helpers/database-proxy.ts'
+import { type Client, newVisitor } from '../helpers/client.ts'
+import { expireLease, testDatabase } from '../helpers/conversation.ts'
+import { type ProblemJson, problemOf } from '../helpers/problem.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+
+let worker: TestWorker
+let visitor: Client
+beforeAll(async () => {
+  worker = await startWorker({ vars: { DATABASE_TIMEOUT_MS: '1200' } })
+  visitor = await newVisitor(worker.url)
+})
+beforeEach(() => worker.clear())
+afterAll(() => worker.close())
+
+const notRun: DatabaseFault[] = ['reset before', 'server error', 'html', 'lost connection']
+const ranUnseen: DatabaseFault[] = ['reset after', 'cut', 'lost connection after']
+const accept = { accept: 'text/event-stream' }
+
+const newTurn = () => ({ message: 'Hello', message_id: crypto.randomUUID() })
+
+/** Of the database's calls, by their number from 0, those that go wrong. */
+function fail(fault: DatabaseFault, { from = 0, to = Infinity } = {}) {
+  worker.database.fault = (_, index) => (index >= from && index <= to ? fault : undefined)
+}
+
+function mend() {
+  worker.database.fault = () => undefined
+}
+
+/** The one session of this turn as it is stored. */
+async function storedMessages(sessionId: string) {
+  const { data } = await visitor.expect(200, 'GET', `/v1/sessions/${sessionId}/messages`)
+  return data.map(({ role, status }: { role: string; status: string }) => `${role} ${status}`)
+}
+
+async function refusedChat(body: unknown, headers = {}): Promise<ProblemJson> {
+  const response = await visitor.request('POST', '/v1/chat', body, headers)
+  const problem = await problemOf(response)
+  expect(Number(response.headers.get('retry-after') ?? -1), problem.code).toBe(
+    problem['retry_after'] ?? -1,
+  )
+  return problem
+}
+
+describe('where the database cannot be reached, a turn', () => {
+  test.each([...notRun, ...ranUnseen])(
+    'is a 503 after one repeat, with no call to the model: %s',
+    async (fault) => {
+      fail(fault)
+      expect(await refusedChat(newTurn())).toMatchObject({
+        status: 503,
+        code: 'database_unavailable',
+        retry_after: expect.any(Number),
+      })
+      expect(worker.timeline).toEqual(['database', 'database'])
+    },
+  )
+
+  test('is a 503 too where it is silent, within one deadline for both calls', async () => {
+    fail('silent before')
+    expect((await refusedChat(newTurn())).code).toBe('database_unavailable')
+    expect(worker.timeline).toEqual(['database', 'database'])
+  })
+
+  test('is a 503 too where nobody listens', async () => {
+    await worker.database.refuse()
+    try {
+      expect((await refusedChat(newTurn())).code).toBe('database_unavailable')
+    } finally {
+      await worker.database.listen()
+    }
+    expect(worker.model.requests).toEqual([])
+  })
+
+  test('is a problem and no stream, since nothing was accepted', async () => {
+    fail('reset before')
+    expect((await refusedChat(newTurn(), accept)).code).toBe('database_unavailable')
+  })
+
+  test('that was not stored runs when it is sent again', async () => {
+    const turn = newTurn()
+    fail('reset before')
+    await refusedChat(turn)
+    mend()
+    const { session_id, reply } = await visitor.chat(turn)
+    expect(reply.status).toBe('complete')
+    expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant complete'])
+  })
+
+  test('that was stored unseen runs once its lease is over, and never twice', async () => {
+    const { session_id } = await visitor.chat(newTurn())
+    worker.clear()
+    const turn = { ...newTurn(), session_id }
+    fail('reset after')
+    await refusedChat(turn)
+    mend()
+    expect(await refusedChat(turn)).toMatchObject({ status: 409, code: 'turn_running' })
+    const other = { ...newTurn(), session_id }
+    expect(await refusedChat(other)).toMatchObject({ status: 409, code: 'session_busy' })
+    expect(worker.model.requests).toEqual([])
+
+    await expireLease(testDatabase(), { sessionId: session_id })
+    expect((await visitor.chat(turn)).reply).toMatchObject({ seq: 4, status: 'complete' })
+    expect(worker.model.requests).toHaveLength(1)
+    expect(await storedMessages(session_id)).toHaveLength(4)
+  })
+})
+
+describe('where the first answer of the database is lost', () => {
+  test.each([...notRun, ...ranUnseen, 'silent after'] as const)(
+    'the turn runs, once and in one call to the model: %s',
+    async (fault) => {
+      fail(fault, { to: 0 })
+      const { session_id, reply, ...answer } = await visitor.chat(newTurn())
+      expect(reply.status).toBe('complete')
+      expect(answer).not.toHaveProperty('replayed')
+      expect(worker.timeline).toEqual(['database', 'database', 'model', 'database'])
+      expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant complete'])
+    },
+  )
+
+  test('the turn runs once also where the first call is carried out after the second', async () => {
+    fail('late', { to: 0 })
+    const { session_id } = await visitor.chat(newTurn())
+    await vi.waitUntil(() => (worker.database.calls[0]?.bytes ?? 0) > 0)
+    expect(worker.model.requests).toHaveLength(1)
+    expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant complete'])
+  })
+})
+
+describe('where the reply cannot be stored at once', () => {
+  test.each(['reset before', 'reset after', 'cut'] as const)(
+    'it is stored by a repeat: %s',
+    async (fault) => {
+      fail(fault, { from: 1, to: 1 })
+      const events = await visitor.stream(newTurn())
+      expect(events.at(-1)?.event).toBe('turn.completed')
+      expect(worker.timeline).toEqual(['database', 'model', 'database', 'database'])
+      expect(await storedMessages(events[0]?.data.session_id)).toEqual([
+        'user complete',
+        'assistant complete',
+      ])
+    },
+  )
+
+  test('a stream that cannot be stored ends with not_saved, and is never said to be done', async () => {
+    fail('reset before', { from: 1 })
+    const events = await visitor.stream(newTurn())
+    expect(events.map(({ event }) => event)).not.toContain('turn.completed')
+    expect(events.at(-1)).toMatchObject({
+      event: 'turn.failed',
+      data: { code: 'not_saved', status: 503, retryable: true },
+    })
+    expect(events.at(-1)?.data).not.toHaveProperty('reply')
+  })
+
+  test('a JSON turn that cannot be stored is a 503, and runs again once its lease is over', async () => {
+    const turn = newTurn()
+    fail('reset before', { from: 1 })
+    const problem = await refusedChat(turn)
+    expect(problem).toMatchObject({
+      status: 503,
+      code: 'not_saved',
+      retryable: true,
+      message_id: turn.message_id,
+    })
+    mend()
+    expect((await refusedChat(turn)).code).toBe('turn_running')
+    const session_id = String(problem['session_id'])
+    await expireLease(testDatabase(), { sessionId: session_id })
+    expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant failed'])
+    const { reply, history } = await visitor.chat(turn)
+    expect(reply.status).toBe('complete')
+    expect(history.map(({ seq }) => seq)).toEqual([1, 2])
+    expect(worker.model.requests).toHaveLength(2)
+  })
+
+  test('a reply that was stored unseen is not paid for twice', async () => {
+    const turn = newTurn()
+    fail('reset after', { from: 1 })
+    expect((await refusedChat(turn)).code).toBe('not_saved')
+    mend()
+    expect(await visitor.chat(turn)).toMatchObject({
+      replayed: true,
+      reply: { status: 'complete' },
+    })
+    expect(worker.model.requests).toHaveLength(1)
+  })
+})
+
+describe('where the database cannot be reached, every other route', () => {
+  const session = `/v1/sessions/${crypto.randomUUID()}`
+  const routes: [string, string, unknown?][] = [
+    ['POST', '/v1/sessions', { title: 'Hello' }],
+    ['GET', '/v1/sessions'],
+    ['GET', session],
+    ['PATCH', session, { title: 'Hello' }],
+    ['DELETE', session],
+    ['GET', `${session}/messages`],
+    ['GET', '/health/ready'],
+  ]
+
+  test.each([...notRun, ...ranUnseen])(
+    'is a 503 that says when to come again: %s',
+    async (fault) => {
+      fail(fault)
+      for (const [method, path, body] of routes) {
+        const response = await visitor.request(method, path, body)
+        expect(await problemOf(response)).toMatchObject({
+          code: 'database_unavailable',
+          status: 503,
+        })
+        expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+      }
+      expect(worker.timeline).toHaveLength(routes.length)
+    },
+  )
+
+  test('is a 503 where it is silent', async () => {
+    fail('silent before')
+    const answers = routes.map(([method, path, body]) => visitor.request(method, path, body))
+    for (const answer of answers)
+      expect((await problemOf(await answer)).code).toBe('database_unavailable')
+  })
+
+  test('that needs no database answers all the same', async () => {
+    fail('reset before')
+    await visitor.expect(200, 'GET', '/health/live')
+    await visitor.expect(201, 'POST', '/v1/visitors')
+    expect(worker.timeline).toEqual([])
+  })
+})

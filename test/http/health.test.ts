@@ -1,0 +1,137 @@
+import { CompiledQuery } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { schemaVersion } from '../../src/db/schema.ts'
+import { createClient } from '../helpers/client.ts'
+import { testDatabase } from '../helpers/conversation.ts'
+import { problemOf } from '../helpers/problem.ts'
+import type { Request } from '../helpers/routes.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+
+const ready: Request = ['GET', '/health/ready']
+const live: Request = ['GET', '/health/live']
+const chat: Request = ['POST', '/v1/chat', { message: 'Hello' }]
+const others: Request[] = [
+  ['GET', '/v1/sessions'],
+  ['GET', '/nothing'],
+]
+
+describe('a Worker', () => {
+  let worker: TestWorker
+  beforeAll(async () => {
+    worker = await startWorker()
+  })
+  beforeEach(() => worker.clear())
+  afterAll(() => worker.close())
+
+  /** With other records of the migrations, or none: nothing but `/health/ready` reads them. */
+  async function withRecords(version: number | undefined, use: () => Promise<unknown>) {
+    const { kysely } = testDatabase()
+    const run = (statement: string) => kysely.executeQuery(CompiledQuery.raw(statement))
+    await run('alter table schema_migrations rename to schema_migrations_away')
+    try {
+      if (version !== undefined)
+        await run(`create table schema_migrations as select ${version} as version`)
+      await use()
+    } finally {
+      await run('drop table if exists schema_migrations')
+      await run('alter table schema_migrations_away rename to schema_migrations')
+    }
+  }
+
+  test('is ready where the database is migrated, and also where it is ahead', async () => {
+    const client = createClient(worker.url)
+    const answer = { status: 'ok', schema_version: schemaVersion }
+    expect(await client.expect(200, ...ready)).toEqual(answer)
+    await withRecords(schemaVersion + 1, () => client.expect(200, ...ready))
+  })
+
+  test('is not ready where the database is behind, and says by which migration', () =>
+    withRecords(schemaVersion - 1, async () => {
+      const problem = await problemOf(await createClient(worker.url).request(...ready))
+      expect(problem).toMatchObject({
+        code: 'schema_outdated',
+        status: 503,
+        detail: `Migration ${schemaVersion - 1} of ${schemaVersion} is applied: run npm run migrate`,
+      })
+    }))
+
+  test('is not ready where the database was never migrated, and alive all the same', () =>
+    withRecords(undefined, async () => {
+      const client = createClient(worker.url)
+      const problem = await problemOf(await client.request(...ready))
+      expect(problem).toMatchObject({ code: 'schema_outdated', status: 503 })
+      expect(problem['detail']).toContain('npm run migrate')
+      await client.expect(200, ...live)
+    }))
+
+  test('is not ready while the database is down, and alive all the same', async () => {
+    worker.database.fault = () => 'reset before'
+    const client = createClient(worker.url)
+    const response = await client.request(...ready)
+    expect(await problemOf(response)).toMatchObject({ code: 'database_unavailable', status: 503 })
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+    await client.expect(200, ...live)
+  })
+})
+
+describe('a Worker whose settings are wrong', () => {
+  let worker: TestWorker
+  beforeAll(async () => {
+    worker = await startWorker({
+      vars: {
+        DATABASE_URL: 'postgres://canary-user@canary host/canary',
+        NEON_HTTP_ENDPOINT: 'http://canary.example/sql',
+        MODEL_TIMEOUT_MS: 'canary',
+      },
+    })
+  })
+  afterAll(() => worker.close())
+
+  test('names them at each request and when asked whether it is ready, and lives', async () => {
+    const client = createClient(worker.url)
+    for (const request of [chat, ready, ...others]) {
+      const problem = await problemOf(await client.request(...request))
+      expect(problem).toMatchObject({ code: 'misconfigured', status: 500 })
+      for (const name of ['DATABASE_URL', 'NEON_HTTP_ENDPOINT', 'MODEL_TIMEOUT_MS'])
+        expect(problem['detail']).toContain(name)
+      expect(JSON.stringify(problem)).not.toContain('canary')
+    }
+    await client.expect(200, ...live)
+    expect(worker.logs().join()).not.toContain('canary')
+    expect(worker.timeline).toEqual([])
+  })
+})
+
+describe('a Worker that the database does not let in', () => {
+  const changed = (change: (url: URL) => void) => {
+    const url = new URL(inject('database').connectionString)
+    change(url)
+    return url.href
+  }
+
+  test.each([
+    ['another password', () => changed((url) => (url.password = 'canary-password'))],
+    ['another database', () => changed((url) => (url.pathname = '/nothing'))],
+  ])(
+    'says that it is misconfigured, and not with which password: %s',
+    async (_, connectionString) => {
+      const { password } = new URL(connectionString())
+      const worker = await startWorker({ vars: { DATABASE_URL: connectionString() } })
+      try {
+        for (const request of [ready, chat]) {
+          const problem = await problemOf(await createClient(worker.url).request(...request))
+          expect(problem).toMatchObject({
+            code: 'misconfigured',
+            status: 500,
+            settings: [{ name: 'DATABASE_URL' }],
+          })
+          expect(JSON.stringify(problem)).not.toContain(password)
+        }
+        expect(worker.logs().join()).not.toContain(password)
+        expect(worker.model.requests).toEqual([])
+      } finally {
+        await worker.close()
+      }
+    },
+  )
+})

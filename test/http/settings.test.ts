@@ -1,0 +1,133 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { createApp } from '../../src/app.ts'
+import { createDeps } from '../../src/deps.ts'
+import { parseEnv } from '../../src/env.ts'
+import { type ProblemJson, problemOf } from '../helpers/problem.ts'
+
+const right = {
+  DATABASE_URL: 'postgresql://user:swordfish@ep-a.eu.aws.neon.tech/neondb?sslmode=require',
+  OPENAI_API_KEY: 'sk-canary',
+}
+
+const log = vi.spyOn(console, 'log')
+beforeEach(() => log.mockReset())
+
+/** What the first request to a Worker with these settings is answered. */
+async function firstAnswer(settings: Record<string, unknown>, path: string): Promise<ProblemJson> {
+  const response = await createApp(createDeps).request(path, { method: 'POST' }, settings)
+  return problemOf(response)
+}
+
+describe('a setting that is missing or wrong', () => {
+  const noWholeNumber = ['canary', '-1', '1.5', '1e3', '0x10', '9'.repeat(20)]
+  const wrong: Record<string, (string | undefined)[]> = {
+    DATABASE_URL: [
+      undefined,
+      '',
+      ' ',
+      'canary',
+      'https://user:canary@host/db',
+      'postgres://host/canary',
+      'postgres://user:canary@host',
+      'postgres://user:canary@host name/db',
+      'postgres://user@host/canary',
+    ],
+    NEON_HTTP_ENDPOINT: [
+      'canary',
+      'http://canary.example/sql',
+      'https://127.0.0.1/sql?canary',
+      'http://127.0.0.1.canary.example/sql',
+      'http://localhost@canary.example/sql',
+      'http://0.0.0.0/canary',
+      'http://10.0.0.1/canary',
+    ],
+    OPENAI_BASE_URL: ['canary', 'ftp://canary.example', 'javascript:canary'],
+    OPENAI_MAX_TOKENS_FIELD: ['canary'],
+    OPENAI_STREAM_USAGE: ['canary', '1', 'TRUE'],
+    DATABASE_TIMEOUT_MS: ['99', '30001', ...noWholeNumber],
+    CONTEXT_MAX_TURNS: ['201', ...noWholeNumber],
+    CONTEXT_TOKEN_BUDGET: ['99', '10000001', ...noWholeNumber],
+    MAX_COMPLETION_TOKENS: ['0', '1000001', ...noWholeNumber],
+    MODEL_FIRST_TOKEN_TIMEOUT_MS: ['9', '300001', ...noWholeNumber],
+    MODEL_IDLE_TIMEOUT_MS: ['9', '300001', ...noWholeNumber],
+    MODEL_TIMEOUT_MS: ['9', '600001', ...noWholeNumber],
+    TURN_LEASE_MS: ['6999', '120001', ...noWholeNumber],
+  }
+
+  test.each(Object.entries(wrong))(
+    'is named, and its value is not told: %s',
+    async (name, values) => {
+      for (const value of values) {
+        const problem = await firstAnswer({ ...right, [name]: value }, '/v1/chat')
+        expect(problem, String(value)).toMatchObject({
+          code: 'misconfigured',
+          status: 500,
+          settings: [{ name, message: expect.stringMatching(/./) }],
+        })
+        expect(problem['detail']).toMatch(new RegExp(`^${name} `))
+        expect(JSON.stringify(problem)).not.toMatch(/canary|swordfish/)
+      }
+      expect(JSON.stringify(log.mock.calls)).not.toMatch(/canary|swordfish/)
+    },
+  )
+
+  test('is named together with all others that are', async () => {
+    const settings = { MODEL_TIMEOUT_MS: 'x', TURN_LEASE_MS: 'y' }
+    const problem = await firstAnswer(settings, '/health/ready')
+    const names = (problem['settings'] as { name: string }[]).map(({ name }) => name)
+    expect(names.toSorted()).toEqual([
+      'DATABASE_URL',
+      'MODEL_TIMEOUT_MS',
+      'OPENAI_API_KEY',
+      'TURN_LEASE_MS',
+    ])
+    expect(problem['detail']).toContain('DATABASE_URL is missing')
+    expect(problem['detail']).toContain('OPENAI_API_KEY or OPENAI_BASE_URL must be set')
+  })
+
+  test('leaves the Worker alive', async () => {
+    const response = await createApp(createDeps).request('/health/live', {}, {})
+    expect(response.status).toBe(200)
+  })
+})
+
+describe('settings that do not fit together', () => {
+  test.each([
+    ['CONTEXT_TOKEN_BUDGET', { CONTEXT_TOKEN_BUDGET: '1000', MAX_COMPLETION_TOKENS: '1000' }],
+    [
+      'CONTEXT_TOKEN_BUDGET',
+      { CONTEXT_TOKEN_BUDGET: '2000', SYSTEM_PROMPT: 'Be kind. '.repeat(2_000) },
+    ],
+    ['TURN_LEASE_MS', { TURN_LEASE_MS: '7000', MODEL_TIMEOUT_MS: '600000' }],
+  ])('are refused by the name of one: %s', async (name, settings) => {
+    const problem = await firstAnswer({ ...right, ...settings }, '/v1/chat')
+    expect(problem).toMatchObject({ code: 'misconfigured', settings: [{ name }] })
+    expect(JSON.stringify(problem)).not.toContain('Be kind')
+  })
+})
+
+describe('settings that are right', () => {
+  test.each([
+    ['nothing but a database and a key', {}],
+    [
+      'a base URL instead of a key',
+      { OPENAI_API_KEY: '', OPENAI_BASE_URL: 'http://localhost:11434/v1' },
+    ],
+    ['an endpoint on 127.0.0.1', { NEON_HTTP_ENDPOINT: 'http://127.0.0.1:4444/sql' }],
+    ['an endpoint on localhost', { NEON_HTTP_ENDPOINT: 'http://localhost:4444/sql' }],
+    ['an endpoint on ::1', { NEON_HTTP_ENDPOINT: 'http://[::1]:4444/sql' }],
+  ])('are taken: %s', (_, settings) => {
+    expect(() => createDeps({ ...right, ...settings })).not.toThrow()
+  })
+
+  test('have their default where they are empty, as a line of .dev.vars without a value is', () => {
+    const names = Object.keys(parseEnv(right)).filter((name) => !(name in right))
+    const empty = Object.fromEntries(names.map((name) => [name, '']))
+    expect(parseEnv({ ...right, ...empty })).toEqual(parseEnv(right))
+  })
+
+  test('may be numbers and booleans, as wrangler.toml has them', () => {
+    const vars = { CONTEXT_MAX_TURNS: 5, OPENAI_STREAM_USAGE: false }
+    expect(parseEnv({ ...right, ...vars })).toMatchObject(vars)
+  })
+})
