@@ -1,10 +1,9 @@
-import { CompiledQuery } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { schemaVersion } from '../../src/db/schema.ts'
 import { createClient } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
 import { problemOf } from '../helpers/problem.ts'
 import type { Request } from '../helpers/routes.ts'
+import { startDatabase, type TestDatabase } from '../helpers/start-database.ts'
 import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
 
 const ready: Request = ['GET', '/health/ready']
@@ -15,6 +14,49 @@ const others: Request[] = [
   ['GET', '/nothing'],
 ]
 
+describe('a Worker whose database', () => {
+  let own: TestDatabase
+  let worker: TestWorker
+  beforeAll(async () => {
+    own = await startDatabase(inject('database').kind)
+    const { connectionString, endpoint } = own
+    worker = await startWorker({
+      vars: { DATABASE_URL: connectionString, NEON_HTTP_ENDPOINT: endpoint },
+    })
+  })
+  afterAll(async () => {
+    await worker.close()
+    await own.close()
+  })
+
+  test('was never migrated is not ready, and alive all the same', async () => {
+    const client = createClient(worker.url)
+    const problem = await problemOf(await client.request(...ready))
+    expect(problem).toMatchObject({ code: 'schema_outdated', status: 503 })
+    expect(problem['detail']).toContain('npm run migrate')
+    await client.expect(200, ...live)
+  })
+
+  test('is behind is not ready, and says by which migration', async () => {
+    await own.exec(`create table schema_migrations as select ${schemaVersion - 1} as version`)
+    const problem = await problemOf(await createClient(worker.url).request(...ready))
+    expect(problem).toMatchObject({
+      code: 'schema_outdated',
+      status: 503,
+      detail: `Migration ${schemaVersion - 1} of ${schemaVersion} is applied: run npm run migrate`,
+    })
+  })
+
+  test('is migrated, or ahead, is ready', async () => {
+    const client = createClient(worker.url)
+    for (const version of [schemaVersion, schemaVersion + 1]) {
+      await own.exec(`update schema_migrations set version = ${version}`)
+      const answer = { status: 'ok', schema_version: version }
+      expect(await client.expect(200, ...ready)).toEqual(answer)
+    }
+  })
+})
+
 describe('a Worker', () => {
   let worker: TestWorker
   beforeAll(async () => {
@@ -22,47 +64,6 @@ describe('a Worker', () => {
   })
   beforeEach(() => worker.clear())
   afterAll(() => worker.close())
-
-  /** With other records of the migrations, or none: nothing but `/health/ready` reads them. */
-  async function withRecords(version: number | undefined, use: () => Promise<unknown>) {
-    const { kysely } = testDatabase()
-    const run = (statement: string) => kysely.executeQuery(CompiledQuery.raw(statement))
-    await run('alter table schema_migrations rename to schema_migrations_away')
-    try {
-      if (version !== undefined)
-        await run(`create table schema_migrations as select ${version} as version`)
-      await use()
-    } finally {
-      await run('drop table if exists schema_migrations')
-      await run('alter table schema_migrations_away rename to schema_migrations')
-    }
-  }
-
-  test('is ready where the database is migrated, and also where it is ahead', async () => {
-    const client = createClient(worker.url)
-    const answer = { status: 'ok', schema_version: schemaVersion }
-    expect(await client.expect(200, ...ready)).toEqual(answer)
-    await withRecords(schemaVersion + 1, () => client.expect(200, ...ready))
-  })
-
-  test('is not ready where the database is behind, and says by which migration', () =>
-    withRecords(schemaVersion - 1, async () => {
-      const problem = await problemOf(await createClient(worker.url).request(...ready))
-      expect(problem).toMatchObject({
-        code: 'schema_outdated',
-        status: 503,
-        detail: `Migration ${schemaVersion - 1} of ${schemaVersion} is applied: run npm run migrate`,
-      })
-    }))
-
-  test('is not ready where the database was never migrated, and alive all the same', () =>
-    withRecords(undefined, async () => {
-      const client = createClient(worker.url)
-      const problem = await problemOf(await client.request(...ready))
-      expect(problem).toMatchObject({ code: 'schema_outdated', status: 503 })
-      expect(problem['detail']).toContain('npm run migrate')
-      await client.expect(200, ...live)
-    }))
 
   test('is not ready while the database is down, and alive all the same', async () => {
     worker.database.fault = () => 'reset before'
