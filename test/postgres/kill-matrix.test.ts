@@ -1,0 +1,247 @@
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest'
+import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
+import { sessionIdOf } from '../../src/chat/session-of-turn.ts'
+import { newVisitor } from '../helpers/client.ts'
+import { expireLease, testDatabase } from '../helpers/conversation.ts'
+import {
+  type DeadTurn,
+  expectJoined,
+  expectLeased,
+  expectTrue,
+  joinReply,
+  type Kept,
+  messagesOf,
+} from '../helpers/dead-turn.ts'
+import {
+  atCall,
+  atEvent,
+  atPiece,
+  atPieceAfterCheckpoint,
+  atRepeatedFinish,
+  callsOf,
+  type Death,
+  doomedMessage,
+  isRunning,
+  leftAt,
+  until,
+  words,
+} from '../helpers/doomed-turn.ts'
+import { type GatedWorker, startGatedWorker } from '../helpers/gated-worker.ts'
+import { beginAndLeave, type LeavingClient } from '../helpers/leaving-client.ts'
+import { expectSound } from '../helpers/stored-session.ts'
+import { visitorIdOf } from '../helpers/visitor-id.ts'
+
+/** `fault`: what the first call to the model meets. */
+type Cell = [when: string, kept: Kept, fault: string, death: Death]
+
+const later = { isLost: false } as const
+const second = { nth: 2 } as const
+
+const jsonCells: Cell[] = [
+  ['begin is on its way', 'nothing', '', atCall('begin', 'asked')],
+  ['begin is committed', 'failed', '', atCall('begin', 'committed')],
+  ['the model sent piece 12', 'failed', 'stall after=12', atPiece(12)],
+  ['a checkpoint is committed', 'interrupted', 'stall after=6', atCall('checkpoint', 'committed')],
+  ['finish is on its way', 'failed', '', atCall('finish', 'asked')],
+  ['finish is committed', 'complete', '', atCall('finish', 'committed')],
+]
+
+const cells: Cell[] = [
+  ...jsonCells,
+  ['begin arrives late', 'failed', '', atCall('begin', 'asked', later)],
+  ['begin is answered', 'failed', 'slow-first ms=500', atCall('begin', 'answered')],
+  ['the model was asked', 'failed', 'silent', atPiece(0)],
+  ['the model sent piece 1', 'failed', 'stall after=1', atPiece(1)],
+  ['the model sent piece 2', 'failed', 'stall after=2', atPiece(2)],
+  ['the model sent its last piece', 'failed', 'stall after=40', atPiece(40)],
+  ['the model is sending, early', 'failed', 'pace ms=5', atPiece(1)],
+  ['the model is sending, later', 'failed', 'pace ms=5', atPiece(20)],
+  ['the client read turn.started', 'failed', 'slow-first ms=500', atEvent('turn.started', 0)],
+  ['the client read a word', 'failed', 'stall after=1', atEvent('delta', 1)],
+  ['the client read 7 words', 'failed', 'stall after=7', atEvent('delta', 7)],
+  ['the client read all words', 'failed', 'stall after=40', atEvent('delta', 40)],
+  ['a checkpoint is on its way', 'failed', 'stall after=6', atCall('checkpoint', 'asked')],
+  ['one arrives late', 'interrupted', 'stall after=6', atCall('checkpoint', 'asked', later)],
+  ['one is answered', 'interrupted', 'pace ms=100', atCall('checkpoint', 'answered')],
+  ['one without text is answered', 'failed', 'silent', atCall('checkpoint', 'answered')],
+  ['three pieces follow one', 'interrupted', 'pace ms=100', atPieceAfterCheckpoint(3)],
+  ['a second one is sent', 'interrupted', 'pace ms=180', atCall('checkpoint', 'asked', second)],
+  ['it is stored', 'interrupted', 'pace ms=180', atCall('checkpoint', 'committed', second)],
+  ['one is sent for a client that left', 'failed', 'stall after=4', leftAt(4, 'asked')],
+  ['it is stored for one that left', 'interrupted', 'stall after=4', leftAt(4, 'committed')],
+  ['finish follows a checkpoint', 'interrupted', 'pace ms=80', atCall('finish', 'asked')],
+  ['finish arrives late', 'complete', '', atCall('finish', 'asked', later)],
+  ['finish is answered', 'complete', '', atCall('finish', 'answered')],
+  ['finish was lost and is repeated', 'failed', '', atRepeatedFinish('asked')],
+  ["finish's answer was lost", 'complete', '', atRepeatedFinish('committed')],
+  ['the client read turn.completed', 'complete', '', atEvent('turn.completed', 40)],
+]
+
+const db = testDatabase()
+const said = words.join(' ')
+/** Longer than a cell takes on a slow machine: leases end here by SQL alone. */
+const lease = { TURN_LEASE_MS: '60000' }
+const accept = { accept: 'text/event-stream' }
+
+let model: OfflineModel
+let rescuer: GatedWorker
+beforeAll(async () => {
+  model = await startOfflineModel()
+  rescuer = await startGatedWorker(model.baseUrl, lease)
+})
+afterAll(async () => {
+  await rescuer.close()
+  await model.close()
+})
+
+type Run = Pick<DeadTurn, 'visitor' | 'body'> & { headers?: Record<string, string> }
+
+/** Lets a turn run into its Worker's death. @returns what its client has read, and what a checkpoint has stored */
+async function runAndDie(
+  { visitor, body, headers = accept }: Run,
+  death: Death,
+  { onTestFinished }: TestContext,
+): Promise<{ client: LeavingClient; saved: string }> {
+  const worker = await startGatedWorker(model.baseUrl, lease)
+  onTestFinished(() => worker.close())
+  const client = beginAndLeave(worker.url, visitor, body, headers)
+  await death({ message: body.message, worker, model, client })
+  await worker.gate.idle()
+  await until(() => !callsOf({ ...body, model }).some(isRunning))
+  return { client, saved: worker.gate.saved }
+}
+
+function newBody(fault: string) {
+  return { message: doomedMessage(fault), message_id: crypto.randomUUID() }
+}
+
+/** The turn as another Worker shows it, while the lease lasts and after. */
+async function expectKept(turn: DeadTurn, kept: Kept): Promise<void> {
+  const content = kept === 'complete' ? said : turn.saved
+  expect(said.startsWith(content)).toBe(true)
+  if (kept === 'nothing') {
+    expect(await messagesOf(turn)).toEqual([])
+  } else if (kept !== 'complete') {
+    await expectLeased(turn)
+    const joining = joinReply(turn, (await messagesOf(turn))[1]?.id ?? '')
+    await expireLease(db, turn)
+    const [, reply] = await messagesOf(turn)
+    expect(reply).toMatchObject({ status: kept, content })
+    if (reply) expectJoined(await joining, reply)
+  } else {
+    expect((await messagesOf(turn))[1]).toMatchObject({ status: kept, content })
+  }
+}
+
+/** A retry runs what was not kept, in one call to the model, and pays for nothing that was. */
+async function expectRetried(turn: DeadTurn, kept: Kept): Promise<void> {
+  const { visitor, body } = turn
+  const calls = () => callsOf({ ...body, model }).length
+  const callsBefore = calls()
+  const runs = kept === 'nothing' || kept === 'failed'
+  const { reply, replayed } = await visitor.chat(body)
+  expect(replayed).toBe(runs ? undefined : true)
+  expect(reply).toMatchObject(
+    kept === 'interrupted'
+      ? { status: kept, content: turn.saved }
+      : { status: 'complete', content: said },
+  )
+  expect((await visitor.chat(body)).reply).toEqual(reply)
+  expect(calls()).toBe(callsBefore + (runs ? 1 : 0))
+  expectJoined(await joinReply(turn, reply.id), reply)
+  expect(await messagesOf(turn)).toMatchObject([{ id: body.message_id }, reply])
+}
+
+/** The next turn is answered with this one in its window, and the session is sound. */
+async function expectContinued({ visitor, body, sessionId, before }: DeadTurn): Promise<void> {
+  const message = `Next ${crypto.randomUUID()}`
+  const { history } = await visitor.chat({ session_id: sessionId, message })
+  expect(history).toHaveLength(before + 4)
+  expect(callsOf({ message, model })[0]?.messages.slice(-3, -1)).toEqual([
+    { role: 'user', content: body.message },
+    { role: 'assistant', content: history[before + 1]?.content },
+  ])
+  const rows = await expectSound(db, sessionId)
+  expect(rows.map(({ status }) => status)).not.toContain('streaming')
+}
+
+async function expectRescued(turn: DeadTurn, kept: Kept): Promise<void> {
+  await expectKept(turn, kept)
+  await expectRetried(turn, kept)
+  await expectContinued(turn)
+}
+
+describe.concurrent('a Worker that is killed in a streamed turn', () => {
+  test.for(cells)('%s: %s is kept', async ([, kept, fault, death], context) => {
+    const visitor = await newVisitor(rescuer.url)
+    const { session_id } = await visitor.chat({ message: 'Hello' })
+    const body = { ...newBody(fault), session_id }
+    const { client, saved } = await runAndDie({ visitor, body }, death, context)
+    const turn = { visitor, body, sessionId: session_id, before: 2, saved }
+    expectTrue(client, kept)
+    await expectRescued(turn, kept)
+  })
+})
+
+describe.concurrent("a Worker that is killed in a visitor's first turn, answered as JSON", () => {
+  test.for(jsonCells)('%s: %s is kept', async ([, kept, fault, death], context) => {
+    const visitor = await newVisitor(rescuer.url)
+    const body = newBody(fault)
+    const sessionId = await sessionIdOf(visitorIdOf(visitor.token ?? ''), body.message_id)
+    const { saved } = await runAndDie({ visitor, body, headers: {} }, death, context)
+    const turn = { visitor, body, sessionId, before: 0, saved }
+    await expectRescued(turn, kept)
+  })
+})
+
+describe.concurrent('a turn whose Worker was killed', () => {
+  test('may be retried until a Worker lives, with no second message', async (context) => {
+    const visitor = await newVisitor(rescuer.url)
+    const { session_id } = await visitor.chat({ message: 'Hello' })
+    const body = { ...newBody('stall after=3'), session_id }
+    const turn = { visitor, body, sessionId: session_id, before: 2, saved: '' }
+    for (const death of [atCall('begin', 'committed'), atPiece(3), atCall('finish', 'asked')]) {
+      await runAndDie({ visitor, body }, death, context)
+      await expectKept(turn, 'failed')
+    }
+    await expectRetried(turn, 'failed')
+    await expectContinued(turn)
+  })
+
+  test.for<[Kept, number]>([
+    ['interrupted', 200],
+    ['failed', 409],
+  ])('and was %s is settled by the next turn: a retry is a %i', async ([kept, status], context) => {
+    const visitor = await newVisitor(rescuer.url)
+    const { session_id } = await visitor.chat({ message: 'Hello' })
+    const body = { ...newBody('stall after=4'), session_id }
+    const death = leftAt(4, kept === 'failed' ? 'asked' : 'committed')
+    const { saved } = await runAndDie({ visitor, body }, death, context)
+    await expireLease(db, { sessionId: session_id })
+    const next = await visitor.chat({ session_id, message: 'Next' })
+    expect(next.history[3]).toMatchObject({ status: kept, content: saved })
+    const retried = await visitor.expect(status, 'POST', '/v1/chat', body)
+    if (status === 200) expect(retried).toMatchObject({ replayed: true, reply: next.history[3] })
+    else expect(retried.code).toBe('not_last_turn')
+    expect(callsOf({ ...body, model })).toHaveLength(1)
+    expect(await expectSound(db, session_id)).toHaveLength(6)
+  })
+
+  test.for<[string, Kept, Death]>([
+    ['begin is committed', 'failed', atCall('begin', 'committed')],
+    ['finish is on its way', 'failed', atCall('finish', 'asked')],
+    ['finish is committed', 'complete', atCall('finish', 'committed')],
+  ])('in another reply, when %s, keeps the one before', async ([, kept, death], context) => {
+    const visitor = await newVisitor(rescuer.url)
+    const asked = newBody('')
+    const { session_id, reply } = await visitor.chat(asked)
+    const body = { ...asked, session_id, regenerate: reply.id }
+    const { saved } = await runAndDie({ visitor, body }, death, context)
+    const turn = { visitor, body, sessionId: session_id, before: 0, saved }
+    await expectRescued(turn, kept)
+    const rows = await expectSound(db, session_id)
+    expect(rows.filter(({ status }) => status === 'superseded')).toMatchObject([
+      { id: reply.id, content: said },
+    ])
+  })
+})
