@@ -131,7 +131,7 @@ describe('history', () => {
     expect(first.reply.content).toContain('your name is Ada')
     visitor.token = first.visitor_token
     expect(dev.output()).toContain('Applied 0001_')
-    await vi.waitFor(() => expect(dev.output()).toMatch(/POST \/v1\/chat 200 \d+ ms\n/))
+    await vi.waitFor(() => expect(dev.output()).toMatch(/POST \/v1\/chat 200 \d+ ms\n/), 10_000)
   })
 
   test('the second message of a session is answered from the first', async () => {

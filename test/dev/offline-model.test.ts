@@ -406,7 +406,7 @@ describe('a client that leaves', () => {
     await response.body?.getReader().read()
     leaving.abort()
 
-    await vi.waitFor(() => expect(model.requests[0]?.aborted).toBe(true))
+    await vi.waitFor(() => expect(model.requests[0]?.aborted).toBe(true), 10_000)
     const sent = model.requests[0]?.deltasSent
     await sleep(100)
     expect(model.requests[0]?.deltasSent).toBe(sent)
@@ -417,11 +417,11 @@ describe('a client that leaves', () => {
     const leaving = new AbortController()
     const directive = '[[fault slow-first ms=60000]]'
     const responses = Array.from({ length: 40 }, () => post(directive, { signal: leaving.signal }))
-    await vi.waitFor(() => expect(countTimers()).toBeGreaterThanOrEqual(40))
+    await vi.waitFor(() => expect(countTimers()).toBeGreaterThanOrEqual(40), 10_000)
 
     leaving.abort()
     await Promise.allSettled(responses)
-    await vi.waitFor(() => expect(countTimers()).toBeLessThan(20))
+    await vi.waitFor(() => expect(countTimers()).toBeLessThan(20), 10_000)
   })
 
   test('is noticed at full pace too', async () => {
@@ -429,7 +429,7 @@ describe('a client that leaves', () => {
     const response = await post('[[fault chunks n=200000]]', { signal: leaving.signal })
     await response.body?.getReader().read()
     leaving.abort()
-    await vi.waitFor(() => expect(model.requests[0]?.aborted).toBe(true))
+    await vi.waitFor(() => expect(model.requests[0]?.aborted).toBe(true), 10_000)
     expect(model.requests[0]?.deltasSent).toBeLessThan(200_000)
   })
 })
@@ -480,7 +480,7 @@ describe('a fault', () => {
     const response = post('[[fault silent]]', { signal: leaving.signal })
     setTimeout(() => leaving.abort(), 100)
     await expect(response).rejects.toThrow('aborted')
-    await vi.waitFor(() => expect(model.requests[0]?.aborted).toBe(true))
+    await vi.waitFor(() => expect(model.requests[0]?.aborted).toBe(true), 10_000)
   })
 
   test.each([true, false])('stall goes quiet in the middle (stream: %s)', async (stream) => {
@@ -491,8 +491,9 @@ describe('a fault', () => {
     expect(isBroken).toBe(true)
     if (stream) expect(contents(body)).toHaveLength(3)
     else expect(() => JSON.parse(body)).toThrow(SyntaxError)
-    await vi.waitFor(() =>
-      expect(model.requests[0]).toMatchObject({ deltasSent: 3, aborted: true }),
+    await vi.waitFor(
+      () => expect(model.requests[0]).toMatchObject({ deltasSent: 3, aborted: true }),
+      10_000,
     )
   })
 
@@ -557,7 +558,7 @@ describe('a fault', () => {
   test('slow-first keeps back even the headers', async () => {
     const leaving = new AbortController()
     const response = post('[[fault slow-first ms=60000]]', { signal: leaving.signal })
-    await vi.waitFor(() => expect(model.requests).toHaveLength(1))
+    await vi.waitFor(() => expect(model.requests).toHaveLength(1), 10_000)
     leaving.abort()
     await expect(response).rejects.toThrow('aborted')
     expect((await post('[[fault slow-first ms=1]]')).status).toBe(200)
@@ -566,7 +567,7 @@ describe('a fault', () => {
   test('pace waits between two chunks', async () => {
     const leaving = new AbortController()
     await post('[[fault pace ms=60000]]', { signal: leaving.signal })
-    await vi.waitFor(() => expect(model.requests[0]?.deltasSent).toBe(1))
+    await vi.waitFor(() => expect(model.requests[0]?.deltasSent).toBe(1), 10_000)
     await sleep(50)
     expect(model.requests[0]?.deltasSent).toBe(1)
     leaving.abort()

@@ -124,7 +124,7 @@ describe('where the first answer of the database is lost', () => {
   test('the turn runs once also where the first call is carried out after the second', async () => {
     fail('late', { to: 0 })
     const { session_id } = await visitor.chat(newTurn())
-    await vi.waitUntil(() => (worker.database.calls[0]?.bytes ?? 0) > 0)
+    await vi.waitUntil(() => (worker.database.calls[0]?.bytes ?? 0) > 0, 10_000)
     expect(worker.model.requests).toHaveLength(1)
     expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant complete'])
   })

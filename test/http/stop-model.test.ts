@@ -27,7 +27,7 @@ test('a stop ends the call to the model, so that no more of it is paid for', asy
   const { data: sessions } = await vi.waitUntil(async () => {
     const page = await visitor.expect(200, 'GET', '/v1/sessions')
     return page.data.length > 0 && page
-  })
+  }, 10_000)
   await visitor.expect(200, 'POST', `/v1/sessions/${sessions[0].id}/stop`)
   expect(await running).toMatchObject({ reply: { status: 'interrupted' } })
   await vi.waitFor(() => expect(model.requests.at(-1)).toMatchObject({ aborted: true }), 10_000)

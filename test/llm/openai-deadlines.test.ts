@@ -30,7 +30,7 @@ describe('a deadline', () => {
       `[[fault ${fault}]] write 900 words`,
     )
     expect(problem).toMatchObject({ code: 'model_timeout', message: `The reply ${reason}` })
-    await vi.waitFor(() => expect(server.requests).toMatchObject([{ aborted: true }]))
+    await vi.waitFor(() => expect(server.requests).toMatchObject([{ aborted: true }]), 10_000)
   })
 
   test('for the first token is not met by empty chunks', async () => {
@@ -57,7 +57,7 @@ describe('an abort', () => {
       for await (const { text } of completion) if (text) stop.abort(new Problem('stopped'))
     })()
     await expect(reading).rejects.toMatchObject({ code: 'stopped' })
-    await vi.waitFor(() => expect(server.requests).toMatchObject([{ aborted: true }]))
+    await vi.waitFor(() => expect(server.requests).toMatchObject([{ aborted: true }]), 10_000)
   })
 
   test('before the call makes none', async () => {
@@ -72,6 +72,6 @@ describe('an abort', () => {
       { signal: neverAborted() },
     )
     for await (const { text } of completion) if (text) break
-    await vi.waitFor(() => expect(server.requests).toMatchObject([{ aborted: true }]))
+    await vi.waitFor(() => expect(server.requests).toMatchObject([{ aborted: true }]), 10_000)
   })
 })
