@@ -1,0 +1,65 @@
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, test } from 'vitest'
+import { newVisitor } from '../helpers/client.ts'
+import { testDatabase } from '../helpers/conversation.ts'
+import { type Rig, startRig } from '../helpers/start-rig.ts'
+import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { commandArbitraries } from './session-model/commands.ts'
+import { endHeld } from './session-model/turns.ts'
+import { limits, newWorld, type Real } from './session-model/world.ts'
+
+/** Leases end only where a command says so, and the model is given up on soon. */
+const settings = {
+  CONTEXT_TOKEN_BUDGET: String(limits.budget),
+  MAX_COMPLETION_TOKENS: String(limits.completionTokens),
+  CONTEXT_MAX_TURNS: String(limits.maxTurns),
+  TURN_LEASE_MS: '60000',
+  MODEL_FIRST_TOKEN_TIMEOUT_MS: '1000',
+  MODEL_IDLE_TIMEOUT_MS: '1000',
+}
+/** For a longer look: SESSION_MODEL_SECONDS=600. A failure names the seed and the path to run it again with. */
+const timeMs = 1_000 * Number(process.env['SESSION_MODEL_SECONDS'] ?? 20)
+const shrinkingMs = 60_000
+
+let rig: Rig
+beforeAll(async () => {
+  rig = await startRig(settings)
+})
+afterAll(() => rig.close())
+
+async function newReal(): Promise<Real> {
+  rig.database.clear()
+  rig.model.clear()
+  const visitor = await newVisitor(rig.worker.url)
+  const userId = visitorIdOf(visitor.token ?? '')
+  return { rig, db: testDatabase(), visitor, userId, held: undefined }
+}
+
+test(
+  'a session is what a simple model of it says, whatever is done to it and whatever fails',
+  async () => {
+    const endsAt = performance.now() + timeMs
+    let hasFailed = false
+    const commands = fc.commands(commandArbitraries, { maxCommands: 30, size: 'max' })
+    const property = fc.asyncProperty(commands, async (sequence) => {
+      // Once the time is over nothing is left to show, unless there is a failure to make smaller.
+      if (!hasFailed && performance.now() > endsAt) return
+      const real = await newReal()
+      try {
+        await fc.asyncModelRun(() => ({ model: newWorld(), real }), sequence)
+        await endHeld(real)
+      } catch (error) {
+        hasFailed = true
+        await real.held?.leave()
+        throw error
+      }
+    })
+    await fc.assert(property, {
+      // More than there is time for.
+      numRuns: timeMs / 100,
+      timeout: 20_000,
+      plugins: [fc.interruptAfterTimeLimit(timeMs + shrinkingMs)],
+    })
+  },
+  timeMs + shrinkingMs + 30_000,
+)

@@ -1,0 +1,144 @@
+import { isDeepStrictEqual } from 'node:util'
+import { expect } from 'vitest'
+import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
+import { renderMessage } from '../../../src/chat/prompt.ts'
+import type { Message } from '../../../src/protocol.ts'
+import type { RecordedRequest } from '../../../scripts/dev/offline-model.ts'
+import { expectSound, storedMessages } from '../../helpers/stored-session.ts'
+import type { Heard } from './send.ts'
+import { countableBefore, type Outcome, type Session, standing, type Turn } from './session.ts'
+import { limits, type Real } from './world.ts'
+
+/** The session as its user reads it, superseded replies too. What is stored must be sound, and be what is read. */
+export async function readSession(
+  { visitor, db }: Real,
+  id: string | undefined,
+): Promise<Message[] | undefined> {
+  const { data: sessions } = await visitor.expect(200, 'GET', '/v1/sessions')
+  if (id === undefined || sessions.length === 0) {
+    expect(sessions).toEqual([])
+    if (id !== undefined) expect(await storedMessages(db, id)).toEqual([])
+    return undefined
+  }
+  expect(sessions.map((session: { id: string }) => session.id)).toEqual([id])
+  const path = `/v1/sessions/${id}/messages?limit=200&superseded=true`
+  const { data } = await visitor.expect(200, 'GET', path)
+  const rows = await expectSound(db, id)
+  expect(data.map((message: Message) => [message.seq, message.id, message.role])).toEqual(
+    rows.map((row) => [row.seq, row.id, row.role]),
+  )
+  return data
+}
+
+/** How what is read differs from what the model of the session says; empty where it does not. */
+export function differences(
+  session: Session | undefined,
+  messages: Message[] | undefined,
+): string[] {
+  if (session === undefined || messages === undefined)
+    return session === messages ? [] : [`session ${session ? 'is missing' : 'is there'}`]
+  const expected = session.turns.flatMap(rowsOf).toSorted((a, b) => a.seq - b.seq)
+  const found = messages.map(({ seq, role, status }) => `${seq} ${role} ${status}`)
+  const wanted = expected.map(({ seq, role, status }) => `${seq} ${role} ${status}`)
+  if (!isDeepStrictEqual(found, wanted))
+    return [`expected ${wanted.join(', ')}; is ${found.join(', ')}`]
+  return expected.flatMap(({ check }, index) => {
+    const message = messages[index] as Message
+    return check(message) ? [] : [`not as it should be: ${JSON.stringify(message)}`]
+  })
+}
+
+function rowsOf({ seq, request, replies }: Turn) {
+  const { message, message_id, context_text, metadata = {} } = request.body
+  const asked = { id: message_id, content: message, context_text, metadata }
+  return [
+    {
+      seq,
+      role: 'user',
+      status: 'complete',
+      check: ({ id, content, context_text: quoted, ...rest }: Message) =>
+        isDeepStrictEqual({ id, content, context_text: quoted, metadata: rest.metadata }, asked),
+    },
+    ...replies.map((reply) => ({
+      seq: reply.seq,
+      role: 'assistant',
+      status: reply.status,
+      check: ({ id, content }: Message) =>
+        id === (reply.id ?? id) &&
+        (reply.content === undefined
+          ? isTextOf(content, reply.status, request.says)
+          : content === reply.content),
+    })),
+  ]
+}
+
+function isTextOf(content: string, status: Message['status'], says: string): boolean {
+  if (status === 'complete') return content === says
+  if (status === 'failed') return content === ''
+  return says.startsWith(content) && (content !== '' || status === 'streaming')
+}
+
+/** The one outcome that agrees with everything seen. */
+export function findOutcome(
+  outcomes: readonly Outcome[],
+  seen: { heard: Heard; messages: Message[] | undefined; modelCalls: number },
+): Outcome {
+  const faults = outcomes.map((outcome) => [
+    ...differences(outcome.session, seen.messages),
+    ...(outcome.modelCalls === seen.modelCalls
+      ? []
+      : [`expected ${outcome.modelCalls} calls to the model, saw ${seen.modelCalls}`]),
+    ...(seen.heard.answer === undefined || isDeepStrictEqual(seen.heard.answer, outcome.answer)
+      ? []
+      : [`expected ${JSON.stringify(outcome.answer)}, heard ${JSON.stringify(seen.heard.answer)}`]),
+  ])
+  const index = faults.findIndex((each) => each.length === 0)
+  const outcome = outcomes[index]
+  if (outcome === undefined) throw new Error(faults.map((each) => each.join('\n')).join('\nor\n'))
+  return outcome
+}
+
+/** The session with what only the server knows: ids of replies, and how much of a text was kept. */
+export function learn(session: Session, messages: readonly Message[]): Session {
+  const learned = structuredClone(session)
+  for (const reply of learned.turns.flatMap(({ replies }) => replies)) {
+    const message = messages.find(({ seq }) => seq === reply.seq)
+    if (message === undefined) continue
+    reply.id = message.id
+    if (reply.status !== 'streaming') reply.content = message.content
+  }
+  return learned
+}
+
+/** System prompt, the newest whole turns that count and fit, oldest first, the new message: within the budget. */
+export function expectWindow(session: Session, messageId: string, calls: RecordedRequest[]): void {
+  const turn = session.turns.find(({ request }) => request.body.message_id === messageId)
+  const shown = ({ body }: Turn['request']) => renderMessage(body.message, body.context_text)
+  const countable = countableBefore(session, messageId)
+  const turns = countable.map((each) => [shown(each.request), standing(each).content ?? ''])
+  for (const { messages } of calls) {
+    const sent = messages.map(({ content }) => content)
+    const rest = sent.slice(1)
+    const newest = rest.pop()
+    const window = turns.slice(turns.length - rest.length / 2)
+    const roles = window.flatMap(() => ['user', 'assistant'])
+    expect(messages.map(({ role }) => role)).toEqual(['system', ...roles, 'user'])
+    expect(rest).toEqual(window.flat())
+    expect(newest).toBe(turn && shown(turn.request))
+    expect(window.length).toBeLessThanOrEqual(limits.maxTurns)
+    expect(tokensOf(sent) + limits.completionTokens).toBeLessThanOrEqual(limits.budget)
+    // No turn is left out that would surely have fit: no tokenizer makes more tokens than bytes.
+    const next = turns.at(-window.length - 1)
+    if (next && window.length < limits.maxTurns && calls.length === 1)
+      expect(bytesOf([...next, ...sent]) + limits.completionTokens).toBeGreaterThan(limits.budget)
+  }
+}
+
+function tokensOf(contents: readonly string[]): number {
+  const count = (text: string) => countTokens(text, { disallowedSpecial: new Set() })
+  return contents.reduce((sum, content) => sum + count(content) + 4, 3)
+}
+
+function bytesOf(contents: readonly string[]): number {
+  return contents.reduce((sum, content) => sum + Buffer.byteLength(content) + 4, 3)
+}

@@ -1,0 +1,207 @@
+import type { MessageStatus } from '../../../src/protocol.ts'
+import { type ModelFault, modelFaults } from './model-faults.ts'
+
+/** A session as its user may think of it. */
+export interface Session {
+  id: string
+  turns: Turn[]
+  nextSeq: number
+}
+
+export interface Turn {
+  request: TurnRequest
+  seq: number
+  /** The last one stands; those before it are superseded. */
+  replies: [...Reply[], Reply]
+}
+
+export interface Reply {
+  seq: number
+  status: MessageStatus
+  /** Undefined until it was read: the server names it. */
+  id?: string
+  /** As it was read once nothing more could come. */
+  content?: string
+}
+
+export interface TurnRequest {
+  body: TurnBody
+  /** Where the body names none, the one that is derived. */
+  sessionId: string
+  /** What the model says where nothing goes wrong. */
+  says: string
+  fault: ModelFault | undefined
+}
+
+export interface TurnBody {
+  message: string
+  message_id: string
+  session_id?: string
+  context_text?: string
+  metadata?: { [key: string]: string }
+}
+
+/** How a request is answered: by the reply as it is stored, or by the code of a problem. */
+export type Answer = { status: 'complete' | 'interrupted'; replayed: boolean } | { code: string }
+
+/** What may have come of a request. */
+export interface Outcome {
+  session: Session | undefined
+  answer: Answer
+  modelCalls: number
+}
+
+/** Of a call to the database: whether it was carried out, and whether the Worker learned of it. */
+export interface Fate {
+  ran: boolean
+  heard: boolean
+}
+
+export interface Asked {
+  request: TurnRequest
+  /** The body is not the one that this `message_id` came with before. */
+  isOther?: boolean
+  /** The id of a reply. */
+  regenerate?: string | undefined
+  isStream: boolean
+  /** Calls to the model for this message before. */
+  calledBefore: number
+  /** Of the calls to the database, in their order; the others go well. */
+  fates: readonly Fate[]
+}
+
+export function standing(turn: Turn): Reply {
+  return turn.replies.at(-1) as Reply
+}
+
+export function runningTurn(session: Session | undefined): Turn | undefined {
+  return session?.turns.find((turn) => standing(turn).status === 'streaming')
+}
+
+/** Turns that the model may be reminded of at this one, oldest first. */
+export function countableBefore(session: Session, messageId: string): Turn[] {
+  const index = session.turns.findIndex(({ request }) => request.body.message_id === messageId)
+  return session.turns
+    .slice(0, index < 0 ? undefined : index)
+    .filter((turn) => ['complete', 'interrupted'].includes(standing(turn).status))
+}
+
+type Verdict = 'new' | 'again' | 'instead' | 'replay' | Refusal
+type Refusal = keyof typeof refusals
+const refusals = {
+  not_found: 'not_found',
+  mismatch: 'message_mismatch',
+  running: 'turn_running',
+  busy: 'session_busy',
+  not_last: 'not_last_turn',
+} as const
+
+function decide(session: Session | undefined, { request, isOther, regenerate }: Asked): Verdict {
+  if (session === undefined) return request.body.session_id === undefined ? 'new' : 'not_found'
+  const turn = session.turns.find(
+    (each) => each.request.body.message_id === request.body.message_id,
+  )
+  if (turn === undefined) {
+    if (regenerate !== undefined) return 'mismatch'
+    return runningTurn(session) ? 'busy' : 'new'
+  }
+  if (isOther) return 'mismatch'
+  const reply = standing(turn)
+  if (reply.status === 'streaming') return 'running'
+  if (regenerate !== undefined && !turn.replies.some(({ id }) => id === regenerate))
+    return 'mismatch'
+  if (reply.status !== 'failed' && reply.id !== regenerate) return 'replay'
+  if (reply.seq < session.nextSeq - 1) return 'not_last'
+  return reply.status === 'failed' ? 'again' : 'instead'
+}
+
+/** All that may come of a turn: several outcomes only where the model's fault leaves it open. */
+export function predictTurn(before: Session | undefined, asked: Asked): Outcome[] {
+  const fates = [...asked.fates]
+  const verdict = decide(before, asked)
+  const begin = attempt(fates, 2)
+  const begun = begin.ran ? afterBegin(before, asked.request, verdict) : before
+  const only = (outcome: Outcome) => [outcome]
+  if (!begin.heard)
+    return only({ session: begun, answer: { code: 'database_unavailable' }, modelCalls: 0 })
+  switch (verdict) {
+    case 'new':
+    case 'again':
+    case 'instead':
+      return afterModel(begun as Session, asked, attempt(fates, 3))
+    case 'replay': {
+      // The history that goes with it is read by a call of its own.
+      const isUnread = !asked.isStream && !attempt(fates, 1).heard
+      const answer = isUnread ? { code: 'database_unavailable' } : replayOf(before, asked)
+      return only({ session: before, answer, modelCalls: 0 })
+    }
+    default:
+      return only({ session: before, answer: { code: refusals[verdict] }, modelCalls: 0 })
+  }
+}
+
+function attempt(fates: Fate[], attempts: number): Fate {
+  const fate = { ran: false, heard: false }
+  for (let left = attempts; left > 0 && !fate.heard; left -= 1) {
+    const next = fates.shift() ?? { ran: true, heard: true }
+    fate.ran ||= next.ran
+    fate.heard = next.heard
+  }
+  return fate
+}
+
+function replayOf(session: Session | undefined, { request }: Asked): Answer {
+  const { message_id } = request.body
+  const turn = session?.turns.find((each) => each.request.body.message_id === message_id)
+  const status = turn && standing(turn).status
+  return { status: status === 'interrupted' ? status : 'complete', replayed: true }
+}
+
+function afterBegin(
+  before: Session | undefined,
+  request: TurnRequest,
+  verdict: Verdict,
+): Session | undefined {
+  const session = structuredClone(before ?? { id: request.sessionId, turns: [], nextSeq: 1 })
+  const last = session.turns.at(-1)
+  const opened = (seq: number): Reply => ({ seq, status: 'streaming' })
+  if (verdict === 'new') {
+    const seq = session.nextSeq
+    session.turns.push({ request, seq, replies: [opened(seq + 1)] })
+    session.nextSeq += 2
+  } else if (verdict === 'again' && last) {
+    const { seq, id } = standing(last)
+    last.replies.splice(-1, 1, { ...opened(seq), ...(id !== undefined && { id }) })
+  } else if (verdict === 'instead' && last) {
+    standing(last).status = 'superseded'
+    last.replies.push(opened(session.nextSeq))
+    session.nextSeq += 1
+  } else {
+    return before
+  }
+  return session
+}
+
+function afterModel(begun: Session, { request, calledBefore }: Asked, finish: Fate): Outcome[] {
+  const { fault } = request
+  const isMet = fault !== undefined && (fault.isLasting || calledBefore === 0)
+  const ends = isMet ? modelFaults[fault.name] : [{ status: 'complete' as const }]
+  return ends.map((end): Outcome => {
+    const modelCalls = 'calls' in end ? end.calls : 1
+    const session = finish.ran ? withEnd(begun, request, end.status) : begun
+    if (!finish.heard) return { session, answer: { code: 'not_saved' }, modelCalls }
+    return 'code' in end && end.status === 'failed'
+      ? { session, answer: { code: end.code }, modelCalls }
+      : { session, answer: { status: end.status as 'complete', replayed: false }, modelCalls }
+  })
+}
+
+/** The session once the reply to this request has ended so. */
+export function withEnd(before: Session, request: TurnRequest, status: MessageStatus): Session {
+  const session = structuredClone(before)
+  const turn = session.turns.find(
+    (each) => each.request.body.message_id === request.body.message_id,
+  )
+  if (turn) standing(turn).status = status
+  return session
+}

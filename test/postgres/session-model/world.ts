@@ -1,0 +1,30 @@
+import type { Database } from '../../../src/db/database.ts'
+import type { Client } from '../../helpers/client.ts'
+import type { Rig } from '../../helpers/start-rig.ts'
+import type { Session, TurnRequest } from './session.ts'
+
+/** Small, so that windows are cut. */
+export const limits = { budget: 700, completionTokens: 250, maxTurns: 5 }
+
+/** The model of one visitor, who has one session at a time. */
+export interface World {
+  session: Session | undefined
+  /** What began the session that was erased, where it named none. */
+  erased: TurnRequest | undefined
+  /** Calls to the model, by `message_id`. */
+  called: Map<string, number>
+}
+
+/** The parts themselves. */
+export interface Real {
+  rig: Rig
+  db: Database
+  visitor: Client
+  userId: string
+  /** A client in the middle of a reply that goes on for longer than the test; the Worker holds its lease. */
+  held: { leave: () => Promise<void> } | undefined
+}
+
+export function newWorld(): World {
+  return { session: undefined, erased: undefined, called: new Map() }
+}
