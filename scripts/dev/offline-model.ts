@@ -11,8 +11,9 @@ import {
   parseWantedReply,
   withoutDirectives,
 } from './offline-model/faults.ts'
-import { composeReply, sendReply } from './offline-model/reply.ts'
+import { composeReply } from './offline-model/reply.ts'
 import type { PlainResponse } from './offline-model/reply.ts'
+import { sendReply } from './offline-model/send-reply.ts'
 
 export interface OfflineModelOptions {
   /** 0, the default, is any free port. */

@@ -99,12 +99,7 @@ async function store(
 ): Promise<Pick<EndedTurn, 'reply' | 'history' | 'problem'>> {
   const problem = problemOf(content, completion)
   const end: TurnEnd = {
-    status:
-      content === ''
-        ? 'failed'
-        : completion.finishReason === undefined
-          ? 'interrupted'
-          : 'complete',
+    status: statusOf(content, completion),
     content,
     finishReason: completion.finishReason ?? null,
     errorCode: problem?.code ?? null,
@@ -123,6 +118,12 @@ async function store(
   } catch (cause) {
     return { problem: new Problem('not_saved', { cause }) }
   }
+}
+
+/** Only a finish reason makes a reply complete: a stream that merely ended was cut off. */
+function statusOf(content: string, { finishReason }: Completion): TurnEnd['status'] {
+  if (content === '') return 'failed'
+  return finishReason === undefined ? 'interrupted' : 'complete'
 }
 
 /** What went wrong; undefined where the reply is complete. A fault after the finish took nothing from the text. */

@@ -1,6 +1,5 @@
 import { request as httpRequest } from 'node:http'
-import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
+import { createServer } from 'node:net'
 import { neon, NeonDbError, neonConfig } from '@neondatabase/serverless'
 import type { NeonQueryFunction } from '@neondatabase/serverless'
 import { Kysely, sql as kyselySql } from 'kysely'
@@ -80,12 +79,6 @@ function loginWith(part: 'username' | 'password' | 'pathname', value: string): s
   const url = new URL(database.connectionString)
   url[part] = value
   return url.href
-}
-
-/** The backends that run `select pg_sleep(…), '<mark>' as mark` right now. */
-function sleepers(mark: string): Promise<Record<string, unknown>[]> {
-  return sql`select pid from pg_stat_activity
-    where wait_event = 'PgSleep' and query like ${`%'${mark}' as mark%`}`
 }
 
 describe('values come back as PostgreSQL has them', () => {
@@ -702,105 +695,6 @@ describe('clients that leave and databases that fail', () => {
       await endpoint.close()
       await backend.close()
     }
-  })
-})
-
-describe.runIf(isRealServer)('with a real server', () => {
-  test('a connection lost in mid-query is a 400 with an empty code', async () => {
-    const target = new URL(database.connectionString)
-    const sockets = new Set<Socket>()
-    const proxy = createServer((socket) => {
-      const upstream = connect(Number(target.port), target.hostname)
-      for (const end of [socket, upstream]) {
-        sockets.add(end)
-        end.on('error', () => undefined)
-      }
-      socket.pipe(upstream).pipe(socket)
-    })
-    const proxyPort = await listen(proxy)
-    const throughProxy = new URL(target)
-    throughProxy.port = String(proxyPort)
-    const backend = pgBackend({ connectionString: throughProxy.href })
-    const endpoint = await startNeonHttp({ backend })
-    const ask = async (query: string) => {
-      const response = await fetch(endpoint.url, {
-        method: 'POST',
-        body: JSON.stringify({ query }),
-        headers: { 'Neon-Connection-String': database.connectionString },
-      })
-      return { status: response.status, json: await response.json() }
-    }
-    try {
-      const lost = ask(`select pg_sleep(60), 'cut' as mark`)
-      await expect.poll(() => sleepers('cut')).toHaveLength(1)
-      sockets.forEach((socket) => socket.destroy())
-      expect(await lost).toMatchObject({
-        status: 400,
-        json: { message: 'connection closed', code: '' },
-      })
-      expect(await ask('select 1 a')).toMatchObject({ status: 200, json: { rows: [{ a: 1 }] } })
-    } finally {
-      await endpoint.close()
-      sockets.forEach((socket) => socket.destroy())
-      await backend.close()
-      proxy.close()
-    }
-  })
-
-  test('a backend that is terminated answers with its SQLSTATE, and the pool goes on', async () => {
-    const victim = errorOf(sql.query(`select pg_sleep(60), 'victim' as mark`))
-    await expect.poll(() => sleepers('victim')).toHaveLength(1)
-    const [backend] = await sleepers('victim')
-    await sql`select pg_terminate_backend(${backend?.['pid']})`
-    expect(await victim).toMatchObject({ code: '57P01', severity: 'FATAL' })
-    expect(await cell('select 1')).toBe(1)
-  })
-
-  test('the query of a client that left is cancelled', async () => {
-    const abort = new AbortController()
-    const options = { fetchOptions: { signal: abort.signal } }
-    const left = errorOf(sql.query(`select pg_sleep(60), 'left' as mark`, [], options))
-    await expect.poll(() => sleepers('left')).toHaveLength(1)
-    abort.abort()
-    await left
-    await expect.poll(() => sleepers('left')).toEqual([])
-  })
-
-  test('more requests than the pool has connections wait for their turn', async () => {
-    const backend = pgBackend({ connectionString: database.connectionString, poolSize: 2 })
-    const endpoint = await startNeonHttp({ backend })
-    try {
-      const answers = Array.from({ length: 20 }, async () => {
-        const response = await fetch(endpoint.url, {
-          method: 'POST',
-          body: '{"query":"select pg_backend_pid() pid"}',
-          headers: { 'Neon-Connection-String': database.connectionString },
-        })
-        const { rows }: { rows: { pid: number }[] } = await response.json()
-        return rows[0]?.pid
-      })
-      expect(new Set(await Promise.all(answers)).size).toBeLessThanOrEqual(2)
-    } finally {
-      await endpoint.close()
-      await backend.close()
-    }
-  })
-
-  test('transactions run side by side: a serialization failure is reported as 40001', async () => {
-    await database.exec(
-      'drop table if exists raced; create table raced (a int); insert into raced values (0)',
-    )
-    const race = [1, 2].map(() =>
-      sql.transaction(
-        [sql`select a from raced`, sql`select pg_sleep(0.3)`, sql`update raced set a = a + 1`],
-        { isolationLevel: 'RepeatableRead' },
-      ),
-    )
-    const outcomes = await Promise.allSettled(race)
-    const failures = outcomes.flatMap((outcome) =>
-      outcome.status === 'rejected' ? [outcome.reason] : [],
-    )
-    expect(failures).toMatchObject([{ code: '40001' }])
   })
 })
 

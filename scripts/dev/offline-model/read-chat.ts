@@ -1,0 +1,149 @@
+import type { ChatMessage } from './chat-request.ts'
+import { clip } from './wording.ts'
+
+interface Said {
+  readonly role: 'user' | 'assistant'
+  readonly text: string
+  readonly quotation: string | undefined
+  /** Its place among the messages of the conversation, from 1. */
+  readonly number: number
+}
+
+/** Something the visitor told, as it is to be told back: `your name is Ada`. */
+interface Fact {
+  /** What it is about, as `normalise` spells it: `name`, `favourite colour`, `live`. */
+  readonly about: string
+  readonly sentence: string
+  readonly number: number
+}
+
+export interface Chat {
+  readonly said: readonly Said[]
+  readonly facts: readonly Fact[]
+  /** The visitor's newest message, without its quotation. */
+  readonly words: string
+  readonly quotation: string | undefined
+}
+
+/** What was said, and what of it the visitor may want to be told again. */
+export function readChat(messages: readonly ChatMessage[]): Chat {
+  const said = messages
+    .flatMap(({ role, content }) =>
+      role === 'user' || role === 'assistant' ? [{ role, content }] : [],
+    )
+    .map(({ role, content }, index) => {
+      const own =
+        role === 'user' ? splitQuotation(content) : { text: content, quotation: undefined }
+      return { role, number: index + 1, ...own }
+    })
+  const last = said.findLast(({ role }) => role === 'user')
+  return {
+    said,
+    facts: said.filter(({ role }) => role === 'user').flatMap(readFacts),
+    words: straighten(last?.text ?? '').trim(),
+    quotation: last?.quotation,
+  }
+}
+
+/** Quoted lines, with the line that introduces them: `The visitor selected this text:`. */
+const quotationPattern = /(?:^[^\n]{1,200}:\n+)?((?:^>.*(?:\n|$))+)/m
+
+/** A message may carry text of the page as a quotation, which is not the visitor's own word. */
+function splitQuotation(content: string): { text: string; quotation: string | undefined } {
+  const match = quotationPattern.exec(content)
+  if (!match) return { text: content, quotation: undefined }
+  const [whole, quoted = ''] = match
+  const text = content.slice(0, match.index) + content.slice(match.index + whole.length)
+  return { text: text.trim(), quotation: quoted.replaceAll(/^> ?/gm, '').trim() }
+}
+
+function readFacts({ text, number }: Said): Fact[] {
+  return straighten(text)
+    .split(/(?<=[.!?])\s+|\n+/)
+    .filter((sentence) => !isQuestion.test(sentence))
+    .flatMap((sentence) =>
+      sentence.split(/(?:,|;)? (?:and|but) (?=my\b|I\b|our\b)|[,;] (?=my\b|I\b)/i),
+    )
+    .flatMap((clause) => {
+      const fact = readFact(clause.trim().replace(/(?<![.!])[.!]+$/, ''))
+      return fact ? [{ ...fact, number }] : []
+    })
+}
+
+const isQuestion =
+  /\?$|^(?:what|who|where|when|which|how|do|does|did|can|could|is|are|am|tell|say|show|write)\b/i
+
+type Statement = readonly [
+  said: RegExp,
+  read: (...groups: string[]) => { readonly about: string; readonly sentence: string },
+]
+
+/** From the most particular to the least. */
+const statements: readonly Statement[] = [
+  [
+    /\b(?:[Cc]all me|[Mm]y name(?: is|'s)|I(?: am|'m) called|I(?: am|'m)(?= \p{Lu}[\p{L}-]+$)) (.+)/u,
+    (name) => ({ about: 'name', sentence: `your name is ${name}` }),
+  ],
+  [
+    /\b(?:my|our) (.{1,60}?) (is|are|was|were) (.+)/i,
+    (thing, verb, value) => ({
+      about: normalise(thing ?? ''),
+      sentence: `your ${thing} ${verb} ${asYou(value ?? '')}`,
+    }),
+  ],
+  [/\bI(?: am|'m) (\d+ years? old|\d+$)/i, (age) => ({ about: 'age', sentence: `you are ${age}` })],
+  [/\bI(?: am|'m) (.+)/i, (value) => ({ about: 'am', sentence: `you are ${asYou(value ?? '')}` })],
+  [
+    /\bI ((?:live|work|study|studie|come|like|love|hate|prefer|have|own|drive|play|speak|want|need|park)(?:e?d)?) (.+)/i,
+    (verb, rest) => ({ about: stem(verb ?? ''), sentence: `you ${verb} ${asYou(rest ?? '')}` }),
+  ],
+  [
+    /\bthe (.{1,60}?) (is|are|was|were) (.+)/i,
+    (thing, verb, value) => ({
+      about: normalise(thing ?? ''),
+      sentence: `the ${thing} ${verb} ${asYou(value ?? '')}`,
+    }),
+  ],
+  [
+    /\b(?:remember|don't forget)(?: that|:)? (.+)/i,
+    (note) => ({
+      about: normalise(note ?? ''),
+      sentence: `you asked me to remember ${asYou(note ?? '')}`,
+    }),
+  ],
+]
+
+function readFact(clause: string) {
+  for (const [said, read] of statements) {
+    const groups = said.exec(clause)?.slice(1)
+    if (groups) return read(...groups.map((group) => clip(group.trim())))
+  }
+  return undefined
+}
+
+/** The visitor's words as said to the visitor. */
+function asYou(text: string): string {
+  return text
+    .replaceAll(/\bI(?: am|'m)\b/gi, 'you are')
+    .replaceAll(/\b(?:I|me)\b/g, 'you')
+    .replaceAll(/\bmy\b/gi, 'your')
+    .replaceAll(/\bmine\b/gi, 'yours')
+}
+
+/** One spelling for a subject, so that `favorite color` finds `favourite colour`. */
+export function normalise(text: string): string {
+  return text
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, ' ')
+    .replaceAll(/\b(fav|col|neighb|hon)or/g, '$1our')
+    .trim()
+}
+
+/** `lived` and `live` are the same. */
+export function stem(verb: string): string {
+  return verb.toLowerCase().replace(/(?:e?d|e)$/, '')
+}
+
+function straighten(text: string): string {
+  return text.replaceAll('’', "'")
+}

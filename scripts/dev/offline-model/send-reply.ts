@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import type { ChatRequest } from './chat-request.ts'
+import type { Reply, SentStep } from './reply.ts'
+import { countTokens } from './token-count.ts'
+
+/**
+ * Performs the steps, as server-sent events or as one JSON body. A JSON body that is broken off
+ * ends in its middle.
+ *
+ * @param signal aborted when the client is gone; ends every wait, by rejecting
+ * @param observer told of each content delta sent, and before the connection is destroyed
+ */
+export async function sendReply(
+  reply: Reply,
+  request: ChatRequest,
+  response: ServerResponse,
+  signal: AbortSignal,
+  observer: { readonly onContent: () => void; readonly onDestroy: () => void },
+): Promise<void> {
+  if (reply.instead) {
+    const { status, headers, body } = reply.instead
+    response.writeHead(status, headers).end(body)
+    return
+  }
+
+  const sink = request.stream
+    ? eventStream(reply, request, response, signal)
+    : jsonBody(reply, request, response)
+  let isFirst = true
+  for (const step of reply.steps) {
+    switch (step.kind) {
+      case 'wait':
+        await sleep(step.ms, undefined, { signal })
+        break
+      case 'hang':
+        sink.breakOff()
+        if (!signal.aborted) await once(signal, 'abort')
+        return
+      case 'destroy':
+        sink.breakOff()
+        observer.onDestroy()
+        response.socket?.destroySoon()
+        return
+      case 'content':
+        if (!isFirst && reply.delayMs > 0) await sleep(reply.delayMs, undefined, { signal })
+        isFirst = false
+        await sink.send(step)
+        observer.onContent()
+        break
+      default:
+        await sink.send(step)
+    }
+  }
+  await sink.end()
+}
+
+interface Sink {
+  send(step: SentStep): Promise<void>
+  /** Sends what there is, without an end. */
+  breakOff(): void
+  end(): Promise<void>
+}
+
+function eventStream(
+  reply: Reply,
+  request: ChatRequest,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Sink {
+  const identity = identify('chat.completion.chunk', request)
+  let text = ''
+
+  const chunk = (choices: readonly object[], usage: object | null = null) =>
+    JSON.stringify({ ...identity, choices, ...(request.includeUsage && { usage }) })
+  const choice = (delta: object, finishReason: string | null = null) =>
+    chunk([{ index: 0, delta, logprobs: null, finish_reason: finishReason }])
+
+  async function dataOf(step: SentStep): Promise<string[]> {
+    switch (step.kind) {
+      case 'role':
+        return [choice({ role: 'assistant', content: '', refusal: null })]
+      case 'content':
+        text += step.content
+        return [choice({ content: step.content })]
+      case 'empty':
+        return [chunk([]), choice({}), choice({ content: '' }), choice({ content: null })]
+      case 'finish':
+        return [choice({}, step.reason)]
+      case 'usage':
+        return request.includeUsage ? [chunk([], await usageOf(reply, text))] : []
+      case 'done':
+        return ['[DONE]']
+      case 'raw':
+        return [step.data]
+      default:
+        return step satisfies never
+    }
+  }
+
+  return {
+    async send(step) {
+      if (!response.headersSent) {
+        response.writeHead(200, {
+          'content-type': 'text/event-stream; charset=utf-8',
+          'cache-control': 'no-cache',
+        })
+      }
+      for (const data of await dataOf(step)) {
+        const event = Buffer.from(`data: ${data}${reply.lineEnd.repeat(2)}`)
+        const cut = reply.splitCharacters ? event.findIndex((byte) => byte > 0x7f) + 1 : 0
+        const parts = cut > 0 ? [event.subarray(0, cut), event.subarray(cut)] : [event]
+        for (const part of parts) {
+          signal.throwIfAborted()
+          if (!response.write(part)) await once(response, 'drain', { signal })
+          // Lets the part leave, and a disconnect be noticed, before the next one.
+          await nextTurn(undefined, { signal })
+        }
+      }
+    },
+    breakOff() {},
+    async end() {
+      response.end()
+    },
+  }
+}
+
+function jsonBody(reply: Reply, request: ChatRequest, response: ServerResponse): Sink {
+  let text = ''
+  let finishReason: string | null = null
+  let hasUsage = false
+  let isDone = false
+  let raw: string | undefined
+
+  function body(usage?: object): string {
+    const message = { role: 'assistant', content: text, refusal: null }
+    const choices = [{ index: 0, message, logprobs: null, finish_reason: finishReason }]
+    return raw ?? JSON.stringify({ ...identify('chat.completion', request), choices, usage })
+  }
+
+  const headers = { 'content-type': 'application/json' }
+  const sink: Sink = {
+    async send(step) {
+      if (step.kind === 'content') text += step.content
+      if (step.kind === 'finish') finishReason = step.reason
+      if (step.kind === 'usage') hasUsage = true
+      if (step.kind === 'done') isDone = true
+      if (step.kind === 'raw') raw = step.data
+    },
+    breakOff() {
+      if (text === '') return
+      response.writeHead(200, headers)
+      response.write(body().slice(0, -20))
+    },
+    async end() {
+      if (isDone || raw !== undefined) {
+        response.writeHead(200, headers)
+        response.end(body(hasUsage ? await usageOf(reply, text) : undefined))
+      } else {
+        sink.breakOff()
+        response.end()
+      }
+    },
+  }
+  return sink
+}
+
+function identify(object: string, { model }: ChatRequest) {
+  const id = `chatcmpl-${randomUUID().replaceAll('-', '')}`
+  const created = Math.floor(Date.now() / 1000)
+  return { id, object, created, model, system_fingerprint: null }
+}
+
+async function usageOf({ promptTokens, completionTokens }: Reply, text: string) {
+  const counted = completionTokens ?? (await countTokens(text))
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: counted,
+    total_tokens: promptTokens + counted,
+  }
+}

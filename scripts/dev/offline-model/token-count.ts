@@ -1,0 +1,39 @@
+import type { ChatMessage } from './chat-request.ts'
+
+/**
+ * Exactly o200k's count. A special token such as `<|endoftext|>` in a text is ordinary text, as it
+ * is for the API.
+ */
+export async function countTokens(text: string): Promise<number> {
+  // 2 MB of vocabulary: loaded by the first request, not by whoever imports this.
+  const tokenizer = await import('gpt-tokenizer/encoding/o200k_base')
+  return tokenizer.countTokens(text, { disallowedSpecial: new Set() })
+}
+
+/** OpenAI's overhead: 4 a message, 3 for the reply. */
+export async function countPromptTokens(messages: readonly ChatMessage[]): Promise<number> {
+  const counts = await Promise.all(messages.map(({ content }) => countTokens(content)))
+  return counts.reduce((sum, count) => sum + count + 4, 3)
+}
+
+/**
+ * The longest beginning of `text` that has at most `maxTokens`. Found by counting, since
+ * gpt-tokenizer's `decode` keeps half a character for its next caller. Where a character is
+ * several tokens the beginning may have fewer: the limit is reported, as a provider does that
+ * spent them on half of it.
+ */
+export async function cutToTokens(text: string, maxTokens: number | undefined) {
+  const tokens = await countTokens(text)
+  if (maxTokens === undefined || tokens <= maxTokens) {
+    return { content: text, tokens, isCut: false }
+  }
+  const characters = Array.from(text)
+  let fits = 0
+  let tooLong = characters.length
+  while (tooLong - fits > 1) {
+    const middle = Math.floor((fits + tooLong) / 2)
+    if ((await countTokens(characters.slice(0, middle).join(''))) <= maxTokens) fits = middle
+    else tooLong = middle
+  }
+  return { content: characters.slice(0, fits).join(''), tokens: maxTokens, isCut: true }
+}
