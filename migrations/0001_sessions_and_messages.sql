@@ -11,6 +11,8 @@ create table sessions (
 );
 
 comment on table sessions is 'one conversation of one user';
+comment on column sessions.id is 'random, or made of user and message_id where a turn named no session, so that its retry finds it';
+comment on column sessions.metadata is 'an object of the client''s own';
 comment on column sessions.user_id is 'visitor:<base64url SHA-256 of the visitor token> or user:<sub of the JWT>; never the token';
 comment on column sessions.title is 'first line of the first message until it is renamed; null in an empty session';
 comment on column sessions.next_seq is 'the seq of the next message: order is given here, under the session''s lock, never by a clock';
@@ -56,6 +58,14 @@ create table messages (
 
 comment on table messages is 'what a user said (role user) and the replies to it (role assistant)';
 comment on constraint messages_pkey on messages is 'id is unique within its session, since the client names it: what a retry is found by';
+comment on column messages.session_id is 'whose erasure takes the message with it';
+comment on column messages.id is 'of a user''s message: the client''s message_id, or random; of a reply: random';
+comment on column messages.role is 'who wrote it, given by the Worker alone';
+comment on column messages.content is 'the text; of a running reply what the last checkpoint saved';
+comment on column messages.metadata is 'an object of the client''s own';
+comment on column messages.created_at is 'when it was accepted; of a reply when its turn began';
+comment on column messages.finish_reason is 'why the model ended, in the provider''s word; null where it did not say, so the text is not whole';
+comment on column messages.model is 'the configured model that wrote the reply; null until it ended';
 comment on column messages.seq is 'place in the session, from 1, without gaps';
 comment on column messages.status is 'a user''s message is complete; a reply is complete only with a finish_reason; streaming after lease_expires_at means interrupted, or failed without content';
 comment on column messages.context_text is 'text that the visitor selected on the page, shown to the model as a quotation';

@@ -4,6 +4,7 @@ import type { AppEnv } from './app-env.ts'
 import type { Deps } from './deps.ts'
 import { Problem } from './errors.ts'
 import { accessLog } from './middleware/access-log.ts'
+import { clientSignal } from './middleware/client-signal.ts'
 import { identity } from './middleware/identity.ts'
 import { noStore } from './middleware/no-store.ts'
 import { problemResponse } from './middleware/problem-response.ts'
@@ -18,6 +19,7 @@ import { visitors } from './routes/visitors.ts'
 
 export function createApp(createDeps: (bindings: unknown) => Deps) {
   return new Hono<AppEnv>()
+    .use(clientSignal())
     .use(requestId())
     .use(accessLog())
     .route('/health/live', live)

@@ -9,8 +9,8 @@ import { openaiModel } from './llm/openai.ts'
 /** What the routes work with, made once of the settings. */
 export type Deps = TurnDeps
 
-/** Begin, finish and their repeats: the database calls of a turn beside its checkpoints. */
-const otherCalls = 5
+/** Begin, finish, their repeats and the checkpoint when the client leaves: the calls beside the timed checkpoints. */
+const otherCalls = 6
 const maxDatabaseCalls = 25
 
 /** @throws Problem `misconfigured`, which names the settings that are wrong */

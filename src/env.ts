@@ -85,7 +85,7 @@ export const Env = z
     MAX_COMPLETION_TOKENS: integer(1_024, 1, 1_000_000),
     MODEL_FIRST_TOKEN_TIMEOUT_MS: integer(30_000, 10, 300_000),
     MODEL_IDLE_TIMEOUT_MS: integer(15_000, 10, 300_000),
-    MODEL_TIMEOUT_MS: integer(120_000, 10, 600_000),
+    MODEL_TIMEOUT_MS: integer(120_000, 10, 128_000),
     TURN_LEASE_MS: integer(15_000, 7_000, 120_000),
   })
   .refine((env) => env.OPENAI_API_KEY !== undefined || env.OPENAI_BASE_URL !== undefined, {

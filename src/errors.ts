@@ -42,6 +42,8 @@ export interface ProblemOptions {
   retryAfterSeconds?: number
   /** Further members of the response, RFC 9457 "extension members". */
   members?: Record<string, unknown>
+  /** For the owner's log, never sent: what to look at. In our words, without content. */
+  hint?: string
   /** Logged by name and code, never sent. */
   cause?: unknown
 }
@@ -111,12 +113,22 @@ const wordFormat = /^\w{1,40}$/
 export function describeFault(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { name: typeof error }
   const { code, status } = error as { code?: unknown; status?: unknown }
-  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
+  const frames = framesOf(error)
   return {
     name: error.name,
+    ...(error instanceof Problem && error.options.hint && { hint: error.options.hint }),
     ...(typeof code === 'string' && wordFormat.test(code) && { code }),
     ...(typeof status === 'number' && { status }),
     ...(!(error instanceof Problem) && { at: frames.slice(0, 4).map((line) => line.trim()) }),
     ...(error.cause !== undefined && { cause: describeFault(error.cause) }),
   }
+}
+
+/** Without the message, whose own lines may look like frames. */
+function framesOf({ stack = '', message }: Error): string[] {
+  const from = message === '' ? 0 : stack.lastIndexOf(message) + message.length
+  return stack
+    .slice(from)
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
 }

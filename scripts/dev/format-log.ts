@@ -1,29 +1,47 @@
 import { inspect } from 'node:util'
 import * as z from 'zod'
 
+const Fault = z.looseObject({ hint: z.string().optional() })
+
 /** The Worker's line about a request, as its middleware `accessLog` writes it. */
 const Access = z.object({
   request_id: z.string(),
   method: z.string(),
-  path: z.string(),
+  route: z.string(),
   status: z.int(),
   ms: z.number(),
   code: z.string().optional(),
-  fault: z.unknown().optional(),
+  fault: Fault.optional(),
+})
+
+/** Its line about a reply that is not complete. */
+const Reply = z.object({
+  request_id: z.string(),
+  reply_id: z.string(),
+  code: z.string(),
+  fault: Fault,
 })
 
 /**
- * A line of the Worker's log for a terminal: `POST /v1/chat 200 812 ms`, with the fault below it where the Worker
- * itself failed. Whatever else it wrote stays as it is.
+ * A line of the Worker's log for a terminal: `POST /v1/chat 200 812 ms`, with what to look at where something failed,
+ * or else the fault itself. Whatever else the Worker wrote stays as it is.
  */
 export function formatLog(message: string): string {
-  const access = Access.safeParse(parseJson(message))
+  const entry = parseJson(message)
+  const reply = Reply.safeParse(entry)
+  if (reply.success) {
+    const { code, fault, request_id } = reply.data
+    return `  reply not complete: ${code}${fault.hint ? `, ${fault.hint}` : ''} (request ${request_id})`
+  }
+  const access = Access.safeParse(entry)
   if (!access.success) return message
-  const { method, path, status, ms, code, fault, request_id } = access.data
-  const line = `${method} ${path} ${status} ${ms} ms`
+  const { method, route, status, ms, code = 'error', fault, request_id } = access.data
+  const line = `${method} ${route} ${status} ${ms} ms`
   if (status < 400) return line
-  const named = `${line} ${code ?? ''} (request ${request_id})`
-  return status < 500 ? named : `${named}\n${inspect(fault, { depth: 8 }).replaceAll(/^/gm, '  ')}`
+  const named = `${line} ${code} (request ${request_id})`
+  if (status < 500) return named
+  const shown = fault?.hint ?? inspect(fault, { depth: 8 })
+  return `${named}\n${shown.replaceAll(/^/gm, '  ')}`
 }
 
 function parseJson(text: string): unknown {

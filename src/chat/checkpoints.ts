@@ -23,23 +23,25 @@ export function checkpointCount(durationMs: number, leaseMs: number): number {
 
 export interface CheckpointOptions {
   leaseMs: number
+  /** Never rejects: what went wrong once is made up for by the next. */
   save: () => Promise<'go_on' | 'stop' | 'lost'>
   /** Ends the turn's completion. */
   stop: AbortController
 }
 
 /**
- * Saves the reply as it grows until told to end; a save that fails is made up for by the next. The turn does not wait
- * for a save in flight: once the reply is finished, a late one changes nothing.
+ * Saves the reply as it grows until told to end. The turn does not wait for a save in flight: once the reply is
+ * finished, a late one changes nothing. The pause counts from the beginning of a save, so that one that is not
+ * answered leaves time for the next within the lease.
  */
 export function keepCheckpoints({ leaseMs, save, stop }: CheckpointOptions): Checkpoints {
   let timer: ReturnType<typeof setTimeout> | undefined
   let ended = false
   const delays = checkpointDelaysMs(leaseMs)
 
-  function schedule() {
+  function schedule(elapsedMs: number) {
     clearTimeout(timer)
-    if (!ended) timer = setTimeout(saveNow, delays.next().value)
+    if (!ended) timer = setTimeout(saveNow, Math.max(0, delays.next().value - elapsedMs))
   }
 
   function saveNow() {
@@ -48,13 +50,14 @@ export function keepCheckpoints({ leaseMs, save, stop }: CheckpointOptions): Che
   }
 
   async function checkpoint() {
-    const answer = await save().catch(() => 'go_on' as const)
+    const beginsAt = Date.now()
+    const answer = await save()
     if (answer === 'stop') stop.abort(new Problem('stopped'))
-    if (answer === 'lost') stop.abort(new Problem('session_deleted'))
-    schedule()
+    if (answer === 'lost') stop.abort(new Problem('interrupted'))
+    schedule(Date.now() - beginsAt)
   }
 
-  schedule()
+  schedule(0)
   return {
     saveNow,
     end() {

@@ -1,7 +1,7 @@
 import { attempt } from '../db/attempt.ts'
 import { checkpointTurn, type Finished, finishTurn, type TurnEnd } from '../db/finish-turn.ts'
 import type { History } from '../db/messages.ts'
-import { Problem } from '../errors.ts'
+import { describeFault, Problem } from '../errors.ts'
 import type { Message } from '../protocol.ts'
 import { keepCheckpoints } from './checkpoints.ts'
 import { turnOverheadTokens } from './context-window.ts'
@@ -81,13 +81,20 @@ function onceLeft(gone: AbortSignal, saveNow: () => void, stop: AbortController)
   }
 }
 
-function checkpoint({ db, settings }: TurnDeps, turn: RunningTurn, content: string) {
-  return checkpointTurn(db, turn.key, {
-    content,
-    tokens: { message: turn.messageTokens, reply: countTokens(content) },
-    leaseMs: settings.leaseMs,
-    timeoutMs: checkpointTimeoutMs,
-  })
+async function checkpoint({ db, settings }: TurnDeps, turn: RunningTurn, content: string) {
+  try {
+    return await checkpointTurn(db, turn.key, {
+      content,
+      tokens: { message: turn.messageTokens, reply: countTokens(content) },
+      leaseMs: settings.leaseMs,
+      timeoutMs: checkpointTimeoutMs,
+    })
+  } catch (error) {
+    const { sessionId, replyId } = turn.key
+    const ids = { session_id: sessionId, reply_id: replyId }
+    console.log(JSON.stringify({ ...ids, code: 'checkpoint_failed', fault: describeFault(error) }))
+    return 'go_on'
+  }
 }
 
 async function store(
@@ -116,7 +123,9 @@ async function store(
     )
     return toEnded(finished, problem)
   } catch (cause) {
-    return { problem: new Problem('not_saved', { cause }) }
+    // The turn may still bear its lease, and until that ends a retry is told to wait.
+    const retryAfterSeconds = Math.ceil(settings.leaseMs / 1_000)
+    return { problem: new Problem('not_saved', { retryAfterSeconds, cause }) }
   }
 }
 
@@ -134,14 +143,16 @@ function problemOf(content: string, { finishReason, problem }: Completion): Prob
 
 function tokensOf(turn: RunningTurn, content: string, { usage }: Completion) {
   const bytes = (text: string) => new TextEncoder().encode(text).length
-  const told = usage && Math.min(usage.completionTokens - usage.reasoningTokens, bytes(content))
+  const replyTokens = usage ? usage.completionTokens - usage.reasoningTokens : 0
+  // More tokens than bytes: it counts what is not in the text, such as reasoning that it does not tell.
+  const isTold = replyTokens > 0 && replyTokens <= bytes(content)
   return {
     tokens: { message: turn.messageTokens, reply: countTokens(content) },
     usage: usage && {
       prompt_tokens: usage.promptTokens,
       completion_tokens: usage.completionTokens,
     },
-    toldReplyTokens: told || undefined,
+    toldReplyTokens: isTold ? replyTokens : undefined,
     messageBytes: bytes(turn.rendered),
   }
 }

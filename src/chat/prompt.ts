@@ -5,7 +5,7 @@ import type { PromptMessage } from '../llm/chat-model.ts'
 export function renderMessage(message: string, contextText: string | null | undefined): string {
   if (contextText == null) return message
   const quotation = contextText
-    .split(/\r\n|\r|\n/)
+    .split(/\r\n|[\r\n\u2028\u2029]/)
     .map((line) => `> ${line}`)
     .join('\n')
   return `The visitor selected this text on the page:\n\n${quotation}\n\n${message}`

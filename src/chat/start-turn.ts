@@ -109,7 +109,10 @@ function refusal(begun: Exclude<Begun, { verdict: 'run' | 'replay' }>): Problem 
     case 'not_found':
       return new Problem('not_found')
     case 'mismatch':
-      return new Problem('message_mismatch')
+      return new Problem('message_mismatch', {
+        detail:
+          'message, context_text and metadata must be those of the message that message_id names',
+      })
     case 'not_last':
       return new Problem('not_last_turn')
     case 'running':

@@ -37,7 +37,8 @@ where session_id = ${sessionId} and status = 'streaming' and lease_expires_at <=
 
 /**
  * The verdict, and what follows from it. Verdicts that run: `new` stores message and reply, `again` takes a failed
- * reply's row, `instead` supersedes a reply, `held` was one of these when it was asked before.
+ * reply's row, `instead` supersedes a reply, `held` was one of these when it was asked before. (A turn that ended under
+ * this very lease was asked for twice, and the first call came last: nothing is begun anew.)
  */
 export function decide(start: TurnStart) {
   const { sessionId, userId, messageId, lease, regenerate, messageTokens } = start
@@ -64,7 +65,7 @@ with session as (
   where session_id = ${sessionId} and id = ${regenerate}
 ), decision as (
   select case
-    when session.owned is null and ${start.createSession} then 'new'
+    when session.owned is null and ${start.createSession && regenerate === null} then 'new'
     when session.owned is not true then 'not_found'
     when message.seq is null then case
       when ${regenerate}::uuid is not null then 'mismatch'
@@ -73,6 +74,7 @@ with session as (
     when not message.same then 'mismatch'
     when reply.status = 'streaming' and reply.lease = ${lease} then 'held'
     when reply.status = 'streaming' then 'running'
+    when reply.lease = ${lease} then 'replay'
     when ${regenerate}::uuid is not null and named.same is not true then 'mismatch'
     when reply.status <> 'failed' and reply.id is distinct from ${regenerate} then 'replay'
     when reply.seq < session.next_seq - 1 then 'not_last'

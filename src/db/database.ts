@@ -45,7 +45,7 @@ export function createDatabase({
   // The driver takes these two for the whole isolate only; they depend on settings alone, so they never differ.
   if (endpoint !== undefined) neonConfig.fetchEndpoint = endpoint
   neonConfig.fetchFunction = (url: string, init: RequestInit) =>
-    fetch(url, { signal: AbortSignal.timeout(timeoutMs), ...init })
+    fetch(url, { ...init, signal: init.signal ?? AbortSignal.timeout(timeoutMs) })
 
   const client = neon(connectionString)
   const dialect = new NeonDialect({

@@ -28,7 +28,7 @@ export interface TurnTokens {
 }
 
 /**
- * Stores the reply as far as it has come and renews the lease.
+ * Stores the reply as far as it has come and renews the lease. One that arrives late takes nothing back.
  * @returns `stop` where the visitor asked for it, `lost` where the lease was taken over or the session erased
  */
 export async function checkpointTurn(
@@ -50,7 +50,9 @@ function checkpointQuery(
   const turnTokens = tokens.message + tokens.reply
   return sql<{ stop_requested: boolean }>`
 update messages
-set content = ${content}, token_count = ${tokens.reply}, turn_tokens = ${turnTokens}, turn_tokens_bound = ${turnTokens},
+set content = case when octet_length(content) > octet_length(${content}::text) then content else ${content} end,
+  token_count = greatest(token_count, ${tokens.reply}), turn_tokens = greatest(turn_tokens, ${turnTokens}),
+  turn_tokens_bound = greatest(turn_tokens_bound, ${turnTokens}),
   lease_expires_at = statement_timestamp() + ${leaseMs} * interval '1 millisecond'
 where session_id = ${sessionId} and id = ${replyId} and status = 'streaming' and lease = ${lease}
 returning stop_requested`.compile(db.kysely)
@@ -78,7 +80,7 @@ export interface TurnEnd {
 export type Finished =
   | { outcome: 'stored'; reply: Message; history: History }
   /** The lease was taken over: what the session holds is somebody else's word. */
-  | { outcome: 'taken_over'; reply: Message }
+  | { outcome: 'taken_over' }
   | { outcome: 'session_deleted' }
 
 /**
@@ -103,11 +105,10 @@ export async function finishTurn(
       ? await db.batch([...queries, historyQuery(db, range)], options)
       : [...(await db.batch(queries, options)), undefined]
   if (row === undefined) return { outcome: 'session_deleted' }
-  const reply = toMessage(row)
-  if (row.lease !== turn.lease) return { outcome: 'taken_over', reply }
+  if (row.lease !== turn.lease) return { outcome: 'taken_over' }
   return {
     outcome: 'stored',
-    reply,
+    reply: toMessage(row),
     history: history ? toHistory(history) : { messages: [], hasMore: true },
   }
 }
@@ -163,7 +164,7 @@ update messages set
   turn_tokens = coalesce((select tokens from believed), ${tokens.message}::integer) + ${replyTokens}::integer,
   turn_tokens_bound = ${tokens.message + tokens.reply}::integer,
   turn_tokens_exact = exists (select from believed) and ${end.toldReplyTokens !== undefined},
-  counted_by = ${usage === undefined ? null : countedBy}
+  counted_by = ${end.toldReplyTokens === undefined ? null : countedBy}
 from mine
 where messages.session_id = ${sessionId} and messages.id = mine.id and messages.lease = ${lease}`.compile(
     db.kysely,

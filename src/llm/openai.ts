@@ -116,7 +116,8 @@ function isCount(value: unknown): value is number {
 }
 
 function toProblem(cause: unknown, begun: boolean): Problem {
-  if (!(cause instanceof OpenAI.APIError)) return new Problem('model_unavailable', { cause })
+  if (!(cause instanceof OpenAI.APIError))
+    return new Problem('model_unavailable', { hint: nonsense, cause })
   if (cause.code === 'context_length_exceeded' && !begun)
     return new Problem('model_context_exceeded', { cause })
   if (cause.status === 429)
@@ -124,7 +125,23 @@ function toProblem(cause: unknown, begun: boolean): Problem {
       retryAfterSeconds: retryAfterSeconds(cause.headers?.get('retry-after')),
       cause,
     })
-  return new Problem('model_unavailable', { cause })
+  return new Problem('model_unavailable', { hint: hintFor(cause.status), cause })
+}
+
+const nonsense = 'the model server answered nonsense: check OPENAI_BASE_URL'
+
+function hintFor(status: number | undefined): string {
+  switch (status) {
+    case undefined:
+      return 'the model server was not reached, or broke off: check OPENAI_BASE_URL'
+    case 401:
+    case 403:
+      return `the model server answered ${status}: check OPENAI_API_KEY`
+    case 404:
+      return 'the model server answered 404: check OPENAI_MODEL and OPENAI_BASE_URL'
+    default:
+      return `the model server answered ${status}`
+  }
 }
 
 /** Seconds from a `Retry-After` of seconds or a date (RFC 9110, 10.2.3), at least 1 and at most an hour; else 5. */

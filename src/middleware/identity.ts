@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { AppEnv } from '../app-env.ts'
+import { base64url } from '../base64url.ts'
 import { Problem } from '../errors.ts'
 
 const visitorTokenFormat = /^vst_[\w-]{43}$/
@@ -36,7 +37,7 @@ export async function userOrNewVisitor(
 
 /** `vst_` and 256 random bits. */
 export function newVisitorToken(): string {
-  return `vst_${base64url(crypto.getRandomValues(new Uint8Array(32)))}`
+  return `vst_${base64url(binaryOf(crypto.getRandomValues(new Uint8Array(32))))}`
 }
 
 async function userIdOf(header: string): Promise<string> {
@@ -49,14 +50,11 @@ async function userIdOf(header: string): Promise<string> {
 /** Only a hash of the token is ever stored: a database dump opens no session. */
 async function visitorIdOf(token: string): Promise<string> {
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))
-  return `visitor:${base64url(new Uint8Array(hash))}`
+  return `visitor:${base64url(binaryOf(new Uint8Array(hash)))}`
 }
 
-function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
+function binaryOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes)
 }
 
 function unauthorized(detail: string): Problem {

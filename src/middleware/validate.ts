@@ -5,7 +5,7 @@ import type * as z from 'zod'
 import { invalidRequest, Problem } from '../errors.ts'
 import { limits } from '../protocol.ts'
 
-/** Counts the body as it is read, not as its header claims. */
+/** By the length that the header claims, to which the platform holds the client; without one, as the body is read. */
 export const limitBody = bodyLimit({
   maxSize: limits.bodyBytes,
   onError() {

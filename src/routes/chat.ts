@@ -8,7 +8,13 @@ import { Problem } from '../errors.ts'
 import { missingCredential, userOrNewVisitor } from '../middleware/identity.ts'
 import { jsonBody, limitBody, requireJson } from '../middleware/validate.ts'
 import { ChatRequest, type ChatResponse, limits } from '../protocol.ts'
-import { eventStream, type TurnEvent, turnFrames } from './event-stream.ts'
+import {
+  eventResponse,
+  failedEvent,
+  isRetryable,
+  type TurnEvent,
+  turnFrames,
+} from './event-stream.ts'
 import { replayTurn, runTurn } from './run-turn.ts'
 
 export const chat = new Hono<AppEnv>().post(
@@ -81,15 +87,8 @@ function streamed(
     data: { ...answer, message, reply_id: replyId },
   }
   const requestId = c.get('requestId')
-  return c.body(
-    eventStream(turnFrames(progress, started, (ended) => lastEvent(turn, ended, requestId))),
-    200,
-    {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store, no-transform',
-      'x-accel-buffering': 'no',
-    },
-  )
+  const last = (ended: EndedTurn) => lastEvent(turn, ended, requestId)
+  return eventResponse(c, turnFrames(progress, started, last))
 }
 
 function lastEvent(turn: StartedTurn, ended: EndedTurn, requestId: string): TurnEvent {
@@ -98,20 +97,7 @@ function lastEvent(turn: StartedTurn, ended: EndedTurn, requestId: string): Turn
   if (reply?.status === 'complete')
     return { name: 'turn.completed', data: { reply, server_timing } }
   const fault = problem ?? new Problem('interrupted')
-  return {
-    name: 'turn.failed',
-    data: {
-      ...fault.toJSON(),
-      request_id: requestId,
-      retryable: reply === undefined && isRetryable(fault.code),
-      ...(reply && { reply }),
-      server_timing,
-    },
-  }
-}
-
-function isRetryable(code: Problem['code']): boolean {
-  return code !== 'session_deleted'
+  return failedEvent(fault, requestId, { ...(reply && { reply }), server_timing })
 }
 
 /** As in the `Server-Timing` header (W3C Server Timing, 3.2). */

@@ -1,21 +1,27 @@
+import type { Context } from 'hono'
 import type { EndedTurn } from '../chat/complete-turn.ts'
 import type { TurnProgress } from '../chat/turn-progress.ts'
-import type { TurnEvents } from '../protocol.ts'
+import type { Problem, ProblemCode } from '../errors.ts'
+import type { Message, TurnEvents } from '../protocol.ts'
 
 export type TurnEvent = {
   [Name in keyof TurnEvents]: { name: Name; data: TurnEvents[Name] }
 }[keyof TurnEvents]
 
 const keepAliveMs = 15_000
-const comment = ':\n\n'
+/** Keeps proxies from closing a stream where nothing happens. */
+export const comment = ':\n\n'
 
 /**
- * A response body of server-sent events (WHATWG HTML, 9.2). Pulled by the client: a slow one slows nothing but this,
- * and one that leaves ends nothing else.
+ * A response of server-sent events (WHATWG HTML, 9.2). Pulled by the client: a slow one slows nothing but this, and
+ * one that leaves ends nothing else.
  */
-export function eventStream(frames: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
+export function eventResponse(
+  c: Pick<Context, 'body'>,
+  frames: AsyncGenerator<string, void>,
+): Response {
   const encoder = new TextEncoder()
-  return new ReadableStream<Uint8Array>(
+  const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { done, value } = await frames.next()
@@ -25,6 +31,11 @@ export function eventStream(frames: AsyncGenerator<string, void>): ReadableStrea
     },
     { highWaterMark: 0 },
   )
+  return c.body(body, 200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+  })
 }
 
 /** A turn of this request: `first`, the text as it grows, `last`. What was not read yet comes as one delta. */
@@ -47,6 +58,22 @@ export async function* turnFrames(
       return
     }
   }
+}
+
+/** @param reply where text was kept: then there is nothing to try again */
+export function failedEvent(
+  problem: Problem,
+  requestId: string,
+  details: { reply?: Message; server_timing?: string },
+): TurnEvent {
+  const retryable = details.reply === undefined && isRetryable(problem.code)
+  const data = { ...problem.toJSON(), request_id: requestId, retryable, ...details }
+  return { name: 'turn.failed', data }
+}
+
+/** Whether the same `message_id` may be sent again. */
+export function isRetryable(code: ProblemCode): boolean {
+  return code !== 'session_deleted'
 }
 
 /** JSON has no raw line breaks, so that no text can end an event or begin another. */

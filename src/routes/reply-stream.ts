@@ -4,8 +4,8 @@ import { findReply, type StoredReply } from '../db/messages.ts'
 import { Problem, storedProblem } from '../errors.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { path } from '../middleware/validate.ts'
-import { type Message, ReplyPath } from '../protocol.ts'
-import { eventStream, frame, type TurnEvent } from './event-stream.ts'
+import { ReplyPath } from '../protocol.ts'
+import { comment, eventResponse, failedEvent, frame, type TurnEvent } from './event-stream.ts'
 
 /** Pauses between two looks: ever longer, and few enough for the 50 calls that the platform gives a request. */
 const firstPauseMs = 400
@@ -23,11 +23,7 @@ export const replyStream = new Hono<AppEnv>().get('/', needsUser, path(ReplyPath
   const reply = await look()
   if (reply === undefined) throw new Problem('not_found')
   const place = placeIn(reply, c.req.header('last-event-id'))
-  return c.body(eventStream(joinedFrames(reply, place, look, c.get('requestId'))), 200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store, no-transform',
-    'x-accel-buffering': 'no',
-  })
+  return eventResponse(c, joinedFrames(reply, place, look, c.get('requestId')))
 })
 
 async function* joinedFrames(
@@ -36,12 +32,12 @@ async function* joinedFrames(
   look: () => Promise<StoredReply | undefined>,
   requestId: string,
 ): AsyncGenerator<string, void> {
+  let stored: StoredReply | undefined = first
   let sent = place
   let pauseMs = firstPauseMs
-  let stored: StoredReply | undefined = first
-  for (let left = looks; left > 0; left -= 1) {
+  for (let left = looks; ; left -= 1) {
     if (stored === undefined) {
-      yield frame(failed(new Problem('session_deleted'), requestId), sent)
+      yield frame(failedEvent(new Problem('session_deleted'), requestId, {}), sent)
       return
     }
     const { content, status } = stored.reply
@@ -50,39 +46,35 @@ async function* joinedFrames(
       sent = content.length
       yield frame({ name: 'delta', data: { text } }, sent)
     } else {
-      yield ':\n\n'
+      yield comment
     }
     if (status !== 'streaming') {
-      yield frame(lastEvent(stored, requestId), sent)
+      yield frame(lastEvent(stored, requestId), content.length)
       return
     }
+    if (left === 1) return
     await new Promise((resolve) => setTimeout(resolve, pauseMs))
     pauseMs = Math.min(pauseMs * 1.2, longestPauseMs)
-    // A database that is away for a moment ends the stream, not the reply: the client comes back with its place.
-    stored = await look()
+    try {
+      stored = await look()
+    } catch {
+      // The database is away for a moment: that ends this stream, not the reply.
+      return
+    }
   }
 }
 
-/** @returns UTF-16 units of the text that the client has; never inside a character, never past the end */
+/** @returns UTF-16 units of the text that the client has; never inside a character */
 function placeIn({ reply: { content } }: StoredReply, lastEventId: string | undefined): number {
   const place = Number(/^\d{1,9}$/.exec(lastEventId ?? '')?.[0] ?? 0)
   const isInside = /^[\ud800-\udbff][\udc00-\udfff]/.test(content.slice(place - 1, place + 1))
   return isInside ? place - 1 : place
 }
 
+/** A superseded reply is whole where it had been: a finish reason says so. */
 function lastEvent({ reply, errorCode }: StoredReply, requestId: string): TurnEvent {
-  switch (reply.status) {
-    case 'interrupted':
-      return failed(storedProblem(errorCode), requestId, reply)
-    case 'failed':
-      return failed(storedProblem(errorCode), requestId)
-    default:
-      return { name: 'turn.completed', data: { reply } }
-  }
-}
-
-function failed(problem: Problem, requestId: string, reply?: Message): TurnEvent {
-  const retryable = reply === undefined && problem.code !== 'session_deleted'
-  const data = { ...problem.toJSON(), request_id: requestId, retryable, ...(reply && { reply }) }
-  return { name: 'turn.failed', data }
+  if (reply.status === 'failed') return failedEvent(storedProblem(errorCode), requestId, {})
+  if (reply.finish_reason === undefined)
+    return failedEvent(storedProblem(errorCode), requestId, { reply })
+  return { name: 'turn.completed', data: { reply } }
 }

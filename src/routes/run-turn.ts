@@ -23,7 +23,7 @@ export function runTurn(
   return progress
 }
 
-/** A stream has sent its status long before it fails, so the line of its request can't tell. */
+/** What the line of the request can't tell: a stream, or a reply that was kept, has a status of its own. */
 function logFault(requestId: string, { key }: RunningTurn, { problem }: EndedTurn): void {
   if (problem === undefined) return
   const { sessionId, replyId } = key

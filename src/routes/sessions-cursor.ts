@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { base64url } from '../base64url.ts'
 import type { SessionPosition } from '../db/sessions.ts'
 import { invalidRequest } from '../errors.ts'
 
@@ -10,10 +11,7 @@ const Position = z.tuple([
 
 /** Opaque to clients: the position of a page's last session, base64url. */
 export function encodeCursor({ lastActivity, id }: SessionPosition): string {
-  return btoa(JSON.stringify([lastActivity, id]))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
+  return base64url(JSON.stringify([lastActivity, id]))
 }
 
 /** @throws Problem `invalid_request` for anything but what `encodeCursor` made */

@@ -91,6 +91,28 @@ describe('a new turn', () => {
   })
 })
 
+describe('a call that arrives late', () => {
+  test('does not begin anew what ended under its own lease', async () => {
+    const end = { status: 'failed', content: '', finishReason: null } as const
+    const { start } = await takeTurn(db, {}, end)
+    expect(await beginTurn(db, start)).toMatchObject({ verdict: 'replay' })
+    expect(await history(start)).toMatchObject([{}, { status: 'failed' }])
+  })
+
+  test('takes back nothing of what a later checkpoint saved', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    for (const content of ['So far', 'So'])
+      await checkpointTurn(db, start, {
+        content,
+        tokens: { message: 10, reply: content.length },
+        leaseMs: 15_000,
+        timeoutMs: 5_000,
+      })
+    expect(await history(start)).toMatchObject([{}, { content: 'So far' }])
+  })
+})
+
 describe('a finished turn', () => {
   test('is stored with its usage, in order, without gaps', async () => {
     const { start, finished } = await takeTurn(
@@ -291,6 +313,11 @@ describe('asking again', () => {
     })
     for (const regenerate of [first.replyId, crypto.randomUUID(), second.messageId])
       expect(await beginTurn(db, again(second, { regenerate }))).toEqual({ verdict: 'mismatch' })
+  })
+
+  test('in a session that is not there makes none', async () => {
+    const start = turnStart({ regenerate: crypto.randomUUID() })
+    expect(await beginTurn(db, start)).toEqual({ verdict: 'not_found' })
   })
 
   test('sends the model the turns before, not the superseded reply', async () => {

@@ -280,7 +280,7 @@ describe('the lock of a folder', () => {
 })
 
 test('a line about a request is short, a fault of the Worker is shown whole, other lines stay as they are', () => {
-  const line = { request_id: 'r1', method: 'GET', path: '/v1/sessions', status: 200, ms: 7 }
+  const line = { request_id: 'r1', method: 'GET', route: '/v1/sessions', status: 200, ms: 7 }
   expect(formatLog(JSON.stringify(line))).toBe('GET /v1/sessions 200 7 ms')
   const missing = { ...line, status: 404, code: 'not_found' }
   expect(formatLog(JSON.stringify(missing))).toBe(
@@ -289,6 +289,14 @@ test('a line about a request is short, a fault of the Worker is shown whole, oth
   const fault = { name: 'TypeError', at: ['at begin (src/x.ts:1:2)'] }
   expect(formatLog(JSON.stringify({ ...line, status: 500, fault }))).toContain(
     'at begin (src/x.ts:1:2)',
+  )
+  const unreached = { name: 'Problem', hint: 'check OPENAI_BASE_URL' }
+  expect(formatLog(JSON.stringify({ ...line, status: 502, fault: unreached }))).toBe(
+    'GET /v1/sessions 502 7 ms error (request r1)\n  check OPENAI_BASE_URL',
+  )
+  const reply = { request_id: 'r1', reply_id: 'm1', code: 'model_unavailable', fault: unreached }
+  expect(formatLog(JSON.stringify(reply))).toBe(
+    '  reply not complete: model_unavailable, check OPENAI_BASE_URL (request r1)',
   )
   expect(formatLog('{"mine":1}')).toBe('{"mine":1}')
 })

@@ -92,6 +92,22 @@ describe('joining a reply', () => {
     expect(last).toMatchObject({ event: 'turn.failed', data: { retryable: true } })
   })
 
+  test('that was superseded is whole only where it had been', async () => {
+    for (const [message, last] of [
+      ['Hello', 'turn.completed'],
+      ['[[fault cut after=3 times=1]] write 20 words', 'turn.failed'],
+    ]) {
+      const turn = { message, message_id: crypto.randomUUID() }
+      const { session_id, reply } = await visitor.chat(turn)
+      await visitor.chat({ ...turn, session_id, regenerate: reply.id })
+      const events = await join(`/v1/sessions/${session_id}/messages/${reply.id}/stream`)
+      expect(events.at(-1)).toMatchObject({
+        event: last,
+        data: { reply: { status: 'superseded', content: reply.content } },
+      })
+    }
+  })
+
   test("of another's session, or of no reply, is the same 404", async () => {
     const { session_id, reply, history } = await visitor.chat({ message: 'Hello' })
     const stranger = await newVisitor(worker.url)

@@ -60,14 +60,14 @@ describe('the log', () => {
       {
         request_id: expect.any(String),
         method: 'GET',
-        path: '/v1/sessions',
+        route: '/v1/sessions',
         status: 400,
         ms: expect.any(Number),
         code: 'invalid_request',
         fault: { name: 'Problem', code: 'invalid_request', status: 400 },
       },
-      expect.objectContaining({ path: '/health/live', status: 200 }),
-      expect.objectContaining({ path: '/v1/chat', status: 400 }),
+      expect.objectContaining({ route: '/health/live', status: 200 }),
+      expect.objectContaining({ route: '/v1/chat', status: 400 }),
     ])
     expectNoSecret(JSON.stringify(lines))
   })

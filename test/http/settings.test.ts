@@ -50,7 +50,7 @@ describe('a setting that is missing or wrong', () => {
     MAX_COMPLETION_TOKENS: ['0', '1000001', ...noWholeNumber],
     MODEL_FIRST_TOKEN_TIMEOUT_MS: ['9', '300001', ...noWholeNumber],
     MODEL_IDLE_TIMEOUT_MS: ['9', '300001', ...noWholeNumber],
-    MODEL_TIMEOUT_MS: ['9', '600001', ...noWholeNumber],
+    MODEL_TIMEOUT_MS: ['9', '128001', ...noWholeNumber],
     TURN_LEASE_MS: ['6999', '120001', ...noWholeNumber],
   }
 
@@ -98,7 +98,7 @@ describe('settings that do not fit together', () => {
       'CONTEXT_TOKEN_BUDGET',
       { CONTEXT_TOKEN_BUDGET: '2000', SYSTEM_PROMPT: 'Be kind. '.repeat(2_000) },
     ],
-    ['TURN_LEASE_MS', { TURN_LEASE_MS: '7000', MODEL_TIMEOUT_MS: '600000' }],
+    ['TURN_LEASE_MS', { TURN_LEASE_MS: '7000', MODEL_TIMEOUT_MS: '120000' }],
   ])('are refused by the name of one: %s', async (name, settings) => {
     const problem = await firstAnswer({ ...right, ...settings }, '/v1/chat')
     expect(problem).toMatchObject({ code: 'misconfigured', settings: [{ name }] })

@@ -35,8 +35,9 @@ with session as (
     when not message.same then 'mismatch'
     when reply.status = 'streaming' and reply.lease = $14 then 'held'
     when reply.status = 'streaming' then 'running'
-    when $15::uuid is not null and named.same is not true then 'mismatch'
-    when reply.status <> 'failed' and reply.id is distinct from $16 then 'replay'
+    when reply.lease = $15 then 'replay'
+    when $16::uuid is not null and named.same is not true then 'mismatch'
+    when reply.status <> 'failed' and reply.id is distinct from $17 then 'replay'
     when reply.seq < session.next_seq - 1 then 'not_last'
     when reply.status = 'failed' then 'again'
     else 'instead' end as verdict,
@@ -47,40 +48,40 @@ with session as (
   left join running on true left join named on true
 ), created as (
   insert into sessions (id, user_id, title, next_seq, last_message_at)
-  select $17, $18, $19, 3, statement_timestamp() from decision
+  select $18, $19, $20, 3, statement_timestamp() from decision
   where verdict = 'new' and not exists (select from session)
 ), advanced as (
   update sessions set
     next_seq = sessions.next_seq + case verdict when 'new' then 2 when 'instead' then 1 else 0 end,
-    title = coalesce(title, $20), last_message_at = statement_timestamp()
+    title = coalesce(title, $21), last_message_at = statement_timestamp()
   from decision
-  where id = $21 and verdict in ('new', 'again', 'instead')
+  where id = $22 and verdict in ('new', 'again', 'instead')
 ), asked as (
   insert into messages (session_id, id, seq, role, status, content, context_text, metadata, token_count)
-  select $22, $23, next_seq, 'user', 'complete', $24, $25,
-    $26::jsonb, $27::integer
+  select $23, $24, next_seq, 'user', 'complete', $25, $26,
+    $27::jsonb, $28::integer
   from decision where verdict = 'new'
 ), superseded as (
   update messages set status = 'superseded' from decision
-  where session_id = $28 and id = decision.reply_id and verdict = 'instead'
+  where session_id = $29 and id = decision.reply_id and verdict = 'instead'
 ), opened as (
   insert into messages (session_id, id, seq, role, status, content, token_count, reply_to,
     turn_tokens, turn_tokens_bound, turn_tokens_exact, lease, lease_expires_at, stop_requested)
-  select $29, $30, next_seq + case verdict when 'new' then 1 else 0 end, 'assistant',
+  select $30, $31, next_seq + case verdict when 'new' then 1 else 0 end, 'assistant',
     'streaming', '', 0, coalesce(message_seq, next_seq),
-    $31::integer, $32::integer, false, $33, statement_timestamp() + $34 * interval '1 millisecond', false
+    $32::integer, $33::integer, false, $34, statement_timestamp() + $35 * interval '1 millisecond', false
   from decision where verdict in ('new', 'instead')
 ), retaken as (
   update messages set status = 'streaming', content = '', token_count = 0, created_at = statement_timestamp(),
     finish_reason = null, error_code = null, model = null, prompt_tokens = null, completion_tokens = null,
-    window_from = null, turn_tokens = $35::integer, turn_tokens_bound = $36::integer,
-    turn_tokens_exact = false, counted_by = null, lease = $37, lease_expires_at = statement_timestamp() + $38 * interval '1 millisecond',
+    window_from = null, turn_tokens = $36::integer, turn_tokens_bound = $37::integer,
+    turn_tokens_exact = false, counted_by = null, lease = $38, lease_expires_at = statement_timestamp() + $39 * interval '1 millisecond',
     stop_requested = false
   from decision
-  where session_id = $39 and id = decision.reply_id and verdict = 'again'
+  where session_id = $40 and id = decision.reply_id and verdict = 'again'
 ), renewed as (
-  update messages set lease_expires_at = statement_timestamp() + $40 * interval '1 millisecond' from decision
-  where session_id = $41 and id = decision.reply_id and verdict = 'held'
+  update messages set lease_expires_at = statement_timestamp() + $41 * interval '1 millisecond' from decision
+  where session_id = $42 and id = decision.reply_id and verdict = 'held'
 )
 select verdict, ceil(greatest(retry_after_ms, 0))::integer as retry_after_ms from decision;
 
