@@ -183,6 +183,32 @@ describe("the provider's usage", () => {
     ])
   })
 
+  test.each<[string, Partial<TurnEnd>, Partial<TurnEnd>]>([
+    ['a turn left the window that was not exact', {}, { windowFrom: 3 }],
+    ['the reply before was not told', { toldReplyTokens: undefined }, {}],
+    ['another model wrote the reply before', { countedBy: 'other-model#1' }, {}],
+  ])('keeps the bound where %s', async (_, first, second) => {
+    const { userId, sessionId } = turnStart()
+    for (const [bound, promptTokens, change] of [
+      [30, 46, first],
+      [40, 76, second],
+    ] as const) {
+      const start = turnStart({ userId, sessionId, messageTokens: bound })
+      await beginTurn(db, start)
+      const usage = { prompt_tokens: promptTokens, completion_tokens: 7 }
+      const tokens = { message: bound, reply: 12 }
+      await finish(db, start, { usage, toldReplyTokens: 7, tokens, ...change })
+    }
+    const counts = await db.kysely
+      .selectFrom('messages')
+      .select('token_count')
+      .where('session_id', '=', sessionId)
+      .where('role', '=', 'user')
+      .orderBy('seq')
+      .execute()
+    expect(counts.map((row) => row.token_count)).toEqual([30, 40])
+  })
+
   test('that is nonsense is not believed', async () => {
     const { userId, sessionId } = turnStart()
     for (const promptTokens of [40, 1, 2_000_000_000]) {
