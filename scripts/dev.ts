@@ -64,7 +64,7 @@ async function main(options: Options): Promise<void> {
 
   let isReady = false
   const onLog = ({ message }: { message: string }) => {
-    if (isReady || !message.includes('"path":"/health/ready"')) say(formatLog(message))
+    if (isReady || !message.includes('"route":"/health/ready"')) say(formatLog(message))
   }
   const worker = use(startDevWorker({ onLog, onOutput: (line) => console.error(line) }))
   worker.broken.catch(fail)
