@@ -41,6 +41,8 @@ async function visit(options: BrowserContextOptions & { url?: string; init?: () 
   const page = await context.newPage()
   const requests = watch(page, url)
   await page.goto(url)
+  /** Until no reply is being written: what is read of one before may be half of it. */
+  const settled = () => page.locator('.message.is-open').waitFor({ state: 'detached' })
   return {
     page,
     turns: () => requests.filter(isTurn).map((request) => request.postDataJSON()),
@@ -58,7 +60,11 @@ async function visit(options: BrowserContextOptions & { url?: string; init?: () 
       await page.getByRole('button', { name: 'Send', disabled: false }).waitFor()
       await page.keyboard.press('Enter')
     },
-    texts: () => page.locator('.message .body').allInnerTexts(),
+    settled,
+    async texts() {
+      await settled()
+      return page.locator('.message .body').allInnerTexts()
+    },
   }
 }
 
@@ -158,6 +164,7 @@ test('a reply that was streamed, block by block, is the same when it is restored
   const chat = await visit()
   await chat.say('Show me markdown')
   await expectText(chat, 'I am the offline model')
+  await chat.settled()
   const streamed = await chat.lastReply.innerHTML()
   for (const tag of ['h3', 'strong', 'del', 'ul', 'ol', 'pre', 'blockquote', 'a']) {
     expect(streamed).toContain(`<${tag}`)
