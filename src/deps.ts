@@ -7,7 +7,20 @@ import { type Env, misconfigured, parseEnv } from './env.ts'
 import { openaiModel } from './llm/openai.ts'
 
 /** What the routes work with, made once of the settings. */
-export type Deps = TurnDeps
+export interface Deps extends TurnDeps {
+  access: AccessSettings
+}
+
+/** Who may call, and whose data is kept how long. */
+export interface AccessSettings {
+  /** Exact origins, and patterns such as `https://*.example.com`, beside the Worker's own. */
+  allowedOrigins: string[]
+  /** Whether requests without an `Origin` are taken: those of curl and of servers. */
+  allowNoOrigin: boolean
+  adminToken: string | undefined
+  /** Sessions without activity for longer are erased; undefined: never. */
+  retentionDays: number | undefined
+}
 
 /** Begin, finish, their repeats and the checkpoint when the client leaves: the calls beside the timed checkpoints. */
 const otherCalls = 6
@@ -29,7 +42,7 @@ export function createDeps(bindings: unknown): Deps {
   if (historyTokens(settings, 1) < 0) throw noRoom(settings)
   if (checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS) + otherCalls > maxDatabaseCalls)
     throw tooManyCalls()
-  return { db: databaseOf(env), model: modelOf(env), settings }
+  return { db: databaseOf(env), model: modelOf(env), settings, access: accessOf(env) }
 }
 
 function noRoom({ systemTokens }: { systemTokens: number }) {
@@ -40,6 +53,15 @@ function noRoom({ systemTokens }: { systemTokens: number }) {
 function tooManyCalls() {
   const message = `is too short for MODEL_TIMEOUT_MS: renewing it would take more than ${maxDatabaseCalls} database calls a turn`
   return misconfigured([{ name: 'TURN_LEASE_MS', message }])
+}
+
+function accessOf(env: Env): AccessSettings {
+  return {
+    allowedOrigins: env.ALLOWED_ORIGINS,
+    allowNoOrigin: env.ALLOW_NO_ORIGIN,
+    adminToken: env.ADMIN_TOKEN,
+    retentionDays: env.RETENTION_DAYS,
+  }
 }
 
 function databaseOf(env: Env) {

@@ -59,6 +59,46 @@ const httpUrl = optional.transform((value, context) => {
   return wrong === undefined ? value : fault(context, wrong)
 })
 
+const httpsUrl = optional.transform((value, context) => {
+  if (value === undefined) return undefined
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  const isLoopback = url?.protocol === 'http:' && /^(localhost|127\.0\.0\.1)$/.test(url.hostname)
+  return url?.protocol === 'https:' || isLoopback
+    ? value
+    : fault(context, 'must be a URL that begins with https://')
+})
+
+/** A key that nobody guesses: 32 characters or more. */
+const secret = optional.transform((value, context) =>
+  value === undefined || value.length >= 32
+    ? value
+    : fault(context, 'must have at least 32 characters'),
+)
+
+/** A whole number of tokens a day; `off` for no cap. */
+const dailyTokens = (fallback: number) =>
+  optional.transform((value, context) => {
+    if (value === undefined) return fallback
+    if (value === 'off') return undefined
+    if (/^[1-9]\d{0,14}$/.test(value)) return Number(value)
+    return fault(context, 'must be a whole number of tokens, or off')
+  })
+
+const originFormat =
+  /^https?:\/\/(\*\.)?[\w.-]+(:(\d{1,5}|\*))?$|^https?:\/\/\[[\da-f:]+\](:\d{1,5})?$/i
+
+/** Origins with commas or spaces between them. */
+const originList = optional.transform((value, context) => {
+  const origins = value?.split(/[\s,]+/).filter((origin) => origin !== '') ?? []
+  const wrong = origins.find((origin) => !originFormat.test(origin))
+  return wrong === undefined
+    ? origins
+    : fault(
+        context,
+        `has an origin like none of https://www.example.com, https://*.example.com: ${wrong}`,
+      )
+})
+
 const bool = (fallback: boolean) =>
   optional
     .pipe(z.enum(['true', 'false']).optional())
@@ -87,6 +127,21 @@ export const Env = z
     MODEL_IDLE_TIMEOUT_MS: integer(15_000, 10, 300_000),
     MODEL_TIMEOUT_MS: integer(120_000, 10, 128_000),
     TURN_LEASE_MS: integer(15_000, 7_000, 120_000),
+    ALLOWED_ORIGINS: originList,
+    ALLOW_NO_ORIGIN: bool(true),
+    DAILY_TOKENS_PER_USER: dailyTokens(200_000),
+    DAILY_TOKENS_PER_ADDRESS: dailyTokens(400_000),
+    DAILY_TOKENS_PER_SITE: dailyTokens(5_000_000),
+    AUTH_JWKS_URL: httpsUrl,
+    AUTH_JWT_SECRET: secret,
+    AUTH_ISSUER: optional,
+    AUTH_AUDIENCE: optional,
+    ADMIN_TOKEN: secret,
+    RETENTION_DAYS: optional.transform((value, context) => {
+      if (value === undefined) return undefined
+      const days = /^\d{1,5}$/.test(value) ? Number(value) : 0
+      return days >= 1 ? days : fault(context, 'must be a whole number of days from 1 to 99999')
+    }),
   })
   .refine((env) => env.OPENAI_API_KEY !== undefined || env.OPENAI_BASE_URL !== undefined, {
     path: ['OPENAI_API_KEY'],

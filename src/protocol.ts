@@ -7,6 +7,7 @@ export const limits = {
   messageChars: 8_000,
   contextTextChars: 8_000,
   titleChars: 200,
+  commentChars: 1_000,
   metadataChars: 4_096,
   metadataLevels: 5,
   historyMessages: 200,
@@ -109,6 +110,19 @@ export const SessionChangeRequest = z
     'names nothing to change: title, metadata',
   )
 
+/** On a reply; a `rating` of null takes the feedback back. */
+export const FeedbackRequest = z
+  .strictObject({
+    rating: z.enum(['up', 'down']).nullable(),
+    comment: nonBlank(limits.commentChars).optional(),
+  })
+  .refine((body) => body.rating !== null || body.comment === undefined, {
+    path: ['comment'],
+    message: 'goes with a rating',
+  })
+
+export const ClaimRequest = z.strictObject({ visitor_token: z.string() })
+
 export const NoBody = z.strictObject({})
 
 const wholeNumber = z
@@ -137,6 +151,7 @@ export const MessagesQuery = z
 
 export const SessionPath = z.object({ session_id: id })
 export const ReplyPath = SessionPath.extend({ reply_id: id })
+export const MessagePath = SessionPath.extend({ message_id: id })
 
 export type MessageStatus = 'complete' | 'streaming' | 'interrupted' | 'failed' | 'superseded'
 
@@ -150,6 +165,8 @@ export interface Message {
   context_text?: string
   finish_reason?: string
   usage?: Usage
+  /** On a reply, once given. */
+  feedback?: Feedback
   metadata: Metadata
   /** ISO 8601, UTC. */
   created_at: string
@@ -159,6 +176,11 @@ export interface Message {
 export interface Usage {
   prompt_tokens: number
   completion_tokens: number
+}
+
+export interface Feedback {
+  rating: 'up' | 'down'
+  comment?: string
 }
 
 export interface Session {

@@ -27,6 +27,12 @@ export function toMessage(row: MessageRecord): Message {
       row.completion_tokens !== null && {
         usage: { prompt_tokens: row.prompt_tokens, completion_tokens: row.completion_tokens },
       }),
+    ...(row.rating !== null && {
+      feedback: {
+        rating: row.rating,
+        ...(row.rating_comment !== null && { comment: row.rating_comment }),
+      },
+    }),
     metadata: row.metadata,
     created_at: row.created_at.toISOString(),
   }

@@ -5,6 +5,7 @@ import type { MessageStatus, Metadata } from '../protocol.ts'
 export interface Schema {
   sessions: SessionsTable
   messages: MessagesTable
+  spending: SpendingTable
   schema_migrations: { version: number; name: string }
 }
 
@@ -47,10 +48,26 @@ export interface MessagesTable {
   lease: string | null
   lease_expires_at: Timestamp | null
   stop_requested: boolean | null
+  debited_tokens: number | null
+  debited_on: Timestamp | null
+  rating: 'up' | 'down' | null
+  rating_comment: string | null
+}
+
+/** Big integers come as strings. */
+type BigInteger = ColumnType<string, number, number>
+
+export interface SpendingTable {
+  day: ColumnType<string, string, string>
+  payer: string
+  tokens: BigInteger
+  turns: number
+  prompt_tokens: BigInteger
+  completion_tokens: BigInteger
 }
 
 export type SessionRow = Selectable<SessionsTable>
 export type MessageRow = Selectable<MessagesTable>
 
 /** The number of the newest file in `migrations/`: what this code needs. */
-export const schemaVersion = 1
+export const schemaVersion = 2
