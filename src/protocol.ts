@@ -8,6 +8,7 @@ export const limits = {
   contextTextChars: 8_000,
   titleChars: 200,
   commentChars: 1_000,
+  userIdChars: 300,
   metadataChars: 4_096,
   metadataLevels: 5,
   historyMessages: 200,
@@ -149,6 +150,32 @@ export const MessagesQuery = z
     message: 'goes without before',
   })
 
+const day = z.iso.date().refine((value) => value >= '1970', 'must be a day since 1970')
+/** A day, which means its beginning in UTC, or a moment with its offset. */
+const moment = z
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], 'must be a day or a time of ISO 8601')
+  .transform((value) => new Date(value).toISOString())
+  .refine((value) => value >= '1970', 'must be a time since 1970')
+
+export const AdminSessionsQuery = z.strictObject({
+  limit: limit.default(limits.pageDefault),
+  cursor: z.string().max(200).optional(),
+  q: nonBlank(limits.titleChars).optional(),
+  user_id: nonBlank(limits.userIdChars).optional(),
+  since: moment.optional(),
+  until: moment.optional(),
+  rating: z.enum(['up', 'down']).optional(),
+  status: z.enum(['complete', 'streaming', 'interrupted', 'failed', 'superseded']).optional(),
+})
+
+export const AdminUsageQuery = z.strictObject({
+  by: z.enum(['day', 'user']).default('day'),
+  user_id: nonBlank(limits.userIdChars).optional(),
+  since: day.optional(),
+  until: day.optional(),
+  limit: limit.default(limits.pageMax),
+})
+
 export const SessionPath = z.object({ session_id: id })
 export const ReplyPath = SessionPath.extend({ reply_id: id })
 export const MessagePath = SessionPath.extend({ message_id: id })
@@ -190,6 +217,26 @@ export interface Session {
   created_at: string
   /** Null while the session is empty. */
   last_message_at: string | null
+}
+
+/** A session as its site's owner sees it. */
+export interface AdminSession extends Session {
+  user_id: string
+  /** Superseded replies included. */
+  message_count: number
+}
+
+/** What was spent on a day (then with the number of users), or by a user. */
+export interface UsageRow {
+  day?: string
+  users?: number
+  user_id?: string
+  /** What counts against the caps. */
+  tokens: number
+  turns: number
+  /** As the provider counted them. */
+  prompt_tokens: number
+  completion_tokens: number
 }
 
 export interface Page<Item> {

@@ -7,12 +7,13 @@ import type { MessageRow } from './schema.ts'
 export type MessageRecord = MessageRow & { current_status: MessageRow['status'] }
 
 /** Status as every read sees it: a reply whose lease ran out is not streaming any more. */
-export const currentStatus = sql<MessageRow['status']>`
+export const statusNow = sql<MessageRow['status']>`
 case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end`.as('current_status')
+end`
+export const currentStatus = statusNow.as('current_status')
 
 export function toMessage(row: MessageRecord): Message {
   return {

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
-import { listMessages } from '../db/messages.ts'
+import { type History, listMessages } from '../db/messages.ts'
 import { Problem } from '../errors.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { path, queryString } from '../middleware/validate.ts'
@@ -22,11 +22,19 @@ export const messages = new Hono<AppEnv>().get(
       superseded: superseded === 'true',
     })
     if (history === undefined) throw new Problem('not_found')
-    const edge = after === undefined ? history.messages.at(0) : history.messages.at(-1)
-    return c.json({
-      data: history.messages,
-      has_more: history.hasMore,
-      next_cursor: history.hasMore && edge !== undefined ? String(edge.seq) : null,
-    } satisfies Page<Message>)
+    return c.json(messagePage(history, { after }))
   },
 )
+
+/** A page goes on before its oldest message, or after its newest where it was read forwards. */
+export function messagePage(
+  { messages: data, hasMore }: History,
+  { after }: { after?: number | undefined },
+): Page<Message> {
+  const edge = after === undefined ? data.at(0) : data.at(-1)
+  return {
+    data,
+    has_more: hasMore,
+    next_cursor: hasMore && edge !== undefined ? String(edge.seq) : null,
+  }
+}

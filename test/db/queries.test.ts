@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import * as admin from '../../src/db/admin.ts'
 import { beginTurn } from '../../src/db/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { checkpointTurn, finishTurn } from '../../src/db/finish-turn.ts'
 import { findReply, listMessages } from '../../src/db/messages.ts'
+import { rateReply } from '../../src/db/rate-reply.ts'
 import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
 import * as sessions from '../../src/db/sessions.ts'
 import { stopTurn } from '../../src/db/stop-turn.ts'
@@ -13,6 +15,17 @@ const start = turnStart()
 const { userId, sessionId } = start
 const range = { userId, sessionId, limit: 50 }
 const after = { lastActivity: '2026-01-01T00:00:00.000Z', id: sessionId }
+const everyFilter: admin.SessionSearch = {
+  limit: 50,
+  after,
+  text: 'refund',
+  userId,
+  since: '2026-01-01T00:00:00.000Z',
+  until: '2027-01-01T00:00:00.000Z',
+  rating: 'down',
+  status: 'interrupted',
+}
+const usage = { since: '2026-01-01', until: '2026-01-30', limit: 50 }
 const tokens = { message: 10, reply: 10 }
 
 /** Every call to the database that the Worker makes, by the name of its file in `queries/`. */
@@ -27,6 +40,7 @@ const calls: Record<string, (db: Database) => Promise<unknown>> = {
   'list-messages-after': (db) => listMessages(db, { ...range, after: 9 }),
   'list-messages-superseded': (db) => listMessages(db, { ...range, superseded: true }),
   'find-reply': (db) => findReply(db, { userId, sessionId, id: start.replyId }),
+  'rate-reply': (db) => rateReply(db, start, { rating: 'up', comment: 'Clear' }),
   'stop-turn': (db) => stopTurn(db, userId, sessionId),
   'create-session': (db) => sessions.createSession(db, { id: crypto.randomUUID(), userId }),
   'find-session': (db) => sessions.findSession(db, userId, sessionId),
@@ -35,6 +49,11 @@ const calls: Record<string, (db: Database) => Promise<unknown>> = {
   'change-session': (db) =>
     sessions.changeSession(db, userId, sessionId, { title: 'New', metadata: {} }),
   'delete-session': (db) => sessions.deleteSession(db, userId, sessionId),
+  'admin-search-sessions': (db) => admin.searchSessions(db, { limit: 50 }),
+  'admin-search-sessions-filtered': (db) => admin.searchSessions(db, everyFilter),
+  'admin-find-session-user': (db) => admin.findSessionUser(db, sessionId),
+  'admin-list-usage-by-day': (db) => admin.listUsage(db, { ...usage, by: 'day', userId }),
+  'admin-list-usage-by-user': (db) => admin.listUsage(db, { ...usage, by: 'user' }),
   'applied-schema-version': appliedSchemaVersion,
 }
 
