@@ -1,16 +1,17 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { AppEnv } from '../app-env.ts'
-import { base64url } from '../base64url.ts'
-import { Problem } from '../errors.ts'
+import type { JwtVerifier } from '../auth/jwt-verifier.ts'
+import { newVisitorToken, visitorIdOf } from '../auth/visitor-token.ts'
+import { type Problem, unauthorized } from '../errors.ts'
+import { visitorTokenFormat } from '../protocol.ts'
 
-const visitorTokenFormat = /^vst_[\w-]{43}$/
-
-/** Who is calling, by `Authorization: Bearer` and by nothing else. A malformed credential is refused, none is not. */
+/** Who is calling, by `Authorization: Bearer` and by nothing else. A wrong credential is refused, none is not. */
 export function identity() {
   return createMiddleware<AppEnv>(async (c, next) => {
     const header = c.req.header('authorization')
-    c.set('userId', header === undefined ? undefined : await userIdOf(header))
+    const { verifyJwt } = c.get('deps')
+    c.set('userId', header === undefined ? undefined : await userIdOf(header, verifyJwt))
     await next()
   })
 }
@@ -21,8 +22,15 @@ export const needsUser = createMiddleware<{ Variables: { userId: string } }>(asy
   await next()
 })
 
+/** After `needsUser`, for whom the site has signed in: to a visitor, and where the site has no login, a 401. */
+export const needsLogin = createMiddleware<{ Variables: { userId: string } }>(async (c, next) => {
+  if (!c.get('userId').startsWith('user:'))
+    throw unauthorized('Send the JWT of a signed-in user: authorization: Bearer …')
+  await next()
+})
+
 export function missingCredential(): Problem {
-  return unauthorized('Send a visitor token: authorization: Bearer vst_…')
+  return unauthorized('Send a credential: authorization: Bearer …')
 }
 
 /** The caller, or a new visitor, whose token the answer must hand over: it is kept nowhere. */
@@ -35,28 +43,9 @@ export async function userOrNewVisitor(
   return { userId: await visitorIdOf(visitorToken), visitorToken }
 }
 
-/** `vst_` and 256 random bits. */
-export function newVisitorToken(): string {
-  return `vst_${base64url(binaryOf(crypto.getRandomValues(new Uint8Array(32))))}`
-}
-
-async function userIdOf(header: string): Promise<string> {
-  const [, token] = /^bearer +(\S+)$/i.exec(header) ?? []
-  if (token === undefined || !visitorTokenFormat.test(token))
-    throw unauthorized('The credential is not a visitor token')
-  return visitorIdOf(token)
-}
-
-/** Only a hash of the token is ever stored: a database dump opens no session. */
-async function visitorIdOf(token: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))
-  return `visitor:${base64url(binaryOf(new Uint8Array(hash)))}`
-}
-
-function binaryOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes)
-}
-
-function unauthorized(detail: string): Problem {
-  return new Problem('unauthorized', { detail })
+async function userIdOf(header: string, verifyJwt: JwtVerifier | undefined): Promise<string> {
+  const [, token = ''] = /^bearer +(\S+)$/i.exec(header) ?? []
+  if (visitorTokenFormat.test(token)) return visitorIdOf(token)
+  if (verifyJwt === undefined) throw unauthorized('The credential is not a visitor token')
+  return verifyJwt(token)
 }
