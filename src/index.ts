@@ -1,4 +1,11 @@
 import { createApp } from './app.ts'
 import { createDeps } from './deps.ts'
+import { cachedDeps } from './deps-cache.ts'
+import { createScheduled } from './retention.ts'
 
-export default createApp(createDeps)
+const depsOf = cachedDeps(createDeps)
+
+export default {
+  fetch: createApp(depsOf).fetch,
+  scheduled: createScheduled(depsOf),
+} satisfies ExportedHandler<object>

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 
 /**
  * First statement of every batch that changes several rows of a session: begin, finish and erase. It waits for the
@@ -6,5 +6,14 @@ import { sql } from 'kysely'
  * any order); it works before the session's row exists, and ends with the transaction.
  */
 export function lockSession(sessionId: string) {
-  return sql<never>`select pg_advisory_xact_lock(hashtextextended(${sessionId}::text, 0))`
+  return sql<never>`select ${sessionLock(sql`${sessionId}`)}`
+}
+
+/** The lock of one session; who takes several takes them in the order of ids, so that no two wait for each other. */
+export function sessionLock(id: RawBuilder<unknown>) {
+  return sql`pg_advisory_xact_lock(${sessionLockKey(id)})`
+}
+
+export function sessionLockKey(id: RawBuilder<unknown>) {
+  return sql`hashtextextended(${id}::text, 0)`
 }

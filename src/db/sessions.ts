@@ -4,7 +4,7 @@ import type { Database } from './database.ts'
 import type { SessionRow } from './schema.ts'
 import { lockSession } from './session-lock.ts'
 
-function toSession(row: SessionRow): Session {
+export function toSession(row: Omit<SessionRow, 'user_id' | 'next_seq'>): Session {
   return {
     id: row.id,
     title: row.title,

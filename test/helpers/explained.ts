@@ -11,9 +11,10 @@ interface PlanNode {
   Plans?: PlanNode[]
 }
 
+/** Rows that scans of a table looked at, found or thrown away. */
 export interface RowsRead {
-  /** Rows that scans of `messages` looked at, found or thrown away. */
   messages: number
+  sessions: number
   /** Tables that were read from one end to the other. */
   wholeTables: string[]
 }
@@ -41,9 +42,13 @@ export async function explained(
   }
   // It gets plans for rows and can make nothing of them.
   await call(explaining).catch(() => {})
-  const ofMessages = nodes.filter((node) => node['Relation Name'] === 'messages')
+  const rowsOfTable = (name: string) =>
+    nodes
+      .filter((node) => node['Relation Name'] === name && node['Node Type'] !== 'ModifyTable')
+      .reduce((sum, node) => sum + rowsOf(node), 0)
   return {
-    messages: ofMessages.reduce((sum, node) => sum + rowsOf(node), 0),
+    messages: rowsOfTable('messages'),
+    sessions: rowsOfTable('sessions'),
     wholeTables: nodes
       .filter((node) => node['Node Type'] === 'Seq Scan')
       .map((node) => node['Relation Name'] ?? ''),

@@ -1,0 +1,134 @@
+import { sql } from 'kysely'
+import { limits, type Message, type Session } from '../protocol.ts'
+import type { Database } from './database.ts'
+import { currentStatus, type MessageRecord, toMessage } from './messages.ts'
+import type { SessionRow } from './schema.ts'
+import { toSession } from './sessions.ts'
+
+/** A place among all that a user has: sessions by id, in each its messages by `seq`. */
+export interface ExportPosition {
+  sessionId: string
+  /** The last message that was read; 0: the session alone was. */
+  seq: number
+}
+
+/** Before all sessions: no id is nil. */
+export const exportStart: ExportPosition = {
+  sessionId: '00000000-0000-0000-0000-000000000000',
+  seq: 0,
+}
+
+/** A session where its first page begins, and a message; a session may have none. */
+export interface ExportItem {
+  sessionId: string
+  session?: Session
+  message?: Message
+}
+
+export interface ExportPage {
+  items: ExportItem[]
+  /** Where the next page begins; undefined at the end. */
+  next: ExportPosition | undefined
+}
+
+type SessionColumns = {
+  [Column in Exclude<keyof SessionRow, 'id' | 'user_id' | 'next_seq'> as `session_${Column}`]:
+    | SessionRow[Column]
+    | null
+}
+
+type ItemRow = SessionColumns &
+  (MessageRecord | { [Column in keyof MessageRecord]: null }) & {
+    in_session: string
+    begins: boolean
+    /** Of this page and all after it, as far as this call looked: never fewer than there are. */
+    items_left: number
+  }
+
+/** No message has a larger `seq`. */
+const lastSeq = 2_147_483_647
+
+/**
+ * What a user has after a position, superseded replies included: a page of at most `limits.pageMax` items, cut at
+ * `limits.historyBytes` of text but never empty before the end. One statement, so that no session is half there.
+ *
+ * The ids are a step of their own, `materialized`: else Postgres may look for them along the primary key, through
+ * everybody's sessions. `next_seq` tells how many messages to fetch of which session, so that none is read in vain.
+ */
+export async function exportPage(
+  db: Database,
+  userId: string,
+  after: ExportPosition,
+  options?: { timeoutMs?: number },
+): Promise<ExportPage> {
+  const [rows] = await db.batch([pageQuery(db, userId, after)], options)
+  const last = rows.at(-1)
+  const isLast = last === undefined || rows.length >= last.items_left
+  return {
+    items: rows.map(toItem),
+    next: isLast
+      ? undefined
+      : {
+          sessionId: last.in_session,
+          // Whose session has fewer messages than it once gave numbers to is passed by.
+          seq: last.seq ?? (last.begins ? 0 : lastSeq),
+        },
+  }
+}
+
+function toItem(row: ItemRow): ExportItem {
+  return {
+    sessionId: row.in_session,
+    ...(row.begins && { session: sessionOf(row) }),
+    ...(row.id !== null && { message: toMessage(row) }),
+  }
+}
+
+function sessionOf(row: ItemRow): Session {
+  return toSession({
+    id: row.in_session,
+    title: row.session_title,
+    metadata: row.session_metadata ?? {},
+    created_at: row.session_created_at ?? new Date(0),
+    last_message_at: row.session_last_message_at,
+  })
+}
+
+function pageQuery(db: Database, userId: string, { sessionId, seq }: ExportPosition) {
+  // Each part by its own partial index.
+  const messagesOf = (superseded: boolean) => sql`(
+  select * from messages
+  where session_id = planned.id and status ${superseded ? sql`=` : sql`<>`} 'superseded' and seq > planned.after_seq
+  order by seq limit ${limits.pageMax} - planned.items_before)`
+  return sql<ItemRow>`
+with mine as materialized (
+  select id, next_seq - 1 as last_seq from sessions where user_id = ${userId} and id >= ${sessionId}
+), nearest as (
+  select id, id = ${sessionId} as is_begun, case id when ${sessionId} then ${seq}::integer else 0 end as after_seq,
+    case id when ${sessionId} then greatest(last_seq - ${seq}::integer, 0) else greatest(last_seq, 1) end as items
+  from mine order by id limit ${limits.pageMax + 2}
+), planned as (
+  select *, (sum(items) over (order by id) - items)::integer as items_before,
+    (sum(items) over ())::integer as items_left
+  from nearest
+), item as (
+  select planned.id as in_session, is_begun, items_left, message.*, row_number() over walk as place,
+    row_number() over (partition by planned.id order by seq) as place_in_session,
+    sum(coalesce(octet_length(content) + octet_length(metadata::text), 0) + coalesce(octet_length(context_text), 0))
+      over walk as bytes
+  from planned
+  left join lateral (
+    select * from (${messagesOf(false)} union all ${messagesOf(true)}) merged
+    order by seq limit ${limits.pageMax} - planned.items_before
+  ) message on true
+  where items > 0 and items_before < ${limits.pageMax}
+  window walk as (order by planned.id, seq)
+)
+select item.*, ${currentStatus}, sessions.id is not null as begins, sessions.title as session_title,
+  sessions.metadata as session_metadata, sessions.created_at as session_created_at,
+  sessions.last_message_at as session_last_message_at
+from item
+left join sessions on sessions.id = in_session and place_in_session = 1 and not is_begun
+where place = 1 or bytes <= ${limits.historyBytes}
+order by in_session, seq`.compile(db.kysely)
+}

@@ -1,0 +1,95 @@
+import type { Database } from './db/database.ts'
+import { eraseExpired } from './db/erase-expired.ts'
+import { pruneSpending } from './db/prune-spending.ts'
+import type { Deps } from './deps.ts'
+import { describeFault } from './errors.ts'
+
+/** Calls to the database of one run, within the 50 that the platform gives it. */
+const maxSpendingCalls = 5
+const maxSessionCalls = 40
+
+/** A refund may come minutes after its day has ended, never days. */
+const spendingDays = 2
+
+const firstId = '00000000-0000-0000-0000-000000000000'
+const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+
+/** Counts what was done, also where a call fails. */
+interface RetentionRun {
+  erased_sessions: number
+  looked_at: number
+  pruned_spending: number
+}
+
+/**
+ * The Worker's cron trigger: erases sessions without activity for `RETENTION_DAYS`, and the spending of days long past,
+ * in bounded batches. One line of log a run, and never an error: what it leaves is the next one's.
+ */
+export function createScheduled(depsOf: (bindings: object) => Deps) {
+  return async (_controller: unknown, bindings: object): Promise<void> => {
+    const beginsAt = Date.now()
+    const run = { erased_sessions: 0, looked_at: 0, pruned_spending: 0 }
+    const both = [eraseOldSessions, pruneOldSpending].map(async (forget) => {
+      const { db, access } = depsOf(bindings)
+      return forget(db, access.retentionDays, run)
+    })
+    const results = await Promise.allSettled(both)
+    const complete = results.every((result) => result.status === 'fulfilled' && result.value)
+    const fault = results.find((result) => result.status === 'rejected')
+    console.log(
+      JSON.stringify({
+        event: 'retention',
+        ...run,
+        complete,
+        ms: Date.now() - beginsAt,
+        ...(fault && { fault: describeFault(fault.reason) }),
+      }),
+    )
+  }
+}
+
+/** @returns whether nothing is left */
+async function pruneOldSpending(
+  db: Database,
+  days: number | undefined,
+  run: RetentionRun,
+): Promise<boolean> {
+  const otherDays = days === undefined ? undefined : Math.max(days, spendingDays)
+  for (let calls = 0; calls < maxSpendingCalls; calls += 1) {
+    const { pruned, more } = await pruneSpending(db, { addressDays: spendingDays, otherDays })
+    run.pruned_spending += pruned
+    if (!more) return true
+  }
+  return false
+}
+
+/**
+ * Looks at all sessions there are. Where they are more than a run may look at, each run looks at others, though nothing
+ * remembers the last one: it begins at a random id, and goes round.
+ * @returns whether it came round
+ */
+async function eraseOldSessions(
+  db: Database,
+  days: number | undefined,
+  run: RetentionRun,
+): Promise<boolean> {
+  if (days === undefined) return true
+  const start = crypto.randomUUID()
+  const ranges = [
+    { after: start, until: lastId },
+    { after: firstId, until: start },
+  ]
+  let calls = 0
+  for (const { after, until } of ranges) {
+    let place: string | undefined = after
+    while (place !== undefined) {
+      if (calls === maxSessionCalls) return false
+      calls += 1
+      const { lookedAt, erased, reached } = await eraseExpired(db, days, { after: place, until })
+      run.looked_at += lookedAt
+      run.erased_sessions += erased
+      place = reached
+    }
+  }
+  return true
+}

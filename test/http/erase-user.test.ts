@@ -1,0 +1,141 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Client, newVisitor } from '../helpers/client.ts'
+import { testDatabase } from '../helpers/conversation.ts'
+import type { DatabaseFault } from '../helpers/database-proxy.ts'
+import { exportAnswer } from '../helpers/export-lines.ts'
+import { problemOf } from '../helpers/problem.ts'
+import { seedSession } from '../helpers/seed-session.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { storedUser } from '../helpers/stored-user.ts'
+import { tablesWith } from '../helpers/tables-with.ts'
+import { visitorIdOf } from '../helpers/visitor-id.ts'
+
+const db = testDatabase()
+let worker: TestWorker
+beforeAll(async () => {
+  worker = await startWorker()
+})
+beforeEach(() => worker.clear())
+afterAll(() => worker.close())
+
+const userIdOf = (visitor: Client) => visitorIdOf(visitor.token ?? '')
+const stored = (visitor: Client) => storedUser(db, userIdOf(visitor))
+const erase = (visitor: Client) => visitor.request('DELETE', '/v1/me')
+
+async function visitorWithSessions(count: number) {
+  const visitor = await newVisitor(worker.url)
+  await sql`
+insert into sessions (id, user_id) select gen_random_uuid(), ${userIdOf(visitor)}
+from generate_series(1, ${count}::integer)`.execute(db.kysely)
+  worker.clear()
+  return visitor
+}
+
+describe('DELETE /v1/me', () => {
+  test('erases every session of the user with its messages, and nothing of anybody else', async () => {
+    const visitor = await newVisitor(worker.url)
+    const other = await newVisitor(worker.url)
+    await other.chat({ message: 'Hello' })
+    const others = await stored(other)
+    const erased: string[] = []
+    for (const message of ['One', 'Two']) erased.push((await visitor.chat({ message })).session_id)
+    erased.push((await visitor.expect(201, 'POST', '/v1/sessions')).id)
+
+    const response = await erase(visitor)
+    expect([response.status, await response.text()]).toEqual([204, ''])
+    expect(await tablesWith(db, ...erased)).toEqual([])
+    for (const id of erased) await visitor.expect(404, 'GET', `/v1/sessions/${id}`)
+    expect((await visitor.expect(200, 'GET', '/v1/sessions')).data).toEqual([])
+    expect(await exportAnswer(visitor)).toEqual([{ type: 'end', sessions: 0, messages: 0 }])
+    expect(await stored(other)).toEqual(others)
+  })
+
+  test('is a 204 however often it is asked, in one call where there is nothing', async () => {
+    const visitor = await newVisitor(worker.url)
+    await visitor.chat({ message: 'Hello' })
+    await visitor.expect(204, 'DELETE', '/v1/me')
+    worker.clear()
+    await visitor.expect(204, 'DELETE', '/v1/me')
+    expect(worker.timeline).toEqual(['database'])
+  })
+
+  test('gives no new day: what was spent stays spent', async () => {
+    const visitor = await newVisitor(worker.url)
+    await visitor.chat({ message: 'Hello' })
+    const { spending } = await stored(visitor)
+    expect(spending).toHaveLength(1)
+    await visitor.expect(204, 'DELETE', '/v1/me')
+    expect(await stored(visitor)).toEqual({ sessions: [], messages: [], spending })
+  })
+
+  test('erases in batches, each of which is one call', async () => {
+    const visitor = await visitorWithSessions(250)
+    await visitor.expect(204, 'DELETE', '/v1/me')
+    expect((await stored(visitor)).sessions).toEqual([])
+    expect(worker.timeline).toEqual(['database', 'database', 'database'])
+  })
+
+  test('erases long sessions in smaller batches, and one at least', async () => {
+    const visitor = await newVisitor(worker.url)
+    const turn = { status: 'complete', tokens: 20 } as const
+    for (let count = 0; count < 3; count += 1)
+      await seedSession(
+        db,
+        { userId: userIdOf(visitor), sessionId: crypto.randomUUID() },
+        Array.from({ length: 2_600 }, () => turn),
+      )
+    worker.clear()
+    await visitor.expect(204, 'DELETE', '/v1/me')
+    expect((await stored(visitor)).sessions).toEqual([])
+    expect(worker.timeline).toHaveLength(3)
+  }, 90_000)
+
+  test('that cannot erase all within the calls of a request says so, and goes on when asked again', async () => {
+    const visitor = await visitorWithSessions(4_700)
+    const response = await erase(visitor)
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(await problemOf(response)).toMatchObject({ status: 503, code: 'erase_unfinished' })
+    expect(worker.timeline.length).toBeLessThanOrEqual(45)
+    const left = (await stored(visitor)).sessions.length
+    expect(left).toBeLessThan(4_700)
+    await visitor.expect(204, 'DELETE', '/v1/me')
+    expect((await stored(visitor)).sessions).toEqual([])
+  }, 90_000)
+
+  const faults: DatabaseFault[] = ['reset before', 'reset after', 'cut', 'server error']
+  test.each(faults)(
+    'under a failing database is a 503, and done when asked again (%s)',
+    async (fault) => {
+      const visitor = await visitorWithSessions(150)
+      worker.database.fault = (_, index) => (index === 1 ? fault : undefined)
+      const problem = await problemOf(await erase(visitor))
+      expect(problem).toMatchObject({ status: 503, code: 'database_unavailable' })
+      await visitor.expect(204, 'DELETE', '/v1/me')
+      expect((await stored(visitor)).sessions).toEqual([])
+    },
+  )
+})
+
+describe('a reply that is streaming', () => {
+  test('when all is erased leaves no row, and its client hears of it', async () => {
+    const visitor = await newVisitor(worker.url)
+    const message = '[[fault pace ms=50]] write 400 words'
+    const turns = [1, 2, 3].map(() => visitor.stream({ message }))
+    const sessions = await vi.waitUntil(
+      async () => {
+        const { data } = await visitor.expect(200, 'GET', '/v1/sessions')
+        return data.length === turns.length && data
+      },
+      { timeout: 20_000, interval: 50 },
+    )
+    await visitor.expect(204, 'DELETE', '/v1/me')
+    for (const events of await Promise.all(turns))
+      expect(events.at(-1)).toMatchObject({
+        event: 'turn.failed',
+        data: { code: 'session_deleted', retryable: false },
+      })
+    const ids: string[] = sessions.map(({ id }: { id: string }) => id)
+    expect(await tablesWith(db, ...ids)).toEqual([])
+  })
+})

@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import { text as readText } from 'node:stream/consumers'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { limits } from '../../src/protocol.ts'
+import { type Client, newVisitor } from '../helpers/client.ts'
+import { testDatabase } from '../helpers/conversation.ts'
+import { exportedData, parseLines } from '../helpers/export-lines.ts'
+import { seedSession } from '../helpers/seed-session.ts'
+import { type Rig, startRig } from '../helpers/start-rig.ts'
+import { visitorIdOf } from '../helpers/visitor-id.ts'
+
+/** Messages of a page each: far more than the system's buffers between two sockets hold. */
+const pages = 32
+const db = testDatabase()
+let rig: Rig
+let visitor: Client
+beforeAll(async () => {
+  rig = await startRig()
+  visitor = await newVisitor(rig.worker.url)
+  const session = { userId: visitorIdOf(visitor.token ?? ''), sessionId: crypto.randomUUID() }
+  const turn = { status: 'complete', tokens: 20 } as const
+  await seedSession(
+    db,
+    session,
+    Array.from({ length: pages / 2 }, () => turn),
+  )
+  await sql`
+update messages set content = repeat('x', ${limits.historyBytes}::integer)
+where session_id = ${session.sessionId}`.execute(db.kysely)
+}, 90_000)
+beforeEach(() => rig.database.clear())
+afterAll(async () => {
+  await visitor.expect(204, 'DELETE', '/v1/me')
+  await rig.close()
+})
+
+/** An answer whose reader has not read anything yet. */
+async function beginExport() {
+  const headers = { authorization: `Bearer ${visitor.token}` }
+  const request = http.get(`${rig.worker.url}/v1/export`, { headers, agent: false })
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  return { request, response }
+}
+
+const pagesRead = () =>
+  rig.database.calls.filter(({ statements }) => statements[0]?.includes('items_left')).length
+
+/** Time enough for a Worker that does not wait for its reader, counted in what else it does meanwhile. */
+async function meanwhile() {
+  for (let count = 0; count < 100; count += 1) await visitor.expect(200, 'GET', '/v1/sessions')
+}
+
+test('an export waits for a reader who is slow, and loses nothing', async () => {
+  const { response } = await beginExport()
+  await meanwhile()
+  expect(pagesRead()).toBeLessThan(pages / 2)
+  const { messages } = exportedData(parseLines(await readText(response)))
+  expect(messages).toHaveLength(pages)
+  for (const { content } of messages) expect(content).toHaveLength(limits.historyBytes)
+  expect(pagesRead()).toBe(pages)
+}, 90_000)
+
+test('an export ends with its reader: nothing more is read for who has left', async () => {
+  const { request } = await beginExport()
+  request.destroy()
+  await meanwhile()
+  expect(pagesRead()).toBeLessThan(pages / 2)
+}, 90_000)

@@ -1,0 +1,213 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { unstable_readConfig as readConfig } from 'wrangler'
+import { beginTurn } from '../../src/db/begin-turn.ts'
+import { createDatabase, type Database } from '../../src/db/database.ts'
+import { expireLease, takeTurn, turnStart } from '../helpers/conversation.ts'
+import { startDatabase, type TestDatabase } from '../helpers/start-database.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { tablesWith } from '../helpers/tables-with.ts'
+
+/** Of its own: a run looks at every session there is. */
+let database: TestDatabase
+let db: Database
+let worker: TestWorker
+beforeAll(async () => {
+  database = await startDatabase()
+  await database.migrate()
+  db = createDatabase({ ...database, timeoutMs: 20_000 })
+  worker = await startWorker({ vars: { RETENTION_DAYS: '30' }, database })
+})
+beforeEach(async () => {
+  await database.exec('truncate sessions, messages, spending')
+  worker.clear()
+})
+afterAll(async () => {
+  await worker.close()
+  await database.close()
+})
+
+/** What the one line of a run says. */
+async function run(of = worker) {
+  of.clear()
+  await of.scheduled()
+  const lines = await vi.waitUntil(() => of.logs().length > 0 && of.logs())
+  expect(lines).toHaveLength(1)
+  return JSON.parse(lines[0] ?? '')
+}
+
+const erased = (erased_sessions: number, looked_at: number, complete = true) => ({
+  event: 'retention',
+  erased_sessions,
+  looked_at,
+  pruned_spending: 0,
+  complete,
+  ms: expect.any(Number),
+})
+
+/** Moves the last activity of a session into the past. */
+async function age(sessionId: string, days: number) {
+  await sql`
+update sessions set created_at = created_at - ${days} * interval '1 day',
+  last_message_at = last_message_at - ${days} * interval '1 day'
+where id = ${sessionId}`.execute(db.kysely)
+}
+
+async function seedEmptySessions(count: number, days: number) {
+  await sql`
+insert into sessions (id, user_id, created_at)
+select gen_random_uuid(), 'visitor:' || number, statement_timestamp() - ${days} * interval '1 day'
+from generate_series(1, ${count}::integer) number`.execute(db.kysely)
+}
+
+async function sessionIds() {
+  const rows = await db.kysely.selectFrom('sessions').select('id').execute()
+  return rows.map(({ id }) => id).toSorted()
+}
+
+test('the Worker is deployed with a cron trigger', () => {
+  expect(readConfig({ config: 'wrangler.toml' }).triggers.crons).toHaveLength(1)
+})
+
+describe('RETENTION_DAYS', () => {
+  test('erases sessions without activity for so long, with their messages, and no others', async () => {
+    const old = await takeTurn(db)
+    const young = await takeTurn(db)
+    const revived = await takeTurn(db)
+    await age(old.start.sessionId, 31)
+    await age(young.start.sessionId, 29)
+    await age(revived.start.sessionId, 99)
+    const { userId, sessionId } = revived.start
+    await takeTurn(db, { userId, sessionId, createSession: false })
+    await seedEmptySessions(3, 31)
+
+    expect(await run()).toEqual(erased(4, 6))
+    expect(await sessionIds()).toEqual([young.start.sessionId, sessionId].toSorted())
+    expect(await tablesWith(db, old.start.sessionId)).toEqual([])
+    expect(await run()).toEqual(erased(0, 2))
+  })
+
+  test('spares a session while a reply is being written, and not for longer', async () => {
+    const running = turnStart()
+    await beginTurn(db, running)
+    const { sessionId } = running
+    await age(sessionId, 31)
+    expect(await run()).toEqual(erased(0, 1))
+    await expireLease(db, running)
+    expect(await run()).toEqual(erased(1, 1))
+    expect(await tablesWith(db, sessionId)).toEqual([])
+  })
+
+  test('looks at every session once, in calls of 2,000', async () => {
+    await seedEmptySessions(7_000, 1)
+    await seedEmptySessions(400, 31)
+    expect(await run()).toEqual(erased(400, 7_400))
+    // One for the spending; and where it went round, one more.
+    expect(worker.database.calls.length).toBeLessThanOrEqual(1 + 4 + 1)
+    expect(await sessionIds()).toHaveLength(7_000)
+  })
+
+  test('erases a backlog in runs within the calls that the platform allows', async () => {
+    await seedEmptySessions(20_500, 31)
+    const { erased_sessions, looked_at, complete } = await run()
+    expect([complete, looked_at]).toEqual([false, erased_sessions])
+    expect(erased_sessions).toBeGreaterThan(19_000)
+    expect(worker.database.calls.length).toBeLessThanOrEqual(45)
+    expect(await run()).toEqual(erased(20_500 - erased_sessions, 20_500 - erased_sessions))
+    expect(await sessionIds()).toEqual([])
+  }, 90_000)
+
+  test('looks at as many sessions as a run may, wherever it begins', async () => {
+    await seedEmptySessions(82_000, 1)
+    const { looked_at, complete } = await run()
+    expect([complete, looked_at > 75_000]).toEqual([false, true])
+    expect(worker.database.calls.length).toBeLessThanOrEqual(45)
+  }, 90_000)
+
+  test('keeps what a failing database lets it do, says why it ended, and goes on the next time', async () => {
+    await seedEmptySessions(1_500, 31)
+    worker.clear()
+    let calls = 0
+    worker.database.fault = ({ statements }) => {
+      calls += statements[0]?.includes('looked') ? 1 : 0
+      return calls > 1 ? 'reset before' : undefined
+    }
+    await worker.scheduled()
+    const [line = ''] = await vi.waitUntil(() => worker.logs().length > 0 && worker.logs())
+    const fault = expect.objectContaining({ name: 'Problem', code: 'database_unavailable' })
+    const { erased_sessions, ...rest } = JSON.parse(line)
+    expect(rest).toMatchObject({ event: 'retention', complete: false, fault })
+    expect(await sessionIds()).toHaveLength(1_500 - erased_sessions)
+    expect(await run()).toMatchObject({ erased_sessions: 1_500 - erased_sessions, complete: true })
+  })
+})
+
+describe('spending', () => {
+  const ago = (days: number) => sql<string>`current_date - ${days}::integer`
+
+  async function seedSpending() {
+    const rows = [0, 1, 5, 29, 40].flatMap((days) =>
+      ['address:x', 'visitor:x', 'site'].map((payer) => ({ day: ago(days), payer, tokens: 1 })),
+    )
+    await db.kysely.insertInto('spending').values(rows).execute()
+  }
+
+  async function kept() {
+    const { rows } = await sql<{ payer: string; days: number }>`
+select payer, current_date - day as days from spending order by payer, day desc`.execute(db.kysely)
+    return Object.groupBy(
+      rows.map(({ payer, days }) => `${payer} ${days}`),
+      (row) => row.split(':')[0]?.split(' ')[0] ?? '',
+    )
+  }
+
+  test('of an address is kept for two days, that of users and the site as long as sessions', async () => {
+    await seedSpending()
+    expect(await run()).toMatchObject({ pruned_spending: 3 + 2, complete: true })
+    expect(await kept()).toEqual({
+      address: ['address:x 0', 'address:x 1'],
+      visitor: [0, 1, 5, 29].map((days) => `visitor:x ${days}`),
+      site: [0, 1, 5, 29].map((days) => `site ${days}`),
+    })
+  })
+
+  test('is pruned a few thousand rows at a time', async () => {
+    await sql`
+insert into spending (day, payer, tokens)
+select current_date - 10 - number % 20, 'address:' || number, 1 from generate_series(1, 12000) number`.execute(
+      db.kysely,
+    )
+    expect(await run()).toMatchObject({ pruned_spending: 12_000, complete: true })
+    const calls = worker.database.calls.filter(({ statements }) => statements.length === 2)
+    expect(calls).toHaveLength(3)
+  }, 90_000)
+
+  test('of an address is not kept either where RETENTION_DAYS is absent, and nothing else is lost', async () => {
+    const keeping = await startWorker({ database })
+    try {
+      await seedSpending()
+      await seedEmptySessions(2, 4_000)
+      expect(await run(keeping)).toEqual({ ...erased(0, 0), pruned_spending: 3 })
+      expect(await kept()).toEqual({
+        address: ['address:x 0', 'address:x 1'],
+        visitor: [0, 1, 5, 29, 40].map((days) => `visitor:x ${days}`),
+        site: [0, 1, 5, 29, 40].map((days) => `site ${days}`),
+      })
+      expect(await sessionIds()).toHaveLength(2)
+    } finally {
+      await keeping.close()
+    }
+  })
+})
+
+test('a wrong setting is told by the run, without its value', async () => {
+  const wrong = await startWorker({ database, vars: { RETENTION_DAYS: 'canary' } })
+  try {
+    const line = await run(wrong)
+    expect(line).toMatchObject({ complete: false, fault: { code: 'misconfigured' } })
+    expect(JSON.stringify(line)).not.toContain('canary')
+    expect(wrong.timeline).toEqual([])
+  } finally {
+    await wrong.close()
+  }
+})
