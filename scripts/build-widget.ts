@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, context, type Plugin, transform } from 'esbuild'
@@ -19,17 +19,51 @@ const stylesheetAsText: Plugin = {
   },
 }
 
+/**
+ * What is imported dynamically is a file of its own, which shares nothing with `widget.js` (esbuild's
+ * splitting would put what both need into a third). Wherever `widget.js` came from, it is found
+ * beside it: specifiers are relative to the module they are in.
+ */
+const chunksApart: Plugin = {
+  name: 'chunks-apart',
+  setup(build) {
+    build.onResolve({ filter: /\.ts$/ }, ({ kind, path }) =>
+      kind === 'dynamic-import'
+        ? { path: `./chunks/${basename(path, '.ts')}.js`, external: true }
+        : undefined,
+    )
+  },
+}
+
+async function findChunks(): Promise<Record<string, string>> {
+  const languages = await readdir(join(SOURCE, 'words'))
+  const sources = ['highlight.ts', 'session-list.ts', ...languages.map((name) => `words/${name}`)]
+  return Object.fromEntries(sources.map((path) => [`chunks/${basename(path, '.ts')}`, path]))
+}
+
+/** The declarations for those who use the widget, side by side, whose names they know. */
+async function copyTypes(outDir: string): Promise<void> {
+  const files = {
+    'widget.d.ts': 'widget-types.ts',
+    'ChatbotWidget.d.ts': 'react/component-types.ts',
+  }
+  for (const [name, source] of Object.entries(files)) {
+    const text = await readFile(join(SOURCE, source), 'utf8')
+    await writeFile(join(outDir, name), text.replace("'../widget-types.ts'", "'./widget.js'"))
+  }
+}
+
 export type WidgetBuild = {
-  /** Bytes of each script after gzip. */
-  gzipBytes: Record<'widget.js' | 'ChatbotWidget.js', number>
+  /** Bytes of each script after gzip, by its path. */
+  gzipBytes: Record<string, number>
   /** Ends watching; without `watch` there is nothing to end. */
   stop: () => Promise<void>
 }
 
 /**
- * Builds what the Worker serves as static assets: `widget.js`, the React component
- * `ChatbotWidget.js`, the demo page and its headers. With `watch`, a changed source is built again
- * until `stop`. Rejects where a source does not compile.
+ * Builds what the Worker serves as static assets: `widget.js` and the chunks that it loads when it
+ * needs them, the React component `ChatbotWidget.js`, the demo page and its headers. With `watch`,
+ * a changed source is built again until `stop`. Rejects where a source does not compile.
  */
 export async function buildWidget({
   outDir = OUT_DIR,
@@ -44,6 +78,7 @@ export async function buildWidget({
     charset: 'utf8',
     logLevel: 'warning',
   }
+  const chunks = await findChunks()
   const contexts = await Promise.all([
     context({
       ...common,
@@ -51,6 +86,12 @@ export async function buildWidget({
         widget: 'widget.ts',
         page: 'page/page.ts',
       },
+      minify: true,
+      plugins: [stylesheetAsText, chunksApart],
+    }),
+    context({
+      ...common,
+      entryPoints: chunks,
       minify: true,
       plugins: [stylesheetAsText],
     }),
@@ -68,6 +109,7 @@ export async function buildWidget({
   ])
   try {
     await Promise.all(contexts.map((each) => each.rebuild()))
+    await copyTypes(outDir)
     if (watch) await Promise.all(contexts.map((each) => each.watch()))
   } catch (error) {
     await Promise.all(contexts.map((each) => each.dispose()))
@@ -75,13 +117,13 @@ export async function buildWidget({
   }
   if (!watch) await Promise.all(contexts.map((each) => each.dispose()))
 
-  const gzipBytesOf = async (name: string) =>
-    gzipSync(await readFile(join(outDir, name)), { level: 9 }).length
+  const gzipBytes: Record<string, number> = {}
+  const scripts = ['widget', 'ChatbotWidget', ...Object.keys(chunks)]
+  for (const name of scripts.map((script) => `${script}.js`)) {
+    gzipBytes[name] = gzipSync(await readFile(join(outDir, name)), { level: 9 }).length
+  }
   return {
-    gzipBytes: {
-      'widget.js': await gzipBytesOf('widget.js'),
-      'ChatbotWidget.js': await gzipBytesOf('ChatbotWidget.js'),
-    },
+    gzipBytes,
     stop: async () => {
       await Promise.all(contexts.map((each) => each.dispose()))
     },

@@ -28,6 +28,9 @@ or OPENAI_BASE_URL instead of the offline model.
   --vars FILE    a file to use instead of .dev.vars
   --help         show this`
 
+/** Of the site that is being worked on, whatever serves it. */
+const localOrigins = 'http://localhost:*, http://127.0.0.1:*'
+
 type Settings = Record<string, string>
 
 type Options = { port: number; data: string; vars: string }
@@ -80,6 +83,7 @@ async function main(options: Options): Promise<void> {
   const port = await choosePort(options.port)
 
   const settings = {
+    ALLOWED_ORIGINS: localOrigins,
     ...given,
     ...(databaseUrl === undefined ? await startDatabase(dataDir) : await reach(databaseUrl, given)),
     ...(!hasModel && (await startModel())),

@@ -55,20 +55,45 @@ async function runStatement(
     .execProtocol(request, { throwOnError: false })
     .catch((cause: unknown) => Promise.reject(new SqlError('lost', 'connection closed', { cause })))
 
-  const result: SqlResult = { fields: [], rows: [], command: '', rowCount: null }
+  const rows = readRows(reply.data)
+  const result: SqlResult = { fields: [], rows, command: '', rowCount: null }
   for (const message of reply.messages) {
     if (isMessage<messages.DatabaseError>(message, 'error')) {
       throw new SqlError('statement', message.message, { fields: message })
     }
     if (isMessage<messages.RowDescriptionMessage>(message, 'rowDescription')) {
       result.fields = message.fields
-    } else if (isMessage<messages.DataRowMessage>(message, 'dataRow')) {
-      result.rows.push(message.fields)
     } else if (isMessage<messages.CommandCompleteMessage>(message, 'commandComplete')) {
       Object.assign(result, parseCommandTag(message.text))
     }
   }
   return result
+}
+
+/** The letter of a `DataRow` message. */
+const dataRow = 'D'.charCodeAt(0)
+
+/**
+ * The rows of a reply, from its bytes: the package's own reader drops a byte order mark that a cell begins with. A
+ * message is a letter, its length without the letter, and its contents (PostgreSQL, "Message Formats").
+ */
+function readRows(data: Uint8Array): SqlResult['rows'] {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  const rows: SqlResult['rows'] = []
+  for (let place = 0; place < bytes.length; place += 1 + bytes.readInt32BE(place + 1))
+    if (bytes[place] === dataRow) rows.push(readCells(bytes, place + 5))
+  return rows
+}
+
+/** The number of cells, then of each its length in bytes, -1 for null, and its text. */
+function readCells(bytes: Buffer, start: number): (string | null)[] {
+  let place = start + 2
+  return Array.from({ length: bytes.readInt16BE(start) }, () => {
+    const length = bytes.readInt32BE(place)
+    const from = place + 4
+    place = from + Math.max(length, 0)
+    return length < 0 ? null : bytes.toString('utf8', from, place)
+  })
 }
 
 function isMessage<T extends messages.BackendMessage>(

@@ -20,7 +20,8 @@ export function problemResponse(error: Error, c: Context<AppEnv>): Response {
   )
 }
 
-function toProblem(error: Error): Problem {
+/** What an error is to whoever called. */
+export function toProblem(error: Error): Problem {
   if (error instanceof Problem) return error
   // Hono's validator throws its own kind where the body is no JSON.
   if (error instanceof HTTPException && error.status === 400)

@@ -1,26 +1,28 @@
 import { zValidator } from '@hono/zod-validator'
-import { bodyLimit } from 'hono/body-limit'
 import { createMiddleware } from 'hono/factory'
 import type * as z from 'zod'
+import type { AppEnv } from '../app-env.ts'
 import { invalidRequest, Problem } from '../errors.ts'
-import { limits } from '../protocol.ts'
+import { readBody } from './read-body.ts'
 
-/** By the length that the header claims, to which the platform holds the client; without one, as the body is read. */
-export const limitBody = bodyLimit({
-  maxSize: limits.bodyBytes,
-  onError() {
-    throw new Problem('body_too_large', { detail: `At most ${limits.bodyBytes} bytes` })
-  },
+/** By the bytes that come, whatever a header claims, and in time: before anything else is spent on the request. */
+export const limitBody = createMiddleware<AppEnv>(async (c, next) => {
+  const { raw } = c.req
+  if (raw.body !== null) {
+    const body = await readBody(raw.body)
+    c.set('bodyBytes', body.length)
+    c.req.raw = new Request(raw, { method: raw.method, body })
+  }
+  await next()
 })
 
 /** The validator takes any other content type for an empty body, and bytes that are no UTF-8 for U+FFFD. */
 export const requireJson = createMiddleware(async (c, next) => {
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-  const isEmpty = c.req.raw.body === null || c.req.header('content-length') === '0'
-  if (!isEmpty && type !== 'application/json')
+  const body = await c.req.arrayBuffer()
+  if (body.byteLength > 0 && type !== 'application/json')
     throw new Problem('unsupported_media_type', { detail: 'Send content-type: application/json' })
-  if (!isUtf8(await c.req.arrayBuffer()))
-    throw invalidRequest([{ field: 'body', message: 'is not UTF-8' }])
+  if (!isUtf8(body)) throw invalidRequest([{ field: 'body', message: 'is not UTF-8' }])
   await next()
 })
 

@@ -13,6 +13,11 @@ beforeAll(async () => {
       OPENAI_BASE_URL: echoing.baseUrl,
       OPENAI_API_KEY: 'sk-canary-key',
       SYSTEM_PROMPT: 'canary-prompt',
+      ADMIN_TOKEN: 'canary-of-the-owner-of-32-characters',
+      AUTH_JWT_SECRET: 'canary-of-the-login-of-32-characters',
+      AUTH_ISSUER: 'https://canary-issuer.example',
+      AUTH_AUDIENCE: 'canary-audience',
+      ALLOWED_ORIGINS: 'https://canary-site.example',
     },
   })
   visitor = await newVisitor(worker.url)
@@ -50,11 +55,14 @@ function expectNoSecret(text: string) {
 }
 
 describe('the log', () => {
-  test('has one line of JSON a request, with ids, codes and times alone', async () => {
+  test('has one line of JSON a request, with ids, codes, sizes and times alone', async () => {
     const query = `access_token=${visitor.token}&q=${secret}`
-    await visitor.request('GET', `/v1/sessions?${query}`)
-    await visitor.request('GET', '/health/live')
-    await visitor.request('POST', '/v1/chat', { [secret]: secret })
+    const bytesOf = async (response: Promise<Response>) =>
+      (await (await response).arrayBuffer()).byteLength
+    const body = { [secret]: secret }
+    const refused = await bytesOf(visitor.request('GET', `/v1/sessions?${query}`))
+    const alive = await bytesOf(visitor.request('GET', '/health/live'))
+    const told = await bytesOf(visitor.request('POST', '/v1/chat', body))
     const lines = await logLines(3)
     expect(lines).toEqual([
       {
@@ -63,13 +71,64 @@ describe('the log', () => {
         route: '/v1/sessions',
         status: 400,
         ms: expect.any(Number),
+        response_bytes: refused,
         code: 'invalid_request',
         fault: { name: 'Problem', code: 'invalid_request', status: 400 },
       },
-      expect.objectContaining({ route: '/health/live', status: 200 }),
-      expect.objectContaining({ route: '/v1/chat', status: 400 }),
+      expect.objectContaining({ route: '/health/live', status: 200, response_bytes: alive }),
+      expect.objectContaining({
+        route: '/v1/chat',
+        status: 400,
+        request_bytes: JSON.stringify(body).length,
+        response_bytes: told,
+      }),
     ])
     expectNoSecret(JSON.stringify(lines))
+  })
+
+  test('has a line for whom it refuses, and nothing of what they sent', async () => {
+    const listing = '/v1/sessions'
+    const claims = Buffer.from(JSON.stringify({ sub: secret })).toString('base64url')
+    const jwt = `eyJhbGciOiJub25lIn0.${claims}.${'c'.repeat(43)}`
+    const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+    const odd = { cookie: secret, referer: `https://${secret}.example/`, 'user-agent': secret }
+    const requests: [
+      code: string,
+      method: string,
+      path: string,
+      Record<string, string>,
+      unknown?,
+    ][] = [
+      ['origin_not_allowed', 'POST', '/v1/chat', { origin: `https://${secret}.example` }, turn()],
+      ['origin_not_allowed', 'GET', `/v1/${secret}?${secret}`, { origin: secret }],
+      ['unauthorized', 'GET', listing, bearer(secret)],
+      ['unauthorized', 'GET', listing, bearer(jwt)],
+      ['unauthorized', 'GET', listing, { authorization: `Basic ${secret}` }],
+      ['unauthorized', 'GET', '/v1/admin/sessions', bearer(secret)],
+      ['not_found', 'GET', `/v1/${secret}/${visitor.token}?${secret}=${secret}`, odd],
+      ['not_found', 'GET', `/v1/sessions/${secret}`, odd],
+      ['not_found', 'GET', `/${secret}`, odd],
+      ['invalid_request', 'GET', `${listing}?cursor=${secret}`, odd],
+      ['invalid_request', 'POST', '/v1/chat', odd, secret],
+      ['invalid_request', 'POST', '/v1/chat', odd, { ...turn(), [secret]: secret }],
+      ['unsupported_media_type', 'POST', '/v1/chat', { 'content-type': secret }, secret],
+      ['body_too_large', 'POST', '/v1/chat', odd, secret.repeat(20_000)],
+    ]
+    for (const [code, method, path, headers, body] of requests) {
+      const response = await visitor.request(method, path, body, headers)
+      expect(await response.text(), `${method} ${path}`).toContain(`"code":"${code}"`)
+    }
+    const lines = await logLines(requests.length)
+    expect(lines.map(({ code }) => code)).toEqual(requests.map(([code]) => code))
+    expectNoSecret(JSON.stringify(lines))
+    expect(JSON.stringify(lines)).not.toContain(claims)
+  })
+
+  test('has no size of a stream, which nobody knows when its line is written', async () => {
+    await visitor.stream({ message: 'Hello' }).catch(() => {})
+    const [line] = await logLines(1)
+    expect(line).toMatchObject({ route: '/v1/chat', status: 200, request_bytes: 19 })
+    expect(line).not.toHaveProperty('response_bytes')
   })
 })
 

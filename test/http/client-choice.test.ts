@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
+import { type Client, newVisitor } from '../helpers/client.ts'
+import { fieldsOf, problemOf } from '../helpers/problem.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+
+const settings = { OPENAI_API_KEY: 'sk-of-the-owner', OPENAI_MODEL: 'model-of-the-owner' }
+
+let worker: TestWorker
+/** Whom nobody has configured. */
+let other: OfflineModel
+let visitor: Client
+beforeAll(async () => {
+  other = await startOfflineModel()
+  worker = await startWorker({ vars: settings })
+  visitor = await newVisitor(worker.url)
+})
+beforeEach(() => worker.clear())
+afterAll(async () => {
+  await worker.close()
+  await other.close()
+})
+
+/** Names by which proxies, SDKs and other chat servers take a server, a model, a key or a prompt. */
+function choices(): Record<string, string> {
+  const names = {
+    [other.baseUrl]: [
+      'base_url',
+      'baseUrl',
+      'api_base',
+      'openai_base_url',
+      'endpoint',
+      'url',
+      'host',
+    ],
+    'model-of-the-client': ['model', 'model_name', 'openai_model', 'deployment', 'engine'],
+    'sk-of-the-client': ['api_key', 'apiKey', 'key', 'openai_api_key'],
+    'org-of-the-client': ['organization', 'openai_organization', 'project', 'openai_project'],
+    'prompt-of-the-client': ['system', 'system_prompt', 'instructions'],
+    '100000': ['max_tokens', 'max_completion_tokens', 'temperature', 'n'],
+  }
+  return Object.fromEntries(
+    Object.entries(names).flatMap(([value, each]) => each.map((name) => [name, value])),
+  )
+}
+
+function headersOf(): Record<string, string> {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(choices())) {
+    const header = name.replaceAll('_', '-')
+    for (const each of [header, `x-${header}`, `x-openai-${header}`, `openai-${header}`])
+      if (header !== 'host') headers.set(each, value)
+  }
+  headers.set('x-forwarded-host', new URL(other.baseUrl).host)
+  headers.set('x-model-provider', other.baseUrl)
+  return Object.fromEntries(headers)
+}
+
+/** The configured server was asked as configured, and nobody else. */
+function expectConfiguredCall() {
+  expect(other.requests).toEqual([])
+  expect(worker.model.requests).toHaveLength(1)
+  const [request] = worker.model.requests
+  expect(request?.headers.authorization).toBe(`Bearer ${settings.OPENAI_API_KEY}`)
+  expect(request?.body).toMatchObject({ model: settings.OPENAI_MODEL })
+  expect(JSON.stringify([request?.headers, request?.body])).not.toMatch(/of-the-client|100000/)
+}
+
+test('no header chooses where the model is asked, which one, by which key', async () => {
+  const body = { message: 'Hello' }
+  expect((await visitor.request('POST', '/v1/chat', body, headersOf())).status).toBe(200)
+  expectConfiguredCall()
+})
+
+test('no query chooses where the model is asked, which one, by which key', async () => {
+  const query = new URLSearchParams(choices())
+  await visitor.expect(200, 'POST', `/v1/chat?${query}`, { message: 'Hello' })
+  expectConfiguredCall()
+})
+
+test('no field chooses where the model is asked, which one, by which key', async () => {
+  for (const [name, value] of Object.entries(choices())) {
+    const body = { message: 'Hello', [name]: value }
+    const problem = await problemOf(await visitor.request('POST', '/v1/chat', body))
+    expect(problem.status).toBe(400)
+    expect(fieldsOf(problem)).toEqual([name])
+  }
+  expect(worker.timeline).toEqual([])
+  expect(other.requests).toEqual([])
+})
+
+test('metadata chooses nothing either', async () => {
+  const body = { message: 'Hello', metadata: choices() }
+  await visitor.expect(200, 'POST', '/v1/chat', body)
+  expectConfiguredCall()
+})

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { DatabaseFault } from '../helpers/database-proxy.ts'
+import { type Client, createClient, newVisitor } from '../helpers/client.ts'
+import { appRoutes, type Request } from '../helpers/routes.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+
+let worker: TestWorker
+let visitor: Client
+beforeAll(async () => {
+  worker = await startWorker()
+  visitor = await newVisitor(worker.url)
+})
+beforeEach(() => worker.clear())
+afterAll(() => worker.close())
+
+const turn: Request = ['POST', '/v1/chat', { message: 'Hello' }]
+const stream = { accept: 'text/event-stream' }
+
+/** An answer that is data can be sniffed, framed, run, cached or read by another site's tags nowhere. */
+function expectGuarded({ headers }: Response, name: string) {
+  expect(Object.fromEntries(headers), name).toMatchObject({
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cross-origin-resource-policy': 'same-origin',
+    'cache-control': expect.stringMatching(/^no-store\b/),
+    'x-request-id': expect.stringMatching(/./),
+  })
+  for (const header of ['set-cookie', 'x-powered-by', 'server', 'access-control-allow-credentials'])
+    expect(headers.has(header), `${name}: ${header}`).toBe(false)
+}
+
+/** A request to each route that is data, with ids of nothing. */
+const everywhere: [method: string, path: string][] = appRoutes()
+  .map((route) => route.split(' ') as [string, string])
+  .filter(([, path]) => /^\/(v1|health)\//.test(path))
+  .map(([method, path]) => [method, path.replaceAll(/:\w+/g, crypto.randomUUID())])
+
+describe('every answer of the API is guarded by its headers', () => {
+  test.each<[string, string]>([
+    ...everywhere,
+    ['GET', '/v1/nothing'],
+    ['GET', '/nothing'],
+    ['PURGE', '/v1/chat'],
+  ])('%s %s, for whoever calls', async (method, path) => {
+    for (const token of [visitor.token, undefined, 'nonsense']) {
+      const response = await createClient(worker.url, token).request(method, path)
+      await response.text()
+      expectGuarded(response, `${method} ${path} ${response.status}`)
+    }
+  })
+
+  test('preflights and answers to HEAD', async () => {
+    const headers = { origin: worker.url, 'access-control-request-method': 'POST' }
+    for (const method of ['OPTIONS', 'HEAD'])
+      expectGuarded(await visitor.request(method, '/v1/sessions', undefined, headers), method)
+  })
+
+  test('turns, streamed or not, replayed or joined', async () => {
+    const message_id = crypto.randomUUID()
+    const body = { message: 'Hello', message_id }
+    const first = await visitor.request('POST', '/v1/chat', body)
+    const { session_id, reply } = (await first.json()) as {
+      session_id: string
+      reply: { id: string }
+    }
+    const joined = `/v1/sessions/${session_id}/messages/${reply.id}/stream`
+    const answers = {
+      first,
+      replayed: await visitor.request('POST', '/v1/chat', body),
+      streamed: await visitor.request(...turn, stream),
+      joined: await visitor.request('GET', joined),
+    }
+    for (const [name, response] of Object.entries(answers)) {
+      expect(response.status, name).toBe(200)
+      expectGuarded(response, name)
+      if (!response.bodyUsed) await response.text()
+    }
+  })
+
+  test.each<[number, Request, DatabaseFault | undefined, string?]>([
+    [400, ['POST', '/v1/chat', '{'], undefined],
+    [403, turn, undefined, 'https://evil.example'],
+    [413, ['POST', '/v1/chat', { message: 'a'.repeat(128 * 1024) }], undefined],
+    [500, turn, 'repeats everything'],
+    [503, turn, 'reset before'],
+    [502, ['POST', '/v1/chat', { message: '[[fault status=500]]' }], undefined],
+  ])('problems: %i', async (status, [method, path, body], fault, origin) => {
+    worker.database.fault = () => fault
+    const response = await visitor.request(method, path, body, origin ? { origin } : {})
+    expect(response.status, await response.text()).toBe(status)
+    expectGuarded(response, String(status))
+  })
+})
+
+test('a stream is passed on as it comes: what a model that hangs has said is there', async () => {
+  const message = '[[fault stall after=2]] Hello'
+  const response = await visitor.request('POST', '/v1/chat', { message }, stream)
+  let text = ''
+  for await (const bytes of response.body ?? []) {
+    text += Buffer.from(bytes).toString()
+    if (text.includes('event: delta')) break
+  }
+  expect(text).toContain('event: delta')
+  expect(text).not.toContain('event: turn.failed')
+})
+
+describe('the page', () => {
+  test('can be framed by nobody, and runs nothing but its own', async () => {
+    const response = await fetch(worker.url)
+    expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+    await response.text()
+  })
+
+  test('gives its scripts to every site', async () => {
+    const response = await fetch(`${worker.url}/widget.js`)
+    expect(response.headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+    expect(response.headers.get('access-control-allow-origin')).toBe('*')
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+    await response.text()
+  })
+})

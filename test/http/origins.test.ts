@@ -1,0 +1,265 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { DatabaseFault } from '../helpers/database-proxy.ts'
+import { type Client, createClient, newVisitor } from '../helpers/client.ts'
+import { problemOf } from '../helpers/problem.ts'
+import { openRaw, readAnswers } from '../helpers/raw-request.ts'
+import { appRoutes, type Request } from '../helpers/routes.ts'
+import { type Rig, startRig } from '../helpers/start-rig.ts'
+
+const ALLOWED_ORIGINS = [
+  'https://www.example.com',
+  'https://*.Example.org',
+  'https://*.ports.example:8443',
+  'http://localhost:*',
+].join(', ')
+
+/** Straight to workerd: wrangler's proxy mends an `Origin` that names the Worker's host. */
+let rig: Rig
+let ownUrl: string
+let visitor: Client
+beforeAll(async () => {
+  rig = await startRig({ ALLOWED_ORIGINS })
+  ownUrl = rig.worker.url
+  visitor = await newVisitor(ownUrl)
+})
+beforeEach(() => {
+  rig.database.clear()
+  rig.model.clear()
+})
+afterAll(() => rig.close())
+
+function expectNothingRan() {
+  expect(rig.database.calls).toEqual([])
+  expect(rig.model.requests).toEqual([])
+}
+
+const site = 'https://www.example.com'
+const listing: Request = ['GET', '/v1/sessions']
+
+function ask([method, path, body]: Request, headers: Record<string, string>) {
+  return visitor.request(method, path, body, headers)
+}
+
+/** What lets a page of another origin read an answer. */
+function corsOf({ headers }: Response) {
+  return Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')))
+}
+
+/** A request to each route, with ids of nothing. */
+const everywhere: Request[] = appRoutes()
+  .map((route) => route.split(' ') as [string, string])
+  .filter(([, path]) => path.startsWith('/v1/'))
+  .map(([method, path]) => [method, path.replaceAll(/:\w+/g, crypto.randomUUID())])
+
+/** @param request told from anywhere, with these headers */
+async function expectRefused(headers: Record<string, string>, request = listing) {
+  const response = await ask(request, headers)
+  expect(await problemOf(response), JSON.stringify(headers)).toMatchObject({
+    status: 403,
+    code: 'origin_not_allowed',
+  })
+  expect(corsOf(response)).toEqual({})
+  expect(response.headers.get('vary')).toBe('Origin')
+}
+
+describe('a website', () => {
+  test.each([
+    ['the Worker itself', () => ownUrl],
+    ['one that is named', () => site],
+    ['one that is named, by the port that goes without saying', () => `${site}:443`],
+    ['one that is named, in capitals', () => 'HTTPS://WWW.EXAMPLE.COM'],
+    ['one below a domain', () => 'https://a.example.org'],
+    ['one far below a domain', () => 'https://a.b-c.d.example.org'],
+    ['one below a domain, at its port', () => 'https://a.ports.example:8443'],
+    ['one on any port', () => 'http://localhost:3000'],
+    ['one on any port, which is its own', () => 'http://localhost'],
+  ])('may call where it is %s, and read the answer without credentials', async (_, origin) => {
+    const response = await ask(listing, { origin: origin() })
+    expect(response.status).toBe(200)
+    expect(corsOf(response)).toEqual({
+      'access-control-allow-origin': new URL(origin()).origin,
+      'access-control-expose-headers': 'retry-after,x-request-id,server-timing',
+    })
+    expect(response.headers.get('vary')).toBe('Origin')
+  })
+
+  test.each([
+    'null',
+    'https://evil.example',
+    'https://example.com',
+    'https://www.example.com.evil.example',
+    'https://evil.example/https://www.example.com',
+    'https://evilwww.example.com',
+    'https://www.example.com:8443',
+    'http://www.example.com',
+    'https://www.example.com/',
+    'https://www.example.com.',
+    'https://user@www.example.com',
+    'https://www.example.com@evil.example',
+    'https://www.example.com, https://www.example.com',
+    'https://www.example.com https://evil.example',
+    'https://%77ww.example.com',
+    '//www.example.com',
+    'www.example.com',
+    'file://',
+    'chrome-extension://abcdefgh',
+    'https://example.org',
+    'https://evil-example.org',
+    'https://.example.org',
+    'https://a.example.org.evil.example',
+    'https://a.example.org:444',
+    'http://a.example.org',
+    'https://*.example.org',
+    'https://a.ports.example',
+    'https://localhost:3000',
+    'http://localhost.evil.example:3000',
+    'http://127.0.0.1:1',
+  ])('elsewhere, %j, is refused before anything runs', async (origin) => {
+    await expectRefused({ origin })
+    expectNothingRan()
+  })
+
+  test('elsewhere is refused on every route, whoever calls', async () => {
+    expect(everywhere.length).toBeGreaterThan(8)
+    const clients = [visitor, createClient(ownUrl), createClient(ownUrl, 'nonsense')]
+    for (const client of clients)
+      for (const [method, path] of [...everywhere, ['GET', '/v1/nothing'] as Request]) {
+        const response = await client.request(method, path, undefined, { origin: 'null' })
+        expect((await problemOf(response)).code, `${method} ${path}`).toBe('origin_not_allowed')
+      }
+    expectNothingRan()
+  })
+
+  test('elsewhere is refused before its body came', async () => {
+    const connection = openRaw(ownUrl)
+    const lines = ['POST /v1/chat HTTP/1.1', `Host: ${new URL(ownUrl).host}`]
+    lines.push('Origin: https://evil.example', 'Content-Length: 1000', 'Connection: close')
+    connection.write(`${lines.join('\r\n')}\r\n\r\n{`)
+    const [answer] = readAnswers(await connection.closed)
+    expect(answer?.status).toBe(403)
+  })
+})
+
+describe('a preflight', () => {
+  const asking = {
+    'access-control-request-method': 'POST',
+    'access-control-request-headers': 'authorization,content-type,last-event-id',
+  }
+
+  test('of a website that may call is answered for every route', async () => {
+    const paths = [...new Set(everywhere.map(([, path]) => path))]
+    for (const path of paths) {
+      const nobody = createClient(ownUrl)
+      const headers = { ...asking, origin: site }
+      const response = await nobody.request('OPTIONS', path, undefined, headers)
+      expect(response.status).toBe(204)
+      expect(corsOf(response)).toEqual({
+        'access-control-allow-origin': site,
+        'access-control-allow-methods': 'GET,POST,PUT,PATCH,DELETE',
+        'access-control-allow-headers': 'authorization,content-type,last-event-id',
+        'access-control-expose-headers': 'retry-after,x-request-id,server-timing',
+        'access-control-max-age': '7200',
+      })
+      expect(response.headers.get('vary')?.split(', ')).toContain('Origin')
+      expect(await response.text()).toBe('')
+    }
+    expectNothingRan()
+  })
+
+  test('of a website elsewhere is refused', async () => {
+    for (const origin of ['https://evil.example', 'null', `${site}.evil.example`])
+      await expectRefused({ ...asking, origin }, ['OPTIONS', '/v1/chat'])
+  })
+})
+
+describe('an answer to another origin', () => {
+  const turn: Request = ['POST', '/v1/chat', { message: 'Hello' }]
+  const large: Request = ['POST', '/v1/chat', { message: 'a'.repeat(128 * 1024) }]
+  const text = { 'content-type': 'text/plain' }
+
+  test.each<[number, Request, { headers?: Record<string, string>; fault?: DatabaseFault }]>([
+    [400, ['POST', '/v1/chat', {}], {}],
+    [401, listing, { headers: { authorization: 'Bearer nonsense' } }],
+    [404, ['GET', '/v1/nothing'], {}],
+    [404, ['GET', `/v1/sessions/${crypto.randomUUID()}`], {}],
+    [413, large, {}],
+    [415, turn, { headers: text }],
+    [500, turn, { fault: 'repeats everything' }],
+    [503, turn, { fault: 'reset before' }],
+  ])('can be read by its page where it is a problem: %i', async (status, request, options) => {
+    rig.database.fault = () => options.fault
+    const response = await ask(request, { ...options.headers, origin: site })
+    expect((await problemOf(response)).status).toBe(status)
+    expect(corsOf(response)).toMatchObject({ 'access-control-allow-origin': site })
+    expect(response.headers.get('vary')).toBe('Origin')
+  })
+
+  test('can be read by its page where it is a stream', async () => {
+    const response = await ask(turn, { accept: 'text/event-stream', origin: site })
+    expect(response.headers.get('content-type')).toContain('text/event-stream')
+    expect(corsOf(response)).toMatchObject({ 'access-control-allow-origin': site })
+    expect(await response.text()).toContain('event: turn.completed')
+  })
+})
+
+describe('a request without an origin', () => {
+  let strict: Rig
+  beforeAll(async () => {
+    strict = await startRig({ ALLOWED_ORIGINS, ALLOW_NO_ORIGIN: 'false' })
+  })
+  afterAll(() => strict.close())
+
+  const status = async (headers: Record<string, string>) => {
+    const client = createClient(strict.worker.url, visitor.token)
+    return (await client.request('GET', '/v1/sessions', undefined, headers)).status
+  }
+
+  test('is taken, as that of a server or of curl', async () => {
+    expect((await ask(listing, {})).status).toBe(200)
+    expect((await ask(listing, { 'sec-fetch-site': 'none' })).status).toBe(200)
+  })
+
+  test('is refused where ALLOW_NO_ORIGIN is false', async () => {
+    expect(await status({})).toBe(403)
+    expect(await status({ 'sec-fetch-site': 'none' })).toBe(403)
+    expect(await status({ origin: site })).toBe(200)
+  })
+
+  test("is taken either way where a browser says that it comes from the Worker's own page", async () => {
+    const headers = { 'sec-fetch-site': 'same-origin' }
+    expect(await status(headers)).toBe(200)
+    expect((await ask(listing, headers)).status).toBe(200)
+  })
+
+  test('is refused either way where a browser says that it comes from another site', async () => {
+    for (const from of ['cross-site', 'same-site']) {
+      await expectRefused({ 'sec-fetch-site': from })
+      expect(await status({ 'sec-fetch-site': from })).toBe(403)
+    }
+  })
+
+  test('is no way around a wrong one', async () => {
+    await expectRefused({ origin: 'null', 'sec-fetch-site': 'same-origin' })
+  })
+})
+
+test('where no website is named, only the page of the Worker itself may call', async () => {
+  const closed = await startRig()
+  try {
+    const { url } = closed.worker
+    const statusFrom = async (origin: string) =>
+      (await createClient(url).request('POST', '/v1/visitors', undefined, { origin })).status
+    expect(await statusFrom(url)).toBe(201)
+    const { port } = new URL(url)
+    const near = [
+      `https://127.0.0.1:${port}`,
+      `http://user@127.0.0.1:${port}`,
+      `${url}0`,
+      `${url}/`,
+    ]
+    const others = [...near, site, `http://localhost:${port}`, 'http://localhost:3000', 'null']
+    for (const origin of others) expect(await statusFrom(origin), origin).toBe(403)
+  } finally {
+    await closed.close()
+  }
+})

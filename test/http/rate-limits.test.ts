@@ -1,0 +1,212 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { clientAddress } from '../../src/middleware/client-address.ts'
+import { createClient, newVisitor } from '../helpers/client.ts'
+import { problemOf } from '../helpers/problem.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+
+/*
+ * The limits of wrangler.toml. Their local windows begin at each full minute, and one may begin in the middle of a
+ * test: so nobody counts on the answer to one certain request.
+ */
+const addressLimit = 300
+const userLimit = 30
+
+let worker: TestWorker
+beforeAll(async () => {
+  worker = await startWorker({ rateLimits: true })
+})
+beforeEach(() => worker.clear())
+afterAll(() => worker.close())
+
+type Headers = Record<string, string>
+
+const hex = () => Math.floor(Math.random() * 0x10000).toString(16)
+/** Of the documentation range, another one in each test. */
+const newAddress = () => `2001:db8:${hex()}:${hex()}::1`
+
+const from = (address: string): Headers => ({ 'cf-connecting-ip': address })
+
+/** Costs the Worker nothing: a 401, until the limit is reached. */
+function knock(headers: Headers): Promise<Response> {
+  return createClient(worker.url).request('GET', '/v1/sessions', undefined, headers)
+}
+
+/**
+ * Sends until one is refused for the limit.
+ * @returns that answer, and how many came through before it
+ */
+async function untilLimited(limit: number, send: (nth: number) => Promise<Response>) {
+  let passed = 0
+  // A window that begins in the middle lets as many through once more.
+  while (passed <= 2 * limit) {
+    const first = passed
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, nth) => send(first + nth)))
+    const refused = answers.find(({ status }) => status === 429)
+    passed += answers.filter(({ status }) => status !== 429).length
+    const others = answers.filter((each) => each !== refused)
+    await Promise.all(others.map((each) => each.arrayBuffer()))
+    if (refused) return { refused, passed }
+  }
+  throw new Error(`${passed} requests came through`)
+}
+
+/** The answer to a request of an address that has used up its requests. */
+async function whileLimited(address: string, send: () => Promise<Response>): Promise<Response> {
+  for (;;) {
+    await untilLimited(addressLimit, () => knock(from(address)))
+    worker.clear()
+    const response = await send()
+    if (response.status === 429) return response
+    // A window began in between.
+    await response.arrayBuffer()
+  }
+}
+
+describe('an address', () => {
+  test('is limited, and told so in a problem with Retry-After', async () => {
+    const address = newAddress()
+    const { refused, passed } = await untilLimited(addressLimit, () => knock(from(address)))
+    expect(passed).toBeGreaterThanOrEqual(addressLimit)
+    expect(refused.headers.get('retry-after')).toBe('60')
+    expect(await problemOf(refused)).toMatchObject({
+      status: 429,
+      code: 'rate_limited',
+      retry_after: 60,
+    })
+    const isLimit = (line: string) => line.includes('"code":"rate_limited"')
+    await vi.waitUntil(() => worker.logs().some(isLimit), { timeout: 5_000 })
+    expect(JSON.parse(worker.logs().find(isLimit) ?? '')).toMatchObject({
+      route: '/v1/sessions',
+      status: 429,
+      fault: { name: 'Problem', hint: 'ADDRESS_RATE_LIMITER' },
+    })
+    expect(worker.logs().join()).not.toContain(address)
+  })
+
+  test('that is limited reaches neither the database nor the model, whatever it asks', async () => {
+    const visitor = await newVisitor(worker.url)
+    const address = newAddress()
+    const turn = () => visitor.request('POST', '/v1/chat', { message: 'Hello' }, from(address))
+    expect((await problemOf(await whileLimited(address, turn))).code).toBe('rate_limited')
+    expect(worker.timeline).toEqual([])
+  })
+
+  test('that is limited leaves others alone, and the health of the Worker', async () => {
+    const address = newAddress()
+    const live = () =>
+      createClient(worker.url).request('GET', '/health/live', undefined, from(address))
+    await whileLimited(address, () => knock(from(address)))
+    expect((await knock(from(newAddress()))).status).toBe(401)
+    expect((await live()).status).toBe(200)
+  })
+
+  test('is what Cloudflare says, and no header that anybody may write', async () => {
+    const address = newAddress()
+    const disguised = (nth: number) => ({
+      ...from(address),
+      'x-forwarded-for': `203.0.113.${nth % 256}, 10.0.0.${nth % 256}`,
+      'x-real-ip': `198.51.100.${nth % 256}`,
+      forwarded: `for=192.0.2.${nth % 256}`,
+      'true-client-ip': newAddress(),
+      'cf-connecting-ipv6': newAddress(),
+      'x-client-ip': newAddress(),
+      authorization: `Bearer ${nth}`,
+      'user-agent': `${nth}`,
+    })
+    const { refused } = await untilLimited(addressLimit, (nth) => knock(disguised(nth)))
+    expect((await problemOf(refused)).code).toBe('rate_limited')
+  })
+
+  test('of IPv6 is its /64, however it is written', async () => {
+    const network = ['2001', 'db8', hex(), hex()]
+    const written = (nth: number) => {
+      const host = [hex(), hex(), hex(), (nth % 0x10000).toString(16)]
+      const groups = [...network, ...host]
+      const spellings = [
+        groups.join(':'),
+        groups.join(':').toUpperCase(),
+        groups.map((group) => group.padStart(4, '0')).join(':'),
+        `${network.join(':')}::${nth.toString(16)}`,
+        `${network.join(':')}::192.0.2.${nth % 256}`,
+      ]
+      return spellings[nth % spellings.length] ?? ''
+    }
+    const { refused } = await untilLimited(addressLimit, (nth) => knock(from(written(nth))))
+    expect((await problemOf(refused)).code).toBe('rate_limited')
+    const neighbour = [
+      ...network.slice(0, 3),
+      (Number.parseInt(network[3] ?? '', 16) ^ 1).toString(16),
+    ]
+    expect((await knock(from(`${neighbour.join(':')}::1`))).status).toBe(401)
+  })
+})
+
+describe('a user', () => {
+  /** Refused for its body, at no cost, until the limit is reached. */
+  const empty = (client: ReturnType<typeof createClient>) =>
+    client.request('POST', '/v1/chat', {}, from(newAddress()))
+
+  test('is limited in turns, whatever address they come from, and in nothing else', async () => {
+    const user = await newVisitor(worker.url)
+    const { refused, passed } = await untilLimited(userLimit, () => empty(user))
+    expect(passed).toBeGreaterThanOrEqual(userLimit)
+    expect(refused.headers.get('retry-after')).toBe('60')
+    expect((await problemOf(refused)).code).toBe('rate_limited')
+    expect(worker.timeline).toEqual([])
+    await user.expect(200, 'GET', '/v1/sessions')
+  })
+
+  test('that is limited leaves others alone', async () => {
+    const user = await newVisitor(worker.url)
+    const other = await newVisitor(worker.url)
+    await untilLimited(userLimit, () => empty(user))
+    expect((await empty(other)).status).toBe(400)
+  })
+})
+
+test('a limiter that fails lets requests pass, and is logged', async () => {
+  const broken = await startWorker({
+    vars: { ADDRESS_RATE_LIMITER: 'no limiter', USER_RATE_LIMITER: 'no limiter' },
+  })
+  try {
+    const user = await newVisitor(broken.url)
+    await user.chat({ message: 'Hello' })
+    const lines = broken.logs().map((line) => JSON.parse(line))
+    for (const limiter of ['ADDRESS_RATE_LIMITER', 'USER_RATE_LIMITER'])
+      expect(lines).toContainEqual({
+        request_id: expect.any(String),
+        limiter,
+        fault: expect.objectContaining({ name: 'TypeError' }),
+      })
+  } finally {
+    await broken.close()
+  }
+})
+
+describe('the address of a client', () => {
+  test.each([
+    ['192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['::FFFF:c000:0207', '192.0.2.7'],
+    ['0:0:0:0:0:ffff:192.0.2.7', '192.0.2.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0DB8:0001:0002:ffff::', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:db8:0:0:1::', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['::', '0:0:0:0::/64'],
+    ['fe80::1', 'fe80:0:0:0::/64'],
+    ['', undefined],
+    ['unknown', undefined],
+    ['192.0.2', undefined],
+    ['192.0.2.7, 192.0.2.8', undefined],
+    ['2001:db8::1::2', undefined],
+    ['2001:db8::1]/@evil.example', undefined],
+  ])('%j is %j', (told, address) => {
+    expect(clientAddress(new Headers({ 'cf-connecting-ip': told }))).toBe(address)
+  })
+
+  test('is not known where nobody tells it', () => {
+    expect(clientAddress(new Headers({ 'x-forwarded-for': '192.0.2.7' }))).toBeUndefined()
+  })
+})
