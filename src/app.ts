@@ -9,7 +9,7 @@ import { identity } from './middleware/identity.ts'
 import { noStore } from './middleware/no-store.ts'
 import { origins } from './middleware/origins.ts'
 import { problemResponse } from './middleware/problem-response.ts'
-import { rateLimit } from './middleware/rate-limit.ts'
+import { addressRateLimit, userRateLimit } from './middleware/rate-limit.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { withDeps } from './middleware/with-deps.ts'
 import { admin } from './routes/admin.ts'
@@ -26,19 +26,21 @@ import { stop } from './routes/stop.ts'
 import { usage } from './routes/usage.ts'
 import { visitors } from './routes/visitors.ts'
 
-export function createApp(createDeps: (bindings: unknown) => Deps) {
+export function createApp(depsOf: (bindings: object) => Deps) {
   return new Hono<AppEnv>()
     .use(clientSignal())
     .use(requestId())
     .use(accessLog())
     .use(securityHeaders())
+    .use('/health/*', noStore())
     .route('/health/live', live)
-    .use(withDeps(createDeps))
+    .use(withDeps(depsOf))
     .route('/health/ready', ready)
-    .use('/v1/*', noStore(), origins(), rateLimit())
+    .use('/v1/*', noStore(), origins(), addressRateLimit())
     .route('/v1/admin', admin)
     .use('/v1/*', identity())
     .route('/v1/visitors', visitors)
+    .use('/v1/chat', userRateLimit())
     .route('/v1/chat', chat)
     .route('/v1/sessions/claim', claim)
     .route('/v1/sessions', sessions)

@@ -1,3 +1,4 @@
+import { createJwtVerifier, type JwtVerifier } from './auth/jwt-verifier.ts'
 import { checkpointCount } from './chat/checkpoints.ts'
 import { historyTokens } from './chat/context-window.ts'
 import type { TurnDeps } from './chat/start-turn.ts'
@@ -9,6 +10,8 @@ import { openaiModel } from './llm/openai.ts'
 /** What the routes work with, made once of the settings. */
 export interface Deps extends TurnDeps {
   access: AccessSettings
+  /** Undefined where the site has no login: then visitor tokens are the only credential. */
+  verifyJwt: JwtVerifier | undefined
 }
 
 /** Who may call, and whose data is kept how long. */
@@ -38,11 +41,18 @@ export function createDeps(bindings: unknown): Deps {
     maxCompletionTokens: env.MAX_COMPLETION_TOKENS,
     systemTokens: countTokens(env.SYSTEM_PROMPT),
     leaseMs: env.TURN_LEASE_MS,
+    dailyCaps: dailyCapsOf(env),
   }
   if (historyTokens(settings, 1) < 0) throw noRoom(settings)
   if (checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS) + otherCalls > maxDatabaseCalls)
     throw tooManyCalls()
-  return { db: databaseOf(env), model: modelOf(env), settings, access: accessOf(env) }
+  return {
+    db: databaseOf(env),
+    model: modelOf(env),
+    settings,
+    access: accessOf(env),
+    verifyJwt: verifierOf(env),
+  }
 }
 
 function noRoom({ systemTokens }: { systemTokens: number }) {
@@ -55,6 +65,15 @@ function tooManyCalls() {
   return misconfigured([{ name: 'TURN_LEASE_MS', message }])
 }
 
+function dailyCapsOf(env: Env) {
+  return {
+    perUser: env.DAILY_TOKENS_PER_USER,
+    perAddress: env.DAILY_TOKENS_PER_ADDRESS,
+    perSite: env.DAILY_TOKENS_PER_SITE,
+    addressKey: env.DATABASE_URL,
+  }
+}
+
 function accessOf(env: Env): AccessSettings {
   return {
     allowedOrigins: env.ALLOWED_ORIGINS,
@@ -62,6 +81,15 @@ function accessOf(env: Env): AccessSettings {
     adminToken: env.ADMIN_TOKEN,
     retentionDays: env.RETENTION_DAYS,
   }
+}
+
+function verifierOf(env: Env) {
+  return createJwtVerifier({
+    jwksUrl: env.AUTH_JWKS_URL,
+    secret: env.AUTH_JWT_SECRET,
+    issuer: env.AUTH_ISSUER,
+    audience: env.AUTH_AUDIENCE,
+  })
 }
 
 function databaseOf(env: Env) {

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { Problem } from './errors.ts'
+import { normalOriginPattern } from './origin.ts'
 
 /**
  * A setting as text, without spaces around it; undefined where it is absent or empty. In wrangler.toml it may be a
@@ -84,20 +85,23 @@ const dailyTokens = (fallback: number) =>
     return fault(context, 'must be a whole number of tokens, or off')
   })
 
-const originFormat =
-  /^https?:\/\/(\*\.)?[\w.-]+(:(\d{1,5}|\*))?$|^https?:\/\/\[[\da-f:]+\](:\d{1,5})?$/i
-
-/** Origins with commas or spaces between them. */
+/** Origins and patterns of them, with commas or spaces between; as `matchesOrigin` takes them. */
 const originList = optional.transform((value, context) => {
-  const origins = value?.split(/[\s,]+/).filter((origin) => origin !== '') ?? []
-  const wrong = origins.find((origin) => !originFormat.test(origin))
-  return wrong === undefined
-    ? origins
-    : fault(
-        context,
-        `has an origin like none of https://www.example.com, https://*.example.com: ${wrong}`,
-      )
+  const entries = value?.split(/[\s,]+/).filter((entry) => entry !== '') ?? []
+  const origins: string[] = []
+  for (const [index, entry] of entries.entries()) {
+    const origin = normalOriginPattern(entry)
+    if (origin === undefined) return fault(context, `entry ${index + 1} must be ${wanted(entry)}`)
+    origins.push(origin)
+  }
+  return origins
 })
+
+function wanted(entry: string): string {
+  return /^https?:\/\/[^/]+\//i.test(entry)
+    ? 'an origin without a path or a slash at its end, such as https://www.example.com'
+    : 'like https://www.example.com, https://*.example.com or http://localhost:*'
+}
 
 const bool = (fallback: boolean) =>
   optional
@@ -147,6 +151,11 @@ export const Env = z
     path: ['OPENAI_API_KEY'],
     message: 'or OPENAI_BASE_URL must be set',
     // Also where another setting is wrong: all are named at once.
+    when: () => true,
+  })
+  .refine((env) => env.AUTH_JWKS_URL === undefined || (env.AUTH_ISSUER ?? env.AUTH_AUDIENCE), {
+    path: ['AUTH_AUDIENCE'],
+    message: 'or AUTH_ISSUER must be set with AUTH_JWKS_URL: its keys may sign for other sites too',
     when: () => true,
   })
 

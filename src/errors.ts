@@ -1,9 +1,10 @@
 /** Every error code of the API, with the HTTP status and the title that go with it. */
 const problems = {
   invalid_request: [400, 'The request is not valid'],
-  unauthorized: [401, 'A credential is missing or malformed'],
+  unauthorized: [401, 'A credential is missing or not valid'],
   origin_not_allowed: [403, 'This website may not use this Worker'],
   not_found: [404, 'Not found'],
+  body_too_slow: [408, 'The request body took too long to arrive'],
   turn_running: [409, 'The reply to this message is still being written'],
   session_busy: [409, 'Another message of this session is being answered'],
   not_last_turn: [409, 'Only the last turn of a session can be run again'],
@@ -22,6 +23,7 @@ const problems = {
   auth_unavailable: [503, 'The credential cannot be checked at the moment'],
   database_unavailable: [503, 'The database cannot be reached'],
   schema_outdated: [503, 'The database has not been migrated'],
+  erase_unfinished: [503, 'Some of the sessions are not erased yet'],
   model_rate_limited: [503, 'The model is busy'],
   not_saved: [503, 'The reply could not be stored'],
   model_timeout: [504, 'The model took too long'],
@@ -44,6 +46,8 @@ export interface ProblemOptions {
   /** One sentence for whoever reads the response; never holds internals. */
   detail?: string
   retryAfterSeconds?: number
+  /** Of a completion: the model surely did nothing, so nothing is paid for. */
+  isUnspent?: boolean
   /** Further members of the response, RFC 9457 "extension members". */
   members?: Record<string, unknown>
   /** For the owner's log, never sent: what to look at. In our words, without content. */
@@ -96,6 +100,14 @@ export function invalidRequest(errors: FieldFault[], cause?: unknown): Problem {
     members: { errors },
     cause,
   })
+}
+
+/** A credential that is missing or not valid. Of one that was sent nothing is repeated. */
+export function unauthorized(
+  detail: string,
+  forLog?: Pick<ProblemOptions, 'hint' | 'cause'>,
+): Problem {
+  return new Problem('unauthorized', { detail, ...forLog })
 }
 
 export interface ProblemBody extends Record<string, unknown> {

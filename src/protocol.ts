@@ -27,7 +27,7 @@ export type JsonValue =
 export type Metadata = { [key: string]: JsonValue }
 
 /** Text that Postgres and UTF-8 can hold: no NUL, no lone surrogate. */
-function isStorable(text: string): boolean {
+export function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed()
 }
 
@@ -122,7 +122,11 @@ export const FeedbackRequest = z
     message: 'goes with a rating',
   })
 
-export const ClaimRequest = z.strictObject({ visitor_token: z.string() })
+export const visitorTokenFormat = /^vst_[\w-]{43}$/
+
+export const ClaimRequest = z.strictObject({
+  visitor_token: z.string().regex(visitorTokenFormat, 'must be a visitor token'),
+})
 
 export const NoBody = z.strictObject({})
 
@@ -175,6 +179,8 @@ export const AdminUsageQuery = z.strictObject({
   until: day.optional(),
   limit: limit.default(limits.pageMax),
 })
+
+export const ExportQuery = z.strictObject({ cursor: z.string().max(200).optional() })
 
 export const SessionPath = z.object({ session_id: id })
 export const ReplyPath = SessionPath.extend({ reply_id: id })
@@ -244,6 +250,31 @@ export interface Page<Item> {
   has_more: boolean
   /** What `cursor` (sessions) or `before` / `after` (messages) takes for the next page; null on the last. */
   next_cursor: string | null
+}
+
+/**
+ * A line of `GET /v1/export`. Whose last line is `end` has it all. Else it goes on by the cursor of the last `more`;
+ * what came after that line, in an answer that broke off, comes again.
+ */
+export type ExportLine =
+  | ({ type: 'session' } & Session)
+  | ({ type: 'message'; session_id: string } & Message)
+  | { type: 'more'; cursor: string }
+  | { type: 'end'; sessions: number; messages: number }
+  | ({ type: 'error'; request_id: string } & ProblemBody)
+
+/** Of `GET /v1/usage`. Tokens of replies that are being written are counted with all that they may cost. */
+export interface DailyUsage {
+  /** `YYYY-MM-DD`, UTC. */
+  day: string
+  /** ISO 8601, UTC: the end of the day. */
+  resets_at: string
+  /** The user's own. */
+  tokens_used: number
+  /** The user's own; null where there is none. */
+  tokens_limit: number | null
+  /** By the tightest of the caps on user, address and site; null where there is none. */
+  tokens_left: number | null
 }
 
 export interface ChatResponse {

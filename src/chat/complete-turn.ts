@@ -1,8 +1,10 @@
 import { attempt } from '../db/attempt.ts'
-import { checkpointTurn, type Finished, finishTurn, type TurnEnd } from '../db/finish-turn.ts'
+import { checkpointTurn, type Finished, finishTurn } from '../db/finish-turn.ts'
 import type { History } from '../db/messages.ts'
+import type { TurnEnd } from '../db/turn-end.ts'
 import { describeFault, Problem } from '../errors.ts'
-import type { Message } from '../protocol.ts'
+import type { CompletionUsage } from '../llm/chat-model.ts'
+import type { Message, Usage } from '../protocol.ts'
 import { keepCheckpoints } from './checkpoints.ts'
 import { turnOverheadTokens } from './context-window.ts'
 import { type Completion, readCompletion } from './read-completion.ts'
@@ -141,20 +143,31 @@ function problemOf(content: string, { finishReason, problem }: Completion): Prob
   return content === '' ? new Problem('model_empty_reply') : undefined
 }
 
-function tokensOf(turn: RunningTurn, content: string, { usage }: Completion) {
+function tokensOf(turn: RunningTurn, content: string, completion: Completion) {
+  const { usage } = completion
   const bytes = (text: string) => new TextEncoder().encode(text).length
+  const tokens = { message: turn.messageTokens, reply: countTokens(content) }
   const replyTokens = usage ? usage.completionTokens - usage.reasoningTokens : 0
   // More tokens than bytes: it counts what is not in the text, such as reasoning that it does not tell.
   const isTold = replyTokens > 0 && replyTokens <= bytes(content)
   return {
-    tokens: { message: turn.messageTokens, reply: countTokens(content) },
-    usage: usage && {
-      prompt_tokens: usage.promptTokens,
-      completion_tokens: usage.completionTokens,
-    },
+    tokens,
+    usage: usage && toUsage(usage),
+    spent: spentOf(completion, tokens.reply),
     toldReplyTokens: isTold ? replyTokens : undefined,
     messageBytes: bytes(turn.rendered),
   }
+}
+
+function toUsage({ promptTokens, completionTokens }: CompletionUsage): Usage {
+  return { prompt_tokens: promptTokens, completion_tokens: completionTokens }
+}
+
+/** What is paid for: as told, or what the prompt and the reply so far hold at most. No prompt is of no tokens. */
+function spentOf({ usage, problem, promptTokens }: Completion, replyTokens: number): Usage {
+  if (usage && usage.promptTokens > 0) return toUsage(usage)
+  if (problem?.options.isUnspent) return { prompt_tokens: 0, completion_tokens: 0 }
+  return { prompt_tokens: promptTokens, completion_tokens: replyTokens }
 }
 
 function toEnded(

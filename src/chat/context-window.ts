@@ -14,11 +14,15 @@ export interface WindowSettings {
   systemTokens: number
 }
 
+/** What a prompt takes beside its history: system prompt and new message, overhead included. */
+export function fixedTokens({ systemTokens }: WindowSettings, messageTokens: number): number {
+  return systemTokens + messageTokens + turnOverheadTokens + overhead.replyTokens
+}
+
 /** What is left for the history beside system prompt, new message and reply; negative where the message can't fit. */
 export function historyTokens(settings: WindowSettings, messageTokens: number): number {
-  const { tokenBudget, maxCompletionTokens, systemTokens } = settings
-  const fixed = systemTokens + messageTokens + turnOverheadTokens + overhead.replyTokens
-  return tokenBudget - maxCompletionTokens - fixed
+  const { tokenBudget, maxCompletionTokens } = settings
+  return tokenBudget - maxCompletionTokens - fixedTokens(settings, messageTokens)
 }
 
 /**

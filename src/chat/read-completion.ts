@@ -1,7 +1,7 @@
 import { Problem } from '../errors.ts'
 import type { CompletionUsage } from '../llm/chat-model.ts'
 import { cleanText, createTextCleaner } from './clean-text.ts'
-import { selectWindow } from './context-window.ts'
+import { fixedTokens, selectWindow } from './context-window.ts'
 import { buildPrompt } from './prompt.ts'
 import type { RunningTurn, TurnDeps } from './start-turn.ts'
 
@@ -13,6 +13,8 @@ export interface Completion {
   problem?: Problem
   /** `seq` of the first message that the model was sent. */
   windowFrom: number
+  /** What the prompt takes at most, overhead included. */
+  promptTokens: number
 }
 
 /** Share of the window that is tried once more where the provider says that the context is too long. */
@@ -24,10 +26,14 @@ export async function readCompletion(
   turn: RunningTurn,
   { signal, onText }: { signal: AbortSignal; onText: (text: string) => void },
 ): Promise<Completion> {
-  const completion: Completion = { windowFrom: turn.message.seq }
+  const completion: Completion = { windowFrom: turn.message.seq, promptTokens: 0 }
 
   async function read(window: RunningTurn['window']) {
     completion.windowFrom = window[0]?.seq ?? turn.message.seq
+    completion.promptTokens = window.reduce(
+      (sum, { tokens }) => sum + tokens,
+      fixedTokens(settings, turn.messageTokens),
+    )
     const cleaner = createTextCleaner()
     const prompt = buildPrompt(settings.systemPrompt, window, turn.rendered)
     try {

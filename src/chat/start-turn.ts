@@ -1,12 +1,18 @@
 import { attempt } from '../db/attempt.ts'
 import { type Begun, beginTurn, type WindowTurn } from '../db/begin-turn.ts'
 import type { Database } from '../db/database.ts'
-import type { TurnKey } from '../db/finish-turn.ts'
 import type { StoredReply } from '../db/messages.ts'
+import type { TurnKey } from '../db/turn-end.ts'
 import { Problem } from '../errors.ts'
 import type { ChatModel } from '../llm/chat-model.ts'
 import type { ChatRequest, Message } from '../protocol.ts'
-import { historyTokens, turnOverheadTokens, type WindowSettings } from './context-window.ts'
+import {
+  fixedTokens,
+  historyTokens,
+  turnOverheadTokens,
+  type WindowSettings,
+} from './context-window.ts'
+import { type Caller, capDetails, type DailyCaps, payersOf } from './payers.ts'
 import { renderMessage } from './prompt.ts'
 import { sessionIdOf, titleOf } from './session-of-turn.ts'
 import { countTokens } from './token-count.ts'
@@ -23,6 +29,7 @@ export interface TurnSettings extends WindowSettings {
   /** Model and system prompt: under which token counts told by the provider are comparable. */
   countedBy: string
   leaseMs: number
+  dailyCaps: DailyCaps
 }
 
 /** A turn that holds its lease: its message is stored, its reply is to be written. */
@@ -50,7 +57,7 @@ export interface StartedTurn {
  */
 export async function startTurn(
   { db, settings }: TurnDeps,
-  userId: string,
+  caller: Caller,
   request: ChatRequest,
 ): Promise<StartedTurn> {
   const rendered = renderMessage(request.message, request.context_text)
@@ -58,6 +65,8 @@ export async function startTurn(
   const left = historyTokens(settings, messageTokens)
   if (left < 0) throw tooLong(-left)
 
+  const { userId } = caller
+  const payers = await payersOf(settings.dailyCaps, caller)
   const lease = crypto.randomUUID()
   const sessionId = request.session_id ?? (await sessionIdOf(userId, request.message_id))
   const start = {
@@ -80,6 +89,8 @@ export async function startTurn(
       overheadTokens: turnOverheadTokens,
       countedBy: settings.countedBy,
     },
+    maxTokens: fixedTokens(settings, messageTokens) + settings.maxCompletionTokens,
+    payers,
   }
   const beginsAt = Date.now()
   // A begin whose answer was lost may hold the lease: asked again under the same one, it finds what it did.
@@ -92,7 +103,7 @@ export async function startTurn(
   const { message } = begun
   const started = { sessionId, message, databaseMs: Date.now() - beginsAt }
   if (begun.verdict === 'replay') return { ...started, next: { replay: begun.replay } }
-  const key = { userId, sessionId, replyId: begun.replyId, lease }
+  const key = { sessionId, replyId: begun.replyId, lease, payers }
   const run = { key, message, rendered, messageTokens, window: begun.window }
   return { ...started, next: { run } }
 }
@@ -120,6 +131,12 @@ function refusal(begun: Exclude<Begun, { verdict: 'run' | 'replay' }>): Problem 
       return new Problem(begun.verdict === 'running' ? 'turn_running' : 'session_busy', {
         // Most replies end long before their lease, which the running turn renews.
         retryAfterSeconds: Math.min(2, Math.max(1, Math.ceil(begun.retryAfterMs / 1_000))),
+      })
+    case 'capped':
+      return new Problem('daily_limit_reached', {
+        detail: capDetails[begun.capped],
+        retryAfterSeconds: Math.max(1, Math.ceil(begun.retryAfterMs / 1_000)),
+        members: { limit: begun.capped },
       })
   }
 }

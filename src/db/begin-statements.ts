@@ -1,8 +1,12 @@
 import { sql } from 'kysely'
-import { currentStatus, type MessageRecord } from './messages.ts'
+import type { MessageRecord } from './messages.ts'
+import { sessionLock } from './session-lock.ts'
+import { type Payer, today } from './spending.ts'
 import type { TurnStart } from './turn-start.ts'
+import { windowMessages, windowTurns, type WindowRow } from './window-turns.ts'
 
-export interface Decision {
+/** With the message of a turn that is new; its columns are null else. */
+export type Decision = (MessageRecord | { id: null }) & {
   verdict:
     | 'new'
     | 'again'
@@ -14,16 +18,15 @@ export interface Decision {
     | 'mismatch'
     | 'not_last'
     | 'not_found'
+    | 'capped'
   retry_after_ms: number | null
+  /** Whose cap it is that refuses the turn. */
+  capped: Payer['kind'] | null
+  /** Oldest first; none unless the turn runs. */
+  turns: WindowRow[]
 }
 
-export interface WindowRow {
-  seq: number
-  message: string
-  context_text: string | null
-  reply: string
-  tokens: number
-}
+const runs = sql`verdict in ('new', 'again', 'instead')`
 
 /** Writes down what every read sees already: a reply whose lease ran out is not streaming any more. */
 export function settle({ sessionId, userId, lease }: TurnStart) {
@@ -36,14 +39,36 @@ where session_id = ${sessionId} and status = 'streaming' and lease_expires_at <=
 }
 
 /**
+ * Waits for other calls that change the session, and for turns of the same user or address that are being debited to a
+ * cap: by name, so that the first turn of a day waits like the others. In an order that all turns keep, so that no two
+ * wait for each other.
+ */
+export function lockTurn({ sessionId, payers }: TurnStart) {
+  const capped = payers.filter(({ kind, maxTokens }) => kind !== 'site' && maxTokens !== undefined)
+  const names = [sessionId, ...capped.map(({ name }) => `spending of ${name}`)]
+  return sql<never>`
+select ${sessionLock(sql`name`)}
+from (select name from unnest(${names}::text[]) with ordinality as locks (name, place) order by place) locks`
+}
+
+/**
  * The verdict, and what follows from it. Verdicts that run: `new` stores message and reply, `again` takes a failed
  * reply's row, `instead` supersedes a reply, `held` was one of these when it was asked before. (A turn that ended under
- * this very lease was asked for twice, and the first call came last: nothing is begun anew.)
+ * this very lease was asked for twice, and the first call came last: nothing is begun anew.) The first three debit
+ * what the turn can cost at most, or are `capped`.
+ *
+ * `lockTurn` has the turns of a user, and of an address, come one by one, so that their caps are held against what is
+ * spent already. The site's row is everybody's, and is locked only from here to the commit, which is next: an upsert
+ * reads the newest version of its row, where the rest of a statement keeps to its snapshot, so it decides by itself.
+ * It comes before the other rows of the day, here as in finish: so no two turns wait for each other.
  */
 export function decide(start: TurnStart) {
-  const { sessionId, userId, messageId, lease, regenerate, messageTokens } = start
+  const { sessionId, userId, messageId, lease, regenerate, messageTokens, payers } = start
   const expires = sql`statement_timestamp() + ${start.leaseMs} * interval '1 millisecond'`
   const metadata = JSON.stringify(start.metadata)
+  const others = payers.filter(({ kind }) => kind !== 'site')
+  const names = sql`${others.map(({ name }) => name)}::text[]`
+  const siteTokens = sql`${payers.find(({ kind }) => kind === 'site')?.maxTokens ?? null}::bigint`
   return sql<Decision>`
 with session as (
   select next_seq, user_id = ${userId} as owned from sessions where id = ${sessionId}
@@ -63,7 +88,7 @@ with session as (
 ), named as (
   select reply_to = message.seq as same from messages, message
   where session_id = ${sessionId} and id = ${regenerate}
-), decision as (
+), ruling as (
   select case
     when session.owned is null and ${start.createSession && regenerate === null} then 'new'
     when session.owned is not true then 'not_found'
@@ -81,10 +106,47 @@ with session as (
     when reply.status = 'failed' then 'again'
     else 'instead' end as verdict,
     coalesce(session.next_seq, 1) as next_seq, message.seq as message_seq, reply.id as reply_id,
-    extract(epoch from running.lease_expires_at - statement_timestamp()) * 1000 as retry_after_ms
+    running.lease_expires_at - statement_timestamp() as retry_after
   from (select) as one
   left join session on true left join message on true left join reply on true
   left join running on true left join named on true
+), turns as (
+  select cut.* from ruling cross join lateral (${windowTurns(start, sql`coalesce(message_seq, next_seq)`)}
+  ) cut
+  where ${runs} or verdict = 'held'
+), debit as (
+  select ${start.maxTokens}::integer + coalesce(sum(tokens), 0)::integer as tokens, ${today} as day from turns
+), full_payer as (
+  select kind from ruling, debit,
+    unnest(${others.map(({ kind }) => kind)}::text[], ${names}, ${others.map(({ maxTokens }) => maxTokens ?? null)}::bigint[])
+      with ordinality as caps (kind, payer, max_tokens, place)
+  where ${runs} and max_tokens < debit.tokens + coalesce((
+    select tokens from spending where spending.day = debit.day and spending.payer = caps.payer), 0)
+  order by place limit 1
+), site as (
+  insert into spending (day, payer, tokens, turns)
+  select day, 'site', tokens, 1 from ruling, debit
+  where ${runs} and not exists (select from full_payer) and tokens <= ${siteTokens}
+  on conflict (day, payer) do update set tokens = spending.tokens + excluded.tokens, turns = spending.turns + 1
+  where spending.tokens + excluded.tokens <= ${siteTokens}
+  returning day
+), capped as (
+  select kind from full_payer
+  union all
+  select 'site' from ruling
+  where ${runs} and ${siteTokens} is not null and not exists (select from full_payer) and not exists (select from site)
+), decision as (
+  select coalesce((select 'capped' from capped), verdict) as verdict, (select kind from capped) as capped,
+    next_seq, message_seq, reply_id, debit.tokens as debited_tokens, debit.day as debited_on,
+    case when exists (select from capped)
+      then debit.day + 1 - statement_timestamp() at time zone 'UTC' else retry_after end as retry_after
+  from ruling, debit
+), others as (
+  insert into spending (day, payer, tokens, turns)
+  select debited_on, payer, debited_tokens, 1
+  from decision, unnest(${names}) with ordinality as payers (payer, place)
+  where ${runs} order by place
+  on conflict (day, payer) do update set tokens = spending.tokens + excluded.tokens, turns = spending.turns + 1
 ), created as (
   insert into sessions (id, user_id, title, next_seq, last_message_at)
   select ${sessionId}, ${userId}, ${start.title}, 3, statement_timestamp() from decision
@@ -94,80 +156,40 @@ with session as (
     next_seq = sessions.next_seq + case verdict when 'new' then 2 when 'instead' then 1 else 0 end,
     title = coalesce(title, ${start.title}), last_message_at = statement_timestamp()
   from decision
-  where id = ${sessionId} and verdict in ('new', 'again', 'instead')
+  where id = ${sessionId} and ${runs}
 ), asked as (
   insert into messages (session_id, id, seq, role, status, content, context_text, metadata, token_count)
   select ${sessionId}, ${messageId}, next_seq, 'user', 'complete', ${start.content}, ${start.contextText},
     ${metadata}::jsonb, ${messageTokens}::integer
   from decision where verdict = 'new'
+  returning *
 ), superseded as (
   update messages set status = 'superseded' from decision
   where session_id = ${sessionId} and id = decision.reply_id and verdict = 'instead'
 ), opened as (
   insert into messages (session_id, id, seq, role, status, content, token_count, reply_to,
-    turn_tokens, turn_tokens_bound, turn_tokens_exact, lease, lease_expires_at, stop_requested)
+    turn_tokens, turn_tokens_bound, turn_tokens_exact, lease, lease_expires_at, stop_requested,
+    debited_tokens, debited_on)
   select ${sessionId}, ${start.replyId}, next_seq + case verdict when 'new' then 1 else 0 end, 'assistant',
     'streaming', '', 0, coalesce(message_seq, next_seq),
-    ${messageTokens}::integer, ${messageTokens}::integer, false, ${lease}, ${expires}, false
+    ${messageTokens}::integer, ${messageTokens}::integer, false, ${lease}, ${expires}, false,
+    debited_tokens, debited_on
   from decision where verdict in ('new', 'instead')
 ), retaken as (
   update messages set status = 'streaming', content = '', token_count = 0, created_at = statement_timestamp(),
     finish_reason = null, error_code = null, model = null, prompt_tokens = null, completion_tokens = null,
     window_from = null, turn_tokens = ${messageTokens}::integer, turn_tokens_bound = ${messageTokens}::integer,
     turn_tokens_exact = false, counted_by = null, lease = ${lease}, lease_expires_at = ${expires},
-    stop_requested = false
+    stop_requested = false, rating = null, rating_comment = null,
+    debited_tokens = decision.debited_tokens, debited_on = decision.debited_on
   from decision
   where session_id = ${sessionId} and id = decision.reply_id and verdict = 'again'
 ), renewed as (
   update messages set lease_expires_at = ${expires} from decision
   where session_id = ${sessionId} and id = decision.reply_id and verdict = 'held'
 )
-select verdict, ceil(greatest(retry_after_ms, 0))::integer as retry_after_ms from decision`
-}
-
-/** The message, then the reply that stands for it. */
-export function turnAsItStands({ sessionId, userId, messageId }: TurnStart) {
-  return sql<MessageRecord>`
-with message as (
-  select m.* from messages m join sessions on sessions.id = m.session_id
-  where m.session_id = ${sessionId} and m.id = ${messageId} and sessions.user_id = ${userId}
-), turn as (
-  select * from message
-  union all
-  select reply.* from message cross join lateral (
-    select * from messages
-    where session_id = ${sessionId} and status <> 'superseded' and seq > message.seq
-    order by seq limit 1
-  ) reply
-)
-select *, ${currentStatus} from turn order by seq`
-}
-
-/** Cut on the index alone, newest first; then the winners are fetched. Nothing, where the lease was not had. */
-export function cutWindow({ sessionId, lease, window: limits }: TurnStart) {
-  return sql<WindowRow>`
-with newest as (
-  select seq, reply_to, ${limits.overheadTokens}::integer
-    + case counted_by when ${limits.countedBy} then turn_tokens else turn_tokens_bound end as tokens
-  from messages
-  where session_id = ${sessionId} and role = 'assistant' and status in ('complete', 'interrupted')
-    and seq < (
-      select reply_to from messages
-      where session_id = ${sessionId} and status = 'streaming' and lease = ${lease})
-  order by seq desc limit ${limits.maxTurns}
-), cut as (
-  select *, sum(tokens) over (order by seq desc) as total from newest
-)
-select cut.reply_to as seq, message.content as message, message.context_text, reply.content as reply, cut.tokens
-from cut
-cross join lateral (
-  select content, context_text from messages
-  where session_id = ${sessionId} and status <> 'superseded' and seq = cut.reply_to limit 1
-) message
-cross join lateral (
-  select content from messages
-  where session_id = ${sessionId} and status <> 'superseded' and seq = cut.seq limit 1
-) reply
-where cut.total <= ${limits.tokens}
-order by cut.seq`
+select verdict, capped, ceil(greatest(extract(epoch from retry_after) * 1000, 0))::integer as retry_after_ms,
+  case when verdict <> 'capped' then (${windowMessages(start, sql`turns`)}) end as turns,
+  asked.*, asked.status as current_status
+from decision left join asked on true`
 }

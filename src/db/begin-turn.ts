@@ -1,9 +1,11 @@
 import type { Message } from '../protocol.ts'
-import { cutWindow, decide, settle, turnAsItStands, type WindowRow } from './begin-statements.ts'
+import { decide, lockTurn, settle } from './begin-statements.ts'
 import type { Database } from './database.ts'
 import { type StoredReply, toMessage } from './messages.ts'
-import { lockSession } from './session-lock.ts'
+import type { Payer } from './spending.ts'
+import { turnAsItStands } from './turn-as-it-stands.ts'
 import type { TurnStart } from './turn-start.ts'
+import type { WindowRow } from './window-turns.ts'
 
 /** A turn of the context window. */
 export interface WindowTurn {
@@ -20,10 +22,12 @@ export type Begun =
   | { verdict: 'run'; message: Message; replyId: string; window: WindowTurn[] }
   | { verdict: 'replay'; message: Message; replay: StoredReply }
   | { verdict: 'running' | 'busy'; retryAfterMs: number }
+  | { verdict: 'capped'; capped: Payer['kind']; retryAfterMs: number }
   | { verdict: 'mismatch' | 'not_last' | 'not_found' }
 
 /**
- * Takes a turn's lease, stores its message and an empty reply, and cuts its window: one round trip.
+ * Takes a turn's lease, stores its message and an empty reply, debits what it may cost, and cuts its window: one round
+ * trip. Where it is refused, it leaves nothing behind.
  * Asked again with the same lease, it finds what it did: so a call whose answer was lost is repeated safely.
  *
  * One batch and not one statement: a statement that waited for a row reads that row anew, but its other parts keep
@@ -34,13 +38,12 @@ export async function beginTurn(
   start: TurnStart,
   options?: { timeoutMs?: number },
 ): Promise<Begun> {
-  const [, , [decision], rows, window] = await db.batch(
+  const [, , rows, [decision]] = await db.batch(
     [
-      lockSession(start.sessionId).compile(db.kysely),
+      lockTurn(start).compile(db.kysely),
       settle(start).compile(db.kysely),
-      decide(start).compile(db.kysely),
       turnAsItStands(start).compile(db.kysely),
-      cutWindow(start).compile(db.kysely),
+      decide(start).compile(db.kysely),
     ],
     options,
   )
@@ -54,12 +57,22 @@ export async function beginTurn(
     case 'running':
     case 'busy':
       return { verdict, retryAfterMs: retryAfterMs ?? 0 }
+    case 'capped':
+      return { verdict, capped: decision.capped ?? 'user', retryAfterMs: retryAfterMs ?? 0 }
   }
   const [message, reply] = rows.map(toMessage)
+  const window = decision.turns.map(toWindowTurn)
+  if (decision.id !== null)
+    return { verdict: 'run', message: toMessage(decision), replyId: start.replyId, window }
   if (message === undefined || reply === undefined) throw new Error('begin returned no turn')
-  return verdict === 'replay'
-    ? { verdict, message, replay: { reply, errorCode: rows[1]?.error_code ?? null } }
-    : { verdict: 'run', message, replyId: reply.id, window: window.map(toWindowTurn) }
+  if (verdict === 'replay')
+    return { verdict, message, replay: { reply, errorCode: rows[1]?.error_code ?? null } }
+  return {
+    verdict: 'run',
+    message,
+    replyId: verdict === 'instead' ? start.replyId : reply.id,
+    window,
+  }
 }
 
 function toWindowTurn({ context_text: contextText, ...row }: WindowRow): WindowTurn {

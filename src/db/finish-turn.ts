@@ -1,5 +1,5 @@
-import { type CompiledQuery, sql } from 'kysely'
-import type { Message, Usage } from '../protocol.ts'
+import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
+import type { Message } from '../protocol.ts'
 import type { Database } from './database.ts'
 import {
   currentStatus,
@@ -10,22 +10,7 @@ import {
   toMessage,
 } from './messages.ts'
 import { lockSession } from './session-lock.ts'
-
-/** Whose turn, and under which lease: named by every write of it. */
-export interface TurnKey {
-  userId: string
-  sessionId: string
-  replyId: string
-  lease: string
-}
-
-/** What is known of a turn's tokens while it runs; all without overhead. */
-export interface TurnTokens {
-  /** Of the user's message: the bound. */
-  message: number
-  /** Of the reply so far: the bound. */
-  reply: number
-}
+import type { TurnEnd, TurnKey, TurnTokens } from './turn-end.ts'
 
 /**
  * Stores the reply as far as it has come and renews the lease. One that arrives late takes nothing back.
@@ -58,25 +43,6 @@ where session_id = ${sessionId} and id = ${replyId} and status = 'streaming' and
 returning stop_requested`.compile(db.kysely)
 }
 
-/** How a turn ended. */
-export interface TurnEnd {
-  status: 'complete' | 'interrupted' | 'failed'
-  content: string
-  finishReason: string | null
-  errorCode: string | null
-  model: string
-  usage: Usage | undefined
-  tokens: TurnTokens
-  /** Tokens of the reply as the provider counted them, where it did. */
-  toldReplyTokens: number | undefined
-  /** UTF-8 bytes of the message as the model was sent it: no tokenizer makes more tokens of them. */
-  messageBytes: number
-  /** `seq` of the first message that the model was sent. */
-  windowFrom: number
-  overheadTokens: number
-  countedBy: string
-}
-
 export type Finished =
   | { outcome: 'stored'; reply: Message; history: History }
   /** The lease was taken over: what the session holds is somebody else's word. */
@@ -84,7 +50,8 @@ export type Finished =
   | { outcome: 'session_deleted' }
 
 /**
- * Stores how a turn ended, where the reply still bears its lease: one round trip. Asked again it finds what it did.
+ * Stores how a turn ended, where the reply still bears its lease, and refunds of its debit what was not spent: one round
+ * trip. Asked again it finds what it did.
  * @param options.historyLimit reads that many of the session's newest messages too, as they are after the write
  */
 export async function finishTurn(
@@ -93,19 +60,21 @@ export async function finishTurn(
   end: TurnEnd,
   options: { historyLimit: number; timeoutMs?: number },
 ): Promise<Finished> {
-  const { userId, sessionId } = turn
-  const range = { userId, sessionId, limit: options.historyLimit }
+  const { sessionId } = turn
+  const range = { sessionId, limit: options.historyLimit }
   const queries = [
     lockSession(sessionId).compile(db.kysely),
     finishQuery(db, turn, end),
     replyQuery(db, turn),
   ] as const
+  // The last: it locks the site's row, which is everybody's.
+  const refund = refundQuery(db, turn, end)
   const [, , [row], history] =
     range.limit > 0
-      ? await db.batch([...queries, historyQuery(db, range)], options)
-      : [...(await db.batch(queries, options)), undefined]
+      ? await db.batch([...queries, historyQuery(db, range, hasLease(turn)), refund], options)
+      : [...(await db.batch([...queries, refund], options)), undefined]
   if (row === undefined) return { outcome: 'session_deleted' }
-  if (row.lease !== turn.lease) return { outcome: 'taken_over' }
+  if (row.id === null) return { outcome: 'taken_over' }
   return {
     outcome: 'stored',
     reply: toMessage(row),
@@ -121,7 +90,7 @@ export async function finishTurn(
  */
 function finishQuery(
   db: Database,
-  { userId, sessionId, replyId, lease }: TurnKey,
+  { sessionId, replyId, lease }: TurnKey,
   end: TurnEnd,
 ): CompiledQuery<never> {
   const { tokens, overheadTokens, countedBy, usage } = end
@@ -130,7 +99,6 @@ function finishQuery(
 with mine as (
   select id, reply_to from messages
   where session_id = ${sessionId} and id = ${replyId} and status = 'streaming' and lease = ${lease}
-    and exists (select from sessions where id = ${sessionId} and user_id = ${userId})
 ), previous as (
   select newest.* from mine cross join lateral (
     select window_from, prompt_tokens, token_count, counted_by from messages
@@ -171,11 +139,47 @@ where messages.session_id = ${sessionId} and messages.id = mine.id and messages.
   )
 }
 
-function replyQuery(db: Database, { userId, sessionId, replyId }: TurnKey) {
-  return sql<MessageRecord>`
-select *, ${currentStatus} from messages
-where session_id = ${sessionId} and id = ${replyId}
-  and exists (select from sessions where id = ${sessionId} and user_id = ${userId})`.compile(
-    db.kysely,
-  )
+/** No row where the session was erased; one without a reply where that was taken over: it is not this turn's to read. */
+function replyQuery(db: Database, { sessionId, replyId, lease }: TurnKey) {
+  return sql<MessageRecord | { id: null }>`
+select reply.* from (
+  select from messages where session_id = ${sessionId} and id = ${replyId}
+) standing left join (
+  select *, ${currentStatus} from messages
+  where session_id = ${sessionId} and id = ${replyId} and lease = ${lease}
+) reply on true`.compile(db.kysely)
+}
+
+function hasLease({ sessionId, replyId, lease }: TurnKey): RawBuilder<boolean> {
+  return sql`exists (
+  select from messages where session_id = ${sessionId} and id = ${replyId} and lease = ${lease})`
+}
+
+/**
+ * Sets what the turn cost against its debit, where this very transaction has stored the reply (`xmin` names the one
+ * that wrote a row): so once, also where it is asked for again. Rows in the order of `begin`, the site's first.
+ */
+function refundQuery(
+  db: Database,
+  { sessionId, replyId, lease, payers }: TurnKey,
+  { spent }: TurnEnd,
+): CompiledQuery<never> {
+  const tokens = spent.prompt_tokens + spent.completion_tokens
+  return sql<never>`
+with reply as (
+  select debited_tokens, debited_on from messages
+  where session_id = ${sessionId} and id = ${replyId} and lease = ${lease}
+    and xmin = pg_current_xact_id_if_assigned()::xid
+), debited as (
+  select day, spending.payer, debited_tokens
+  from reply, unnest(${payers.map(({ name }) => name)}::text[]) with ordinality as payers (payer, place), spending
+  where spending.day = reply.debited_on and spending.payer = payers.payer
+  order by payers.payer <> 'site', place
+  for update of spending
+)
+update spending set
+  tokens = tokens - debited_tokens + ${tokens}::bigint,
+  prompt_tokens = prompt_tokens + ${spent.prompt_tokens}::bigint,
+  completion_tokens = completion_tokens + ${spent.completion_tokens}::bigint
+from debited where spending.day = debited.day and spending.payer = debited.payer`.compile(db.kysely)
 }

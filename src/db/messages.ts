@@ -1,4 +1,4 @@
-import { type CompiledQuery, sql } from 'kysely'
+import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
 import { limits, type Message } from '../protocol.ts'
 import type { Database } from './database.ts'
 import type { MessageRow } from './schema.ts'
@@ -79,6 +79,8 @@ export interface History {
   hasMore: boolean
 }
 
+type Condition = RawBuilder<boolean>
+
 export type HistoryRow = MessageRecord & { fetched: number }
 
 /**
@@ -96,9 +98,13 @@ export async function listMessages(
       .where('id', '=', range.sessionId)
       .where('user_id', '=', range.userId)
       .compile(),
-    historyQuery(db, range),
+    historyQuery(db, range, isUsers(range)),
   ])
   return session && toHistory(rows)
+}
+
+function isUsers({ sessionId, userId }: HistoryRange): Condition {
+  return sql`exists (select from sessions where id = ${sessionId} and user_id = ${userId})`
 }
 
 export function toHistory(rows: HistoryRow[]): History {
@@ -108,8 +114,15 @@ export function toHistory(rows: HistoryRow[]): History {
   }
 }
 
-/** Reads one row more than `limit`, so that `fetched` tells whether there is more. */
-export function historyQuery(db: Database, range: HistoryRange): CompiledQuery<HistoryRow> {
+/**
+ * Reads one row more than `limit`, so that `fetched` tells whether there is more.
+ * @param isReadable whether whoever asks may read the session
+ */
+export function historyQuery(
+  db: Database,
+  range: Omit<HistoryRange, 'userId'>,
+  isReadable: Condition,
+): CompiledQuery<HistoryRow> {
   const direction = range.after === undefined ? sql`desc` : sql`asc`
   const bounds = [
     ...(range.before === undefined ? [] : [sql`and seq < ${range.before}`]),
@@ -133,6 +146,6 @@ with nearest as (
 )
 select *, ${currentStatus} from page
 where place <= ${range.limit} and (place = 1 or bytes <= ${limits.historyBytes})
-  and exists (select from sessions where id = ${range.sessionId} and user_id = ${range.userId})
+  and ${isReadable}
 order by seq`.compile(db.kysely)
 }

@@ -18,9 +18,9 @@ export async function rateReply(
     .where('session_id', '=', sessionId)
     .where('id', '=', replyId)
     .where('role', '=', 'assistant')
-    .where((row) =>
-      row.exists(
-        row
+    .where((builder) =>
+      builder.exists(
+        builder
           .selectFrom('sessions')
           .select('sessions.id')
           .where('sessions.id', '=', sessionId)

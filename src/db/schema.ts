@@ -54,14 +54,14 @@ export interface MessagesTable {
   rating_comment: string | null
 }
 
-/** Big integers come as strings. */
-type BigInteger = ColumnType<string, number, number>
+/** Big integers come as strings; where none is given it is 0. */
+type BigInteger = ColumnType<string, number | undefined, number>
 
 export interface SpendingTable {
   day: ColumnType<string, string, string>
   payer: string
   tokens: BigInteger
-  turns: number
+  turns: Generated<number>
   prompt_tokens: BigInteger
   completion_tokens: BigInteger
 }

@@ -1,4 +1,5 @@
 import type { Metadata } from '../protocol.ts'
+import type { Payer } from './spending.ts'
 
 /** What a turn is begun with. Ids are lower-case UUIDs, tokens are counted without overhead. */
 export interface TurnStart {
@@ -20,6 +21,10 @@ export interface TurnStart {
   lease: string
   leaseMs: number
   window: WindowLimits
+  /** What prompt and reply take at most, overhead included, beside the window. */
+  maxTokens: number
+  /** Who is debited, each once, in the order that all turns take them in. */
+  payers: readonly Payer[]
 }
 
 export interface WindowLimits {

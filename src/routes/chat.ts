@@ -5,6 +5,7 @@ import type { EndedTurn } from '../chat/complete-turn.ts'
 import { type StartedTurn, startTurn } from '../chat/start-turn.ts'
 import type { TurnProgress } from '../chat/turn-progress.ts'
 import { Problem } from '../errors.ts'
+import { clientAddress } from '../middleware/client-address.ts'
 import { missingCredential, userOrNewVisitor } from '../middleware/identity.ts'
 import { jsonBody, limitBody, requireJson } from '../middleware/validate.ts'
 import { ChatRequest, type ChatResponse, limits } from '../protocol.ts'
@@ -27,7 +28,8 @@ export const chat = new Hono<AppEnv>().post(
     if (request.session_id !== undefined && c.get('userId') === undefined) throw missingCredential()
     const { userId, visitorToken } = await userOrNewVisitor(c)
     const deps = c.get('deps')
-    const starting = startTurn(deps, userId, request)
+    const address = clientAddress(c.req.raw.headers)
+    const starting = startTurn(deps, { userId, address }, request)
     // Who leaves by now may find the message stored, so it is answered too.
     c.executionCtx.waitUntil(starting.catch(() => {}))
     const turn = await starting

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
-import { newVisitorToken } from '../middleware/identity.ts'
+import { newVisitorToken } from '../auth/visitor-token.ts'
 import { jsonBody, limitBody, requireJson } from '../middleware/validate.ts'
 import { NoBody } from '../protocol.ts'
 

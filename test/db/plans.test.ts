@@ -1,10 +1,15 @@
 import { sql } from 'kysely'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { beginTurn } from '../../src/db/begin-turn.ts'
+import { eraseExpired } from '../../src/db/erase-expired.ts'
+import { eraseSomeOfUser } from '../../src/db/erase-user.ts'
+import { exportPage, exportStart } from '../../src/db/export-page.ts'
 import { checkpointTurn, finishTurn } from '../../src/db/finish-turn.ts'
 import { listMessages } from '../../src/db/messages.ts'
+import { type Payer, spentToday } from '../../src/db/spending.ts'
 import type { TurnStart } from '../../src/db/turn-start.ts'
-import { takeTurn, testDatabase, turnEnd, turnStart } from '../helpers/conversation.ts'
+import { limits } from '../../src/protocol.ts'
+import { newUserId, takeTurn, testDatabase, turnEnd, turnStart } from '../helpers/conversation.ts'
 import { explained } from '../helpers/explained.ts'
 import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
 
@@ -39,13 +44,31 @@ beforeAll(async () => {
   await sql`
 insert into sessions (id, user_id) select gen_random_uuid(), 'visitor:' || number
 from generate_series(1, 20000) number`.execute(db.kysely)
-  await sql`analyze sessions, messages`.execute(db.kysely)
+  await sql`
+insert into spending (day, payer, tokens)
+select (now() at time zone 'UTC')::date - day, 'visitor:' || number, 1
+from generate_series(0, 1) day, generate_series(1, 10000) number
+on conflict do nothing`.execute(db.kysely)
+  await sql`analyze sessions, messages, spending`.execute(db.kysely)
 }, 120_000)
+
+const payersOf = (userId: string): Payer[] => [
+  { kind: 'user', name: userId, maxTokens: 1_000_000 },
+  { kind: 'address', name: `address:${userId}`, maxTokens: 1_000_000 },
+]
+
+test('what is left of a day is read by the payers alone', async () => {
+  const { wholeTables } = await explained(db, (explaining) =>
+    spentToday(explaining, payersOf(newUserId())),
+  )
+  expect(wholeTables).toEqual([])
+})
 
 describe.each(Object.keys(sessions))('in a session %s', (name) => {
   function startHere(): TurnStart {
     const { userId, sessionId } = seeded.get(name) ?? turnStart()
-    const start = turnStart({ userId, sessionId, createSession: false })
+    const payers = payersOf(userId)
+    const start = turnStart({ userId, sessionId, payers, createSession: false })
     return { ...start, window: { ...start.window, maxTurns } }
   }
 
@@ -86,6 +109,22 @@ describe.each(Object.keys(sessions))('in a session %s', (name) => {
     expect(wholeTables).toEqual([])
   })
 
+  test('a page of an export reads that page, wherever it begins', async () => {
+    const { userId, sessionId } = startHere()
+    for (const after of [exportStart, { sessionId, seq: 3 }, { sessionId, seq: 5_000 }]) {
+      const {
+        messages,
+        sessions: read,
+        wholeTables,
+      } = await explained(db, (explaining) => exportPage(explaining, userId, after))
+      // From either index of the history, superseded replies apart.
+      expect(messages).toBeLessThanOrEqual(2 * limits.pageMax)
+      // The session's own columns are looked for with each item.
+      expect(read).toBeLessThanOrEqual(limits.pageMax + 1)
+      expect(wholeTables).toEqual([])
+    }
+  })
+
   test('a page of history reads that page', async () => {
     const range = { ...startHere(), limit: 50 }
     for (const place of [{}, { before: 60 }, { after: 3 }, { superseded: true }]) {
@@ -96,4 +135,26 @@ describe.each(Object.keys(sessions))('in a session %s', (name) => {
       expect(wholeTables).toEqual([])
     }
   })
+})
+
+test('an erase of all that a user has reads their sessions and no others', async () => {
+  const userId = newUserId()
+  for (let count = 0; count < 150; count += 1)
+    await seedSession(db, { userId, sessionId: crypto.randomUUID() }, [])
+  const { sessions: read, wholeTables } = await explained(db, (explaining) =>
+    eraseSomeOfUser(explaining, userId),
+  )
+  expect(read).toBeLessThanOrEqual(2 * 150)
+  expect(wholeTables).toEqual([])
+})
+
+test('a call of the retention walks a bounded part of the primary key', async () => {
+  const after = crypto.randomUUID().replace(/^./, '0')
+  const range = { after, until: 'ffffffff-ffff-ffff-ffff-ffffffffffff' }
+  const { sessions: read, wholeTables } = await explained(db, (explaining) =>
+    eraseExpired(explaining, 99_999, range),
+  )
+  expect(read).toBeGreaterThan(0)
+  expect(read).toBeLessThanOrEqual(2_000)
+  expect(wholeTables).toEqual([])
 })

@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import * as admin from '../../src/db/admin.ts'
 import { beginTurn } from '../../src/db/begin-turn.ts'
+import { claimSomeSessions } from '../../src/db/claim-sessions.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
+import { eraseExpired } from '../../src/db/erase-expired.ts'
+import { eraseSomeOfUser } from '../../src/db/erase-user.ts'
+import { exportPage } from '../../src/db/export-page.ts'
 import { checkpointTurn, finishTurn } from '../../src/db/finish-turn.ts'
 import { findReply, listMessages } from '../../src/db/messages.ts'
 import { rateReply } from '../../src/db/rate-reply.ts'
+import { pruneSpending } from '../../src/db/prune-spending.ts'
 import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
 import * as sessions from '../../src/db/sessions.ts'
+import { spentToday } from '../../src/db/spending.ts'
 import { stopTurn } from '../../src/db/stop-turn.ts'
 import { turnEnd, turnStart } from '../helpers/conversation.ts'
 import { type DatabaseProxy, startDatabaseProxy } from '../helpers/database-proxy.ts'
@@ -31,6 +37,7 @@ const tokens = { message: 10, reply: 10 }
 /** Every call to the database that the Worker makes, by the name of its file in `queries/`. */
 const calls: Record<string, (db: Database) => Promise<unknown>> = {
   'begin-turn': (db) => beginTurn(db, start),
+  'spent-today': (db) => spentToday(db, start.payers),
   'checkpoint-turn': (db) =>
     checkpointTurn(db, start, { content: 'H', tokens, leaseMs: 15_000, timeoutMs: 9_000 }),
   'finish-turn': (db) => finishTurn(db, start, turnEnd(), { historyLimit: 0 }),
@@ -48,12 +55,20 @@ const calls: Record<string, (db: Database) => Promise<unknown>> = {
   'list-sessions-after': (db) => sessions.listSessions(db, userId, { limit: 50, after }),
   'change-session': (db) =>
     sessions.changeSession(db, userId, sessionId, { title: 'New', metadata: {} }),
+  'claim-sessions': (db) => claimSomeSessions(db, { visitorId: userId, userId: 'user:1' }),
   'delete-session': (db) => sessions.deleteSession(db, userId, sessionId),
   'admin-search-sessions': (db) => admin.searchSessions(db, { limit: 50 }),
   'admin-search-sessions-filtered': (db) => admin.searchSessions(db, everyFilter),
   'admin-find-session-user': (db) => admin.findSessionUser(db, sessionId),
   'admin-list-usage-by-day': (db) => admin.listUsage(db, { ...usage, by: 'day', userId }),
   'admin-list-usage-by-user': (db) => admin.listUsage(db, { ...usage, by: 'user' }),
+  'erase-user': (db) => eraseSomeOfUser(db, userId),
+  'export-page': (db) => exportPage(db, userId, { sessionId, seq: 9 }),
+  // So long ago that it takes nothing from other tests.
+  'erase-expired': (db) => eraseExpired(db, 99_999, { after: sessionId, until: sessionId }),
+  'prune-spending': (db) => pruneSpending(db, { addressDays: 99_999, otherDays: 99_999 }),
+  'prune-spending-of-addresses': (db) =>
+    pruneSpending(db, { addressDays: 99_999, otherDays: undefined }),
   'applied-schema-version': appliedSchemaVersion,
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { overhead, selectWindow, turnOverheadTokens } from '../../src/chat/context-window.ts'
 import { beginTurn } from '../../src/db/begin-turn.ts'
-import type { TurnEnd } from '../../src/db/finish-turn.ts'
+import type { TurnEnd } from '../../src/db/turn-end.ts'
 import { finish, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
 import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
 

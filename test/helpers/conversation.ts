@@ -2,7 +2,8 @@ import { inject } from 'vitest'
 import { turnOverheadTokens } from '../../src/chat/context-window.ts'
 import { type Begun, beginTurn } from '../../src/db/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
-import { type Finished, finishTurn, type TurnEnd } from '../../src/db/finish-turn.ts'
+import { type Finished, finishTurn } from '../../src/db/finish-turn.ts'
+import type { TurnEnd } from '../../src/db/turn-end.ts'
 import type { TurnStart } from '../../src/db/turn-start.ts'
 
 export function testDatabase(): Database {
@@ -15,10 +16,11 @@ export function newUserId(): string {
 
 const countedBy = 'test-model#1'
 
-/** A turn of a session that is made where it is not there. Ids are new, counts small, room is plenty. */
+/** A turn of a session that is made where it is not there. Ids are new, counts small, room is plenty, no cap holds. */
 export function turnStart(change: Partial<TurnStart> = {}): TurnStart {
+  const { userId = newUserId() } = change
   return {
-    userId: newUserId(),
+    userId,
     sessionId: crypto.randomUUID(),
     createSession: true,
     title: 'Title',
@@ -31,6 +33,8 @@ export function turnStart(change: Partial<TurnStart> = {}): TurnStart {
     replyId: crypto.randomUUID(),
     lease: crypto.randomUUID(),
     leaseMs: 15_000,
+    maxTokens: 100,
+    payers: [{ kind: 'user', name: userId, maxTokens: undefined }],
     ...change,
     window: {
       maxTurns: 20,
@@ -50,6 +54,7 @@ export function turnEnd(change: Partial<TurnEnd> = {}): TurnEnd {
     errorCode: null,
     model: 'test-model',
     usage: undefined,
+    spent: { prompt_tokens: 20, completion_tokens: 10 },
     tokens: { message: 10, reply: 10 },
     toldReplyTokens: undefined,
     messageBytes: 1_000,

@@ -19,6 +19,8 @@ export type DatabaseFault =
   | 'repeats everything'
 
 export interface DatabaseCall {
+  /** Path and query of the URL that was called. */
+  path: string
   /** The SQL of its statements: one, or those of a batch. */
   statements: string[]
   /** All that was sent: what a test of many turns at once knows its own by. */
@@ -57,7 +59,8 @@ export async function startDatabaseProxy(
 
   async function serve(request: http.IncomingMessage, response: http.ServerResponse) {
     const body = await readAll(request)
-    const call = { statements: statementsOf(body), body: body.toString(), bytes: 0 }
+    const path = request.url ?? ''
+    const call = { path, statements: statementsOf(body), body: body.toString(), bytes: 0 }
     const faulty = proxy.fault(call, proxy.calls.push(call) - 1)
     onCall(call)
     const fault = await faulty

@@ -9,11 +9,14 @@ export interface EchoingModel {
   /** As `OPENAI_BASE_URL` wants it. */
   baseUrl: string
   echo: Echo
+  /** Path and query of each URL that was called. */
+  paths: string[]
   close(): Promise<void>
 }
 
 export async function startEchoingModel(): Promise<EchoingModel> {
   const server = http.createServer((request, response) => {
+    model.paths.push(request.url ?? '')
     void readText(request).then((body) =>
       answer(model.echo, `${JSON.stringify(request.headers)} ${body}`, response),
     )
@@ -21,6 +24,7 @@ export async function startEchoingModel(): Promise<EchoingModel> {
   const model: EchoingModel = {
     baseUrl: `http://127.0.0.1:${await listen(server)}/v1`,
     echo: 'error',
+    paths: [],
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()

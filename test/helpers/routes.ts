@@ -3,19 +3,52 @@ import { createDeps } from '../../src/deps.ts'
 
 export type Request = [method: string, path: string, body?: unknown]
 
-/** Every route of the app under /v1, as `METHOD /path/:name`: read from the app, so that a new one cannot escape. */
+/** Every route of the app, as `METHOD /path/:name`: read from the app, so that a new one cannot escape. */
 export function appRoutes(): string[] {
   const routes = createApp(createDeps)
-    .routes.filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/'))
+    .routes.filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => `${method} ${path}`)
   return [...new Set(routes)]
 }
 
-/** Routes that name no session. */
-export const routesWithoutSession: Record<string, Request> = {
+/** Routes that show the same to everybody, and take no notice of a credential. */
+export const openRoutes: Record<string, Request> = {
+  'GET /health/live': ['GET', '/health/live'],
+  'GET /health/ready': ['GET', '/health/ready'],
+}
+
+/** Routes that make a new visitor of whoever has no credential. */
+export const newcomerRoutes: Record<string, Request> = {
   'POST /v1/visitors': ['POST', '/v1/visitors'],
   'POST /v1/sessions': ['POST', '/v1/sessions', {}],
+  'POST /v1/chat': ['POST', '/v1/chat', { message: 'Hello' }],
+}
+
+/** Routes about the caller's own, which name no session; the one that erases it all last. */
+export const ownRoutes: Record<string, Request> = {
+  'POST /v1/sessions/claim': [
+    'POST',
+    '/v1/sessions/claim',
+    { visitor_token: `vst_${'a'.repeat(43)}` },
+  ],
   'GET /v1/sessions': ['GET', '/v1/sessions'],
+  'GET /v1/usage': ['GET', '/v1/usage'],
+  'GET /v1/export': ['GET', '/v1/export'],
+  'DELETE /v1/me': ['DELETE', '/v1/me'],
+}
+
+/** The owner's side: requests to each route, the one that erases last. */
+export function adminRequests(sessionId: string): Record<string, Request[]> {
+  const path = `/v1/admin/sessions/${sessionId}`
+  return {
+    'GET /v1/admin/sessions': [
+      ['GET', '/v1/admin/sessions'],
+      ['GET', '/v1/admin/sessions?q=Hello&limit=1'],
+    ],
+    'GET /v1/admin/sessions/:session_id/messages': [['GET', `${path}/messages`]],
+    'GET /v1/admin/usage': [['GET', '/v1/admin/usage']],
+    'DELETE /v1/admin/sessions/:session_id': [['DELETE', path]],
+  }
 }
 
 /**
@@ -42,6 +75,9 @@ export function sessionRequests(
     ],
     'GET /v1/sessions/:session_id/messages/:reply_id/stream': [
       ['GET', `${path}/messages/${messageId}/stream`],
+    ],
+    'PUT /v1/sessions/:session_id/messages/:message_id/feedback': [
+      ['PUT', `${path}/messages/${messageId}/feedback`, { rating: 'up' }],
     ],
     'POST /v1/sessions/:session_id/stop': [['POST', `${path}/stop`]],
     'DELETE /v1/sessions/:session_id': [['DELETE', path]],

@@ -2,6 +2,8 @@ import { inject } from 'vitest'
 import { createTestHarness } from 'wrangler'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
 import { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts'
+import { noSharedCaps } from './no-shared-caps.ts'
+import type { TestDatabase } from './start-database.ts'
 
 export interface TestWorker {
   /** Without a slash at its end. */
@@ -14,6 +16,8 @@ export interface TestWorker {
   logs(): string[]
   /** Forgets calls, faults and logs. */
   clear(): void
+  /** Runs the cron trigger, as the platform does; resolves once it is done. */
+  scheduled(): Promise<void>
   close(): Promise<void>
 }
 
@@ -21,16 +25,30 @@ export interface TestWorkerOptions {
   /** Settings beside those that lead to the parts of this test. */
   vars?: Record<string, string>
   pace?: 'instant' | 'reading'
+  /** Whether those of wrangler.toml hold; by default none do, since tests send more than people. */
+  rateLimits?: boolean
+  /** One of its own, where the test would disturb others in the one that all share. */
+  database?: Pick<TestDatabase, 'endpoint' | 'connectionString'>
 }
 
+/** A setting instead of the binding of this name. */
+const noRateLimits = { ADDRESS_RATE_LIMITER: '', USER_RATE_LIMITER: '' }
+
+/** What lets somebody in: a log of whatever test has none. */
+const credential = /vst_[\w-]{43}|\beyJ[\w-]+\.[\w-]+\.|postgres(ql)?:\/\/\S+:\S+@/
+
 /** The built Worker in workerd, by the real wrangler.toml, with a model and a database that fail on request. */
-export async function startWorker({ vars, pace }: TestWorkerOptions = {}): Promise<TestWorker> {
+export async function startWorker({
+  vars,
+  pace,
+  rateLimits = false,
+  database: { endpoint, connectionString } = inject('database'),
+}: TestWorkerOptions = {}): Promise<TestWorker> {
   const timeline: TestWorker['timeline'] = []
   const model = await startOfflineModel({
     pace: pace ?? 'instant',
     onRequest: () => timeline.push('model'),
   })
-  const { endpoint, connectionString } = inject('database')
   const database = await startDatabaseProxy(endpoint, () => timeline.push('database'))
   const harness = createTestHarness({
     workers: [
@@ -40,6 +58,8 @@ export async function startWorker({ vars, pace }: TestWorkerOptions = {}): Promi
         vars: {
           NEON_HTTP_ENDPOINT: database.url,
           OPENAI_BASE_URL: model.baseUrl,
+          ...(!rateLimits && noRateLimits),
+          ...noSharedCaps,
           ...vars,
         },
         secrets: { DATABASE_URL: vars?.['DATABASE_URL'] ?? connectionString },
@@ -47,21 +67,34 @@ export async function startWorker({ vars, pace }: TestWorkerOptions = {}): Promi
     ],
   })
   const { url } = await harness.listen()
+  const logs = () => harness.getLogs().map(({ message }) => message)
   return {
     url: url.origin,
     model,
     database,
     timeline,
-    logs: () => harness.getLogs().map(({ message }) => message),
+    logs,
     clear() {
+      expectNoCredential(logs())
       timeline.length = 0
       model.clear()
       database.clear()
       harness.clearLogs()
     },
+    async scheduled() {
+      const { outcome } = await harness.getWorker().scheduled({ cron: '17 3 * * *' })
+      if (outcome !== 'ok') throw new Error(`the cron trigger ended with ${outcome}`)
+    },
     async close() {
+      const lines = logs()
       await harness.close()
       await Promise.all([model.close(), database.close()])
+      expectNoCredential(lines)
     },
   }
+}
+
+function expectNoCredential(lines: string[]): void {
+  const line = lines.find((each) => credential.test(each))
+  if (line !== undefined) throw new Error(`a credential is in the log: ${line}`)
 }

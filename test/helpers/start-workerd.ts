@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { inject } from 'vitest'
 import { unstable_readConfig as readConfig } from 'wrangler'
+import { noSharedCaps } from './no-shared-caps.ts'
 
 export interface Workerd {
   /** Without a slash at its end. */
@@ -23,7 +24,7 @@ export interface Workerd {
 /**
  * The built Worker in a workerd process of its own, which may be killed. Unlike the harness of wrangler it lets the
  * upstream see that a call was aborted.
- * @param vars the settings, all of them
+ * @param vars the settings, all of them but for the caps that tests cannot share
  */
 export async function startWorkerd(vars: Record<string, string>): Promise<Workerd> {
   const { compatibility_date: date, compatibility_flags: flags } = readConfig({
@@ -32,7 +33,7 @@ export async function startWorkerd(vars: Record<string, string>): Promise<Worker
   const folder = await mkdtemp(join(tmpdir(), 'workerd-'))
   await copyFile(join(inject('workerDir'), 'index.js'), join(folder, 'index.js'))
   const text = (value: unknown) => JSON.stringify(value)
-  const bindings = Object.entries(vars).map(
+  const bindings = Object.entries({ ...noSharedCaps, ...vars }).map(
     ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
   )
   await writeFile(

@@ -5,6 +5,7 @@ import { parseEnv } from '../../src/env.ts'
 import { type ProblemJson, problemOf } from '../helpers/problem.ts'
 
 const right = {
+  AUTH_AUDIENCE: 'chat',
   DATABASE_URL: 'postgresql://user:swordfish@ep-a.eu.aws.neon.tech/neondb?sslmode=require',
   OPENAI_API_KEY: 'sk-canary',
 }
@@ -52,6 +53,31 @@ describe('a setting that is missing or wrong', () => {
     MODEL_IDLE_TIMEOUT_MS: ['9', '300001', ...noWholeNumber],
     MODEL_TIMEOUT_MS: ['9', '128001', ...noWholeNumber],
     TURN_LEASE_MS: ['6999', '120001', ...noWholeNumber],
+    AUTH_JWT_SECRET: ['canary', 'canary'.padEnd(31, 'x')],
+    AUTH_JWKS_URL: [
+      'canary',
+      'http://canary.example/jwks.json',
+      'http://127.0.0.1.canary.example/jwks.json',
+      'ftp://canary.example/jwks.json',
+      'data:application/json,canary',
+    ],
+    ALLOW_NO_ORIGIN: ['canary', '1', 'TRUE'],
+    ALLOWED_ORIGINS: [
+      '*',
+      'canary.example',
+      'ftp://canary.example',
+      'https://',
+      'https://*',
+      'https://*.canary',
+      'https://www.*.canary.example',
+      'https://*canary.example',
+      'https://user@canary.example',
+      'https://canary.example:99999',
+      'https://canary.example:8*',
+      'https://canary.example:80:*',
+      'https://canary.example?',
+      'https://www.example.com, null',
+    ],
   }
 
   test.each(Object.entries(wrong))(
@@ -85,6 +111,15 @@ describe('a setting that is missing or wrong', () => {
     expect(problem['detail']).toContain('OPENAI_API_KEY or OPENAI_BASE_URL must be set')
   })
 
+  test('is told by its place where it is an origin with more than an origin', async () => {
+    for (const entry of ['https://www.example.com/', 'https://*.example.com/chat']) {
+      const settings = { ...right, ALLOWED_ORIGINS: `https://example.com, ${entry}` }
+      const { detail } = await firstAnswer(settings, '/v1/chat')
+      const wanted = 'must be an origin without a path or a slash at its end'
+      expect(detail).toContain(`ALLOWED_ORIGINS entry 2 ${wanted}`)
+    }
+  })
+
   test('leaves the Worker alive', async () => {
     const response = await createApp(createDeps).request('/health/live', {}, {})
     expect(response.status).toBe(200)
@@ -99,6 +134,10 @@ describe('settings that do not fit together', () => {
       { CONTEXT_TOKEN_BUDGET: '2000', SYSTEM_PROMPT: 'Be kind. '.repeat(2_000) },
     ],
     ['TURN_LEASE_MS', { TURN_LEASE_MS: '7000', MODEL_TIMEOUT_MS: '120000' }],
+    [
+      'AUTH_AUDIENCE',
+      { AUTH_JWKS_URL: 'https://login.example.com/jwks.json', AUTH_AUDIENCE: '', AUTH_ISSUER: ' ' },
+    ],
   ])('are refused by the name of one: %s', async (name, settings) => {
     const problem = await firstAnswer({ ...right, ...settings }, '/v1/chat')
     expect(problem).toMatchObject({ code: 'misconfigured', settings: [{ name }] })
@@ -113,11 +152,33 @@ describe('settings that are right', () => {
       'a base URL instead of a key',
       { OPENAI_API_KEY: '', OPENAI_BASE_URL: 'http://localhost:11434/v1' },
     ],
+    [
+      'keys of a login with its issuer',
+      {
+        AUTH_JWKS_URL: 'https://login.example.com/jwks.json',
+        AUTH_ISSUER: 'https://login.example.com/',
+        AUTH_AUDIENCE: '',
+      },
+    ],
+    ['keys of a login on localhost', { AUTH_JWKS_URL: 'http://localhost:9000/jwks.json' }],
+    ['a secret of 32 characters', { AUTH_JWT_SECRET: 'x'.repeat(32), AUTH_AUDIENCE: '' }],
     ['an endpoint on 127.0.0.1', { NEON_HTTP_ENDPOINT: 'http://127.0.0.1:4444/sql' }],
     ['an endpoint on localhost', { NEON_HTTP_ENDPOINT: 'http://localhost:4444/sql' }],
     ['an endpoint on ::1', { NEON_HTTP_ENDPOINT: 'http://[::1]:4444/sql' }],
   ])('are taken: %s', (_, settings) => {
     expect(() => createDeps({ ...right, ...settings })).not.toThrow()
+  })
+
+  test('are origins as browsers write them, whatever separates them', () => {
+    const ALLOWED_ORIGINS = `HTTPS://WWW.Example.com:443 https://*.Example.org:8443
+      http://localhost:*,http://[::1]:*, https://*.localhost`
+    expect(parseEnv({ ...right, ALLOWED_ORIGINS }).ALLOWED_ORIGINS).toEqual([
+      'https://www.example.com',
+      'https://*.example.org:8443',
+      'http://localhost:*',
+      'http://[::1]:*',
+      'https://*.localhost',
+    ])
   })
 
   test('have their default where they are empty, as a line of .dev.vars without a value is', () => {

@@ -63,18 +63,7 @@ test.each(Object.entries(texts))('%s comes back as it was sent', async (_, text)
 
 const anyText = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 60 })
-  .filter((text) => !text.includes('\0') && text.trim() !== '')
-
-test('whatever well-formed text is sent in a turn comes back as it was sent', () =>
-  fc.assert(
-    fc.asyncProperty(anyText, async (text) => {
-      await roundTrip(text)
-    }),
-    { numRuns: 15 },
-  ))
-
-test('whatever well-formed text is sent in a session comes back as it was sent', () =>
-  fc.assert(fc.asyncProperty(anyText, roundTripSession), { numRuns: 25 }))
+  .filter((text) => !text.includes('\0'))
 
 test('whatever JSON fits in metadata comes back as it was sent', () =>
   fc.assert(

@@ -8,6 +8,7 @@ import {
   didNotRun,
   type FaultPlan,
   type FaultRun,
+  type PlannedFault,
   ranUnheard,
   runFaults,
 } from '../helpers/fault-plan.ts'
@@ -19,6 +20,8 @@ import { visitorIdOf } from '../helpers/visitor-id.ts'
 const db = testDatabase()
 const faults = [...ranUnheard, ...didNotRun]
 const finishAttempts = 3
+/** The part of a debit that is for the reply, by default. */
+const reserveTokens = 1_024
 
 interface Row {
   calls: string
@@ -158,7 +161,26 @@ async function runCell(attempt: FirstAttempt, plan: FaultPlan, pace: number): Pr
   expect({ status: first.status, final: final.reply.status, paidFor: paidFor() }).toEqual(
     expected(attempt, plan),
   )
+  expect(await unsettledTurns(userId)).toBe(lostTurns(plan))
   running.delete(sessionId)
+}
+
+/** How many of the user's turns are counted with all that they may have cost; the others with what they did cost. */
+async function unsettledTurns(userId: string): Promise<number> {
+  const [row] = await db.kysely
+    .selectFrom('spending')
+    .selectAll()
+    .where('payer', '=', userId)
+    .execute()
+  const debits = Number(row?.tokens) - Number(row?.prompt_tokens) - Number(row?.completion_tokens)
+  return Math.floor(debits / reserveTokens)
+}
+
+/** How many turns began whose end was stored by nobody. */
+function lostTurns({ begin: begins, finish: finishes }: FaultPlan): number {
+  const didNotRunAtAll = (fault: PlannedFault | undefined) => fault && didNotRun.includes(fault)
+  if (finishes?.length === finishAttempts) return finishes.every(didNotRunAtAll) ? 1 : 0
+  return begins?.length === 2 && !begins.every(didNotRunAtAll) ? 1 : 0
 }
 
 /** "Done" is said after the commit: what was told is what is stored. */

@@ -7,10 +7,11 @@ import { startWorkerd } from '../helpers/start-workerd.ts'
 import { auditTrail } from './audit.ts'
 import type { PlannedFault } from './turn-plan.ts'
 
-/** The shortest lease there is, so that a killed Worker's turns are soon free. */
+/** The shortest lease there is, so that a killed Worker's turns are soon free; no cap, as few clients say much. */
 const leaseMs = 7_000
 const settings = {
   TURN_LEASE_MS: String(leaseMs),
+  DAILY_TOKENS_PER_USER: 'off',
   DATABASE_TIMEOUT_MS: '2000',
   MODEL_TIMEOUT_MS: '20000',
   MODEL_FIRST_TOKEN_TIMEOUT_MS: '1500',

@@ -1,0 +1,35 @@
+import { sql } from 'kysely'
+import type { Database } from './database.ts'
+
+/** Whose tokens of the day a turn is debited to. */
+export interface Payer {
+  kind: 'user' | 'address' | 'site'
+  /** As `spending.payer` has it. */
+  name: string
+  /** The cap of a day; undefined: counted only. */
+  maxTokens: number | undefined
+}
+
+/** The day that spending is written down under: UTC, by the database's clock. */
+export const today = sql`(statement_timestamp() at time zone 'UTC')::date`
+
+export interface SpentToday {
+  /** `YYYY-MM-DD`, UTC. */
+  day: string
+  /** Of each payer, in the order they were given. */
+  tokens: number[]
+}
+
+/** What a day's caps count so far, replies that are being written with all that they may cost. */
+export async function spentToday(db: Database, payers: readonly Payer[]): Promise<SpentToday> {
+  const query = sql<{ day: string; tokens: string }>`
+select day::text, coalesce(tokens, 0) as tokens
+from (select ${today} as day) today
+cross join unnest(${payers.map(({ name }) => name)}::text[]) with ordinality as payer (payer, place)
+left join spending using (day, payer)
+order by place`.compile(db.kysely)
+  const [rows] = await db.batch([query])
+  const [first] = rows
+  if (first === undefined) throw new Error('nobody pays')
+  return { day: first.day, tokens: rows.map(({ tokens }) => Number(tokens)) }
+}

@@ -1,0 +1,64 @@
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import type { Database } from '../../src/db/database.ts'
+import { beginTurn } from '../../src/db/begin-turn.ts'
+import { finishTurn } from '../../src/db/finish-turn.ts'
+import type { Payer } from '../../src/db/spending.ts'
+import { newUserId, testDatabase, turnEnd, turnStart } from '../helpers/conversation.ts'
+import { compare, printTable } from './compare.ts'
+
+const db = testDatabase()
+const site: Payer = { kind: 'site', name: 'site', maxTokens: 1_000_000_000_000 }
+const turnsOfSession = 10
+
+/** Each commit takes so much longer, with all locks held: as where the log goes to other machines first. */
+function withCommitMs(commitMs: number): Database {
+  if (commitMs === 0) return db
+  const sleep = sql`select pg_sleep(${commitMs / 1_000}::float8)`.compile(db.kysely)
+  return {
+    ...db,
+    batch: async (queries, options) =>
+      (await db.batch([...queries, sleep], options)).slice(0, -1) as never,
+  }
+}
+
+/** One client's turns, begun and finished, one after the other. */
+function takeTurns(slow: Database, isCapped: boolean) {
+  const userId = newUserId()
+  const payers: Payer[] = [
+    { kind: 'user', name: userId, maxTokens: 1_000_000_000 },
+    ...(isCapped ? [site] : []),
+  ]
+  let count = 0
+  let sessionId = ''
+  return async () => {
+    if (count % turnsOfSession === 0) sessionId = crypto.randomUUID()
+    count += 1
+    const start = turnStart({ userId, sessionId, payers })
+    const begun = await beginTurn(slow, start)
+    expect(begun.verdict).toBe('run')
+    const finished = await finishTurn(slow, start, turnEnd(), { historyLimit: 0 })
+    expect(finished.outcome).toBe('stored')
+  }
+}
+
+test('turns per second, begun and finished, with and without a cap on the site', async () => {
+  const rows = []
+  for (const commitMs of [0, 3])
+    for (const clients of [1, 16, 32]) {
+      const slow = withCommitMs(commitMs)
+      const { base, other } = await compare({
+        clients,
+        base: () => takeTurns(slow, false),
+        other: () => takeTurns(slow, true),
+      })
+      rows.push({
+        'commit takes, ms': `+${commitMs}`,
+        clients,
+        'no site cap, turns/s': base.toFixed(0),
+        'site cap, turns/s': other.toFixed(0),
+        ratio: (other / base).toFixed(2),
+      })
+    }
+  printTable(rows)
+}, 600_000)

@@ -1,0 +1,331 @@
+import { SignJWT } from 'jose'
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createDatabase, type Database } from '../../src/db/database.ts'
+import type { DailyUsage } from '../../src/protocol.ts'
+import { type Client, createClient, newVisitor } from '../helpers/client.ts'
+import { midnightIsOver } from '../helpers/midnight.ts'
+import { problemOf } from '../helpers/problem.ts'
+import { startDatabase, type TestDatabase } from '../helpers/start-database.ts'
+import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { visitorIdOf } from '../helpers/visitor-id.ts'
+
+const caps = { user: 20_000, address: 30_000, site: 40_000 }
+const completionTokens = 500
+
+/** Of its own, whose site and addresses are nobody else's. */
+let database: TestDatabase
+let db: Database
+let worker: TestWorker
+beforeAll(async () => {
+  await midnightIsOver()
+  database = await startDatabase()
+  await database.migrate()
+  db = createDatabase({ ...database, timeoutMs: 20_000 })
+  worker = await startWorker({
+    database,
+    vars: {
+      DAILY_TOKENS_PER_USER: String(caps.user),
+      DAILY_TOKENS_PER_ADDRESS: String(caps.address),
+      DAILY_TOKENS_PER_SITE: String(caps.site),
+      MAX_COMPLETION_TOKENS: String(completionTokens),
+      MODEL_FIRST_TOKEN_TIMEOUT_MS: '5000',
+      MODEL_IDLE_TIMEOUT_MS: '3000',
+      AUTH_JWT_SECRET: jwtSecret,
+    },
+  })
+  // The model's first completion loads a vocabulary, which may take longer than these deadlines.
+  const body = JSON.stringify({ model: 'any', messages: [{ role: 'user', content: 'Hello' }] })
+  await fetch(`${worker.model.baseUrl}/chat/completions`, { method: 'POST', body })
+})
+beforeEach(() => worker.clear())
+afterEach(() => db.kysely.deleteFrom('spending').execute())
+afterAll(async () => {
+  await worker.close()
+  await database.close()
+})
+
+const jwtSecret = 'a secret of more than 32 characters, for tests'
+
+let lastHost = 0
+/** A visitor at an address of its own, or at this one. */
+async function visitorAt(address = `192.0.2.${(lastHost += 1)}`): Promise<Client> {
+  return at(address, (await newVisitor(worker.url)).token)
+}
+
+/** A caller that Cloudflare tells the address of. */
+function at(address: string, token?: string): Client {
+  const client = createClient(worker.url, token)
+  const request = client.request.bind(client)
+  client.request = (method, path, body, headers) =>
+    request(method, path, body, { 'cf-connecting-ip': address, ...(headers as object) })
+  return client
+}
+
+const userOf = ({ token }: Client) => visitorIdOf(token ?? '')
+
+function rows() {
+  return db.kysely.selectFrom('spending').selectAll().execute()
+}
+
+async function rowOf(payer: string) {
+  const { tokens, prompt_tokens, completion_tokens, turns } = await db.kysely
+    .selectFrom('spending')
+    .selectAll()
+    .where('payer', '=', payer)
+    .executeTakeFirstOrThrow()
+  const [prompt, completion] = [Number(prompt_tokens), Number(completion_tokens)]
+  return { tokens: Number(tokens), prompt, completion, turns }
+}
+
+async function addressRow(): Promise<string> {
+  const payers = (await rows()).map(({ payer }) => payer)
+  return payers.find((payer) => payer.startsWith('address:')) ?? ''
+}
+
+/** As if others had spent so much. */
+async function spend(payer: string, tokens: number): Promise<void> {
+  await sql`
+insert into spending (day, payer, tokens) values ((now() at time zone 'UTC')::date, ${payer}, ${tokens})
+on conflict (day, payer) do update set tokens = excluded.tokens`.execute(db.kysely)
+}
+
+async function stopAll(client: Client): Promise<void> {
+  const { data } = await client.expect(200, 'GET', '/v1/sessions')
+  for (const { id } of data) await client.expect(200, 'POST', `/v1/sessions/${id}/stop`)
+}
+
+function usageOf(client: Client): Promise<DailyUsage> {
+  return client.expect(200, 'GET', '/v1/usage')
+}
+
+/** A visitor who has begun the day, of whom this payer has 100 tokens left. */
+async function visitorWithout(kind: keyof typeof caps): Promise<Client> {
+  const visitor = await visitorAt()
+  await visitor.chat({ message: 'Hello' })
+  const payer = { user: userOf(visitor), address: await addressRow(), site: 'site' }[kind]
+  await spend(payer, caps[kind] - 100)
+  worker.clear()
+  return visitor
+}
+
+describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (limit) => {
+  test.each(['application/json', 'text/event-stream'])(
+    'is told to people, before the first byte, until midnight: %s',
+    async (accept) => {
+      const visitor = await visitorWithout(limit)
+      const before = await rows()
+      const { data: sessions } = await visitor.expect(200, 'GET', '/v1/sessions')
+      worker.clear()
+      const response = await visitor.request('POST', '/v1/chat', { message: 'Hello' }, { accept })
+      const problem = await problemOf(response)
+      expect(problem).toMatchObject({
+        status: 429,
+        code: 'daily_limit_reached',
+        limit,
+        detail: expect.stringMatching(/ today.* midnight UTC/),
+      })
+      const seconds = Number(response.headers.get('retry-after'))
+      expect(seconds).toBe(problem['retry_after'])
+      expect(seconds).toBeGreaterThan(0)
+      expect(seconds).toBeLessThanOrEqual(24 * 60 * 60)
+      expect(worker.timeline).toEqual(['database'])
+      expect((await visitor.expect(200, 'GET', '/v1/sessions')).data).toEqual(sessions)
+      expect(await rows()).toEqual(before)
+    },
+  )
+
+  test('still lets a stored reply be read again', async () => {
+    const visitor = await visitorAt()
+    const turn = { message: 'Hello', message_id: crypto.randomUUID() }
+    const { reply } = await visitor.chat(turn)
+    const payer = { user: userOf(visitor), address: await addressRow(), site: 'site' }[limit]
+    await spend(payer, caps[limit])
+    expect(await visitor.chat(turn)).toMatchObject({ replayed: true, reply })
+  })
+
+  test('is not begun anew by erasing everything', async () => {
+    const visitor = await visitorWithout(limit)
+    const before = await usageOf(visitor)
+    await visitor.expect(204, 'DELETE', '/v1/me')
+    expect(await usageOf(visitor)).toEqual(before)
+    const problem = await visitor.expect(429, 'POST', '/v1/chat', { message: 'Hello' })
+    expect(problem).toMatchObject({ code: 'daily_limit_reached', limit })
+  })
+})
+
+describe('the cap of an address', () => {
+  test('is shared by all visitors there, an IPv6 network among them, and by nobody who is signed in', async () => {
+    for (const [one, other] of [
+      ['192.0.2.200', '192.0.2.200'],
+      ['2001:db8:1:2:3::4', '2001:db8:1:2::5'],
+    ] as const) {
+      await (await visitorAt(one)).chat({ message: 'Hello' })
+      await spend(await addressRow(), caps.address)
+      const neighbour = await visitorAt(other)
+      const problem = await neighbour.expect(429, 'POST', '/v1/chat', { message: 'Hello' })
+      expect(problem.limit).toBe('address')
+      const stranger = at(other)
+      await stranger.expect(429, 'POST', '/v1/chat', { message: 'Hello' })
+      await (await visitorAt('2001:db8:1:3::5')).chat({ message: 'Hello' })
+
+      const signedIn = at(other, await jwtOf('ada'))
+      await signedIn.chat({ message: 'Hello' })
+      expect((await usageOf(signedIn)).tokens_left).toBeGreaterThan(0)
+      await db.kysely.deleteFrom('spending').execute()
+    }
+  })
+
+  test('is stored under a hash that does not tell it', async () => {
+    const address = '203.0.113.77'
+    await (await visitorAt(address)).chat({ message: 'Hello' })
+    const all = await rows()
+    expect(all.map(({ payer }) => payer)).toContainEqual(
+      expect.stringMatching(/^address:[\w-]{43}$/),
+    )
+    expect(JSON.stringify(all)).not.toContain(address)
+  })
+})
+
+describe('what is left of the day', () => {
+  const day = expect.stringMatching(/^\d{4}-\d\d-\d\d$/)
+
+  test('is all of it for a new visitor, asked for in one round trip', async () => {
+    const usage = await usageOf(await visitorAt())
+    expect(usage).toEqual({
+      day,
+      resets_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT00:00:00.000Z$/),
+      tokens_used: 0,
+      tokens_limit: caps.user,
+      tokens_left: caps.user,
+    })
+    expect(Date.parse(usage.resets_at)).toBeGreaterThan(Date.now())
+    expect(Date.parse(usage.resets_at) - Date.parse(usage.day)).toBe(24 * 60 * 60 * 1_000)
+    expect(worker.timeline).toEqual(['database'])
+  })
+
+  test('is told by the tightest of the caps', async () => {
+    const visitor = await visitorAt()
+    const { reply } = await visitor.chat({ message: 'Hello' })
+    const used = (reply.usage?.prompt_tokens ?? 0) + (reply.usage?.completion_tokens ?? 0)
+    const tokens_used = used
+    expect(await usageOf(visitor)).toMatchObject({ tokens_used, tokens_left: caps.user - used })
+    await spend(await addressRow(), caps.address - 700)
+    expect(await usageOf(visitor)).toMatchObject({ tokens_used, tokens_left: 700 })
+    await spend('site', caps.site - 60)
+    expect(await usageOf(visitor)).toMatchObject({ tokens_used, tokens_left: 60 })
+    await spend('site', caps.site + 60)
+    expect(await usageOf(visitor)).toMatchObject({ tokens_used, tokens_left: 0 })
+  })
+
+  test('counts a reply that is being written with all that it may cost', async () => {
+    const visitor = await visitorAt()
+    const running = visitor.chat({ message: '[[fault pace ms=100]] write 200 words' })
+    await vi.waitUntil(() => worker.model.requests.length > 0, 10_000)
+    expect((await usageOf(visitor)).tokens_used).toBeGreaterThan(completionTokens)
+    await stopAll(visitor)
+    await running
+    expect((await usageOf(visitor)).tokens_used).toBeLessThan(completionTokens)
+  })
+
+  test('is nothing to tell where there is no cap; what was used is', async () => {
+    const free = await startWorker({ database, vars: { DAILY_TOKENS_PER_USER: 'off' } })
+    try {
+      const visitor = await newVisitor(free.url)
+      await visitor.chat({ message: 'Hello' })
+      expect(await visitor.expect(200, 'GET', '/v1/usage')).toMatchObject({
+        tokens_used: expect.any(Number),
+        tokens_limit: null,
+        tokens_left: null,
+      })
+      expect((await rows()).map(({ payer }) => payer)).toEqual([userOf(visitor)])
+      expect((await rowOf(userOf(visitor))).tokens).toBeGreaterThan(0)
+    } finally {
+      await free.close()
+    }
+  })
+})
+
+describe('a turn that has ended counts', () => {
+  async function spentOn(message: string) {
+    const visitor = await visitorAt()
+    const events = await visitor.stream({ message })
+    const usage = events.at(-1)?.data.reply?.usage
+    const { tokens, prompt, completion, turns } = await rowOf(userOf(visitor))
+    // Whatever it was debited has been set against what it cost, for everybody who paid.
+    expect({ tokens, turns }).toEqual({ tokens: prompt + completion, turns: 1 })
+    expect(await rowOf('site')).toEqual({ tokens, prompt, completion, turns })
+    expect(await rowOf(await addressRow())).toEqual({ tokens, prompt, completion, turns })
+    return { usage, prompt, completion }
+  }
+
+  test('as the provider told it', async () => {
+    const { usage, prompt, completion } = await spentOn('write 40 words')
+    expect(usage).toEqual({ prompt_tokens: prompt, completion_tokens: completion })
+    expect(completion).toBeGreaterThan(0)
+  })
+
+  test.each(['refused', 'status=401', 'status=500', 'status=429', 'context-length'])(
+    'nothing where the model did nothing: %s',
+    async (fault) => {
+      expect(await spentOn(`[[fault ${fault}]] write 40 words`)).toMatchObject({
+        prompt: 0,
+        completion: 0,
+      })
+    },
+  )
+
+  test.each(['silent', 'html', 'cut after=0', 'error-chunk after=0'])(
+    'its prompt where the model may have read it: %s',
+    async (fault) => {
+      const message = `[[fault ${fault}]] write 40 words`
+      const { prompt, completion } = await spentOn(message)
+      expect(completion).toBe(0)
+      expect(prompt).toBeGreaterThan(10)
+      expect(prompt).toBeLessThan(message.length + 100)
+    },
+  )
+
+  test.each(['cut after=3', 'stall after=3', 'nonsense after=3', 'no-usage'])(
+    'its prompt and its text, by the bound, where the provider did not tell: %s',
+    async (fault) => {
+      const { usage, prompt, completion } = await spentOn(`[[fault ${fault}]] write 40 words`)
+      expect(usage).toBeUndefined()
+      expect(prompt).toBeGreaterThan(10)
+      expect(completion).toBeGreaterThan(0)
+      expect(completion).toBeLessThan(completionTokens)
+    },
+  )
+
+  test('so far where it was stopped', async () => {
+    const visitor = await visitorAt()
+    const running = visitor.chat({ message: '[[fault pace ms=100]] write 200 words' })
+    await vi.waitUntil(() => (worker.model.requests[0]?.deltasSent ?? 0) > 2, 10_000)
+    await stopAll(visitor)
+    expect((await running).reply.status).toBe('interrupted')
+    const { tokens, prompt, completion } = await rowOf(userOf(visitor))
+    expect(tokens).toBe(prompt + completion)
+    expect(completion).toBeGreaterThan(0)
+    expect(completion).toBeLessThan(completionTokens)
+  })
+
+  test('all that it may have cost where its reply could not be stored', async () => {
+    const visitor = await visitorAt()
+    worker.database.fault = ({ statements }) =>
+      statements.some((statement) => statement.includes('with mine as'))
+        ? 'server error'
+        : undefined
+    const problem = await visitor.expect(503, 'POST', '/v1/chat', { message: 'Hello' })
+    expect(problem.code).toBe('not_saved')
+    const row = await rowOf(userOf(visitor))
+    expect(row).toMatchObject({ prompt: 0, completion: 0, turns: 1 })
+    expect(row.tokens).toBeGreaterThan(completionTokens)
+  })
+})
+
+function jwtOf(sub: string): Promise<string> {
+  return new SignJWT({ sub })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(jwtSecret))
+}
