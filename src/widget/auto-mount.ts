@@ -1,4 +1,4 @@
-const OPTIONS = ['server', 'title', 'greeting', 'placeholder', 'open'] as const
+import { ChatbotWidget } from './chatbot-widget.ts'
 
 /**
  * Puts one `<chatbot-widget>` on the page for the script element that loaded this module, its
@@ -8,12 +8,13 @@ const OPTIONS = ['server', 'title', 'greeting', 'placeholder', 'open'] as const
 export function autoMount(scriptUrl: string): void {
   // document.currentScript is null in a module.
   const script = Array.from(document.scripts).find(({ src }) => src === scriptUrl)
-  if (!script || script.dataset.auto === 'off') return
+  if (!script || script.dataset['auto'] === 'off') return
   if (document.querySelector('chatbot-widget')) return
   const widget = document.createElement('chatbot-widget')
-  for (const name of OPTIONS) {
+  for (const name of [...ChatbotWidget.observedAttributes, 'dir']) {
     const value = script.dataset[name]
     if (value !== undefined) widget.setAttribute(name, value)
   }
-  document.body.append(widget)
+  if (widget.inline) script.after(widget)
+  else document.body.append(widget)
 }

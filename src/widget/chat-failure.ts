@@ -25,9 +25,10 @@ export class ChatFailure extends Error {
     this.code = problem.code ?? ''
     this.detail = problem.detail ?? problem.title
     this.retryAfterMs = retryAfterMs
+    // A day's limit outlasts any wait: what to do with the message is the visitor's to say.
+    const isPassing = status === 429 || status >= 500 || retryAfterMs !== undefined
     this.retryable =
-      problem.retryable ??
-      (status === 0 || status === 429 || status >= 500 || retryAfterMs !== undefined)
+      problem.retryable ?? (status === 0 || (isPassing && this.code !== 'daily_limit_reached'))
     this.reply = problem.reply
   }
 }
@@ -35,6 +36,11 @@ export class ChatFailure extends Error {
 /** No answer, or one cut off: the network, or a proxy that says something else. */
 export function networkFailure(): ChatFailure {
   return new ChatFailure(0, { code: 'network' })
+}
+
+/** Whatever was thrown where the server was asked for something. */
+export function asFailure(error: unknown): ChatFailure {
+  return error instanceof ChatFailure ? error : networkFailure()
 }
 
 export async function failureOf(response: Response): Promise<ChatFailure> {

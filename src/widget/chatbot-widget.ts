@@ -1,120 +1,182 @@
-import { createChatClient } from './chat-client.ts'
-import { createConversation, type Conversation } from './conversation.ts'
-import { createPanel, type Panel } from './panel.ts'
-import { createSiteStore } from './site-store.ts'
-import styles from './widget.css'
-import { words } from './words.ts'
-
-let sheet: CSSStyleSheet | undefined
+import { followPage } from './follow-page.ts'
+import { findTranslation } from './languages.ts'
+import { mountChat, type MountedChat } from './mounted-chat.ts'
+import { storeUser } from './store-user.ts'
+import { WidgetProperties } from './widget-properties.ts'
+import type { ChatbotWidgetElement, Emit, UserTokenProvider } from './widget-types.ts'
+import { english, type Words } from './words.ts'
 
 /**
- * `<chatbot-widget>`: a button that opens a chat which remembers. Attributes, all optional and all
- * live: `server` (base URL of the Worker; by default where this script came from), `title`,
- * `greeting`, `placeholder`, `open`.
+ * `<chatbot-widget>`: a button that opens a chat which remembers. `widget-types.ts` says what it
+ * offers; its attributes are all optional and all live.
  *
  * The stored conversation is read when the chat is first opened, so that a page view alone wakes
  * no database. Without a DOM (Node, a server that renders) the class can be imported, not used.
  */
-export class ChatbotWidget extends (globalThis.HTMLElement ?? Object) {
-  static readonly observedAttributes = ['server', 'title', 'greeting', 'placeholder', 'open']
-
-  #panel: Panel | undefined
-  #conversation: Conversation | undefined
-  #isRestored = false
+export class ChatbotWidget
+  extends WidgetProperties
+  implements Omit<ChatbotWidgetElement, keyof HTMLElement>
+{
+  #words: Partial<Words> = {}
+  #userToken: UserTokenProvider | undefined
+  #chat: MountedChat | undefined
+  /** Resolves once the chat is there, as the last change wants it. */
+  #mounted: Promise<void> | undefined
+  #mounts = 0
+  /** The language that was last looked for. */
+  #language = ''
+  /** Ends what listens to the page. */
+  #stay: AbortController | undefined
   /** Where the focus was before the chat took it. */
   #returnFocus: HTMLElement | undefined
 
   connectedCallback(): void {
-    this.#panel ??= this.#createPanel()
-    this.#applyTexts()
-    this.#start()
-    this.#applyOpen()
+    this.takeUpProperties()
+    this.#stay = new AbortController()
+    followPage(() => this.#fitPage(), this.#stay.signal)
+    this.#remount()
   }
 
   disconnectedCallback(): void {
-    this.#conversation?.stop()
-    this.#conversation = undefined
-    this.#panel?.log.clear()
+    this.#stay?.abort()
+    this.#stay = undefined
+    this.#unmount()
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
-    if (!this.#conversation || before === after) return
-    if (name === 'server') {
-      this.#conversation.stop()
-      this.#panel?.log.clear()
-      this.#start()
-      this.#applyOpen()
-    } else if (name === 'open') {
-      const isOpen = after !== null
-      if (isOpen === (before !== null)) return
-      const active = document.activeElement
-      const hadFocus = active === this
-      if (isOpen && !hadFocus && active instanceof HTMLElement) this.#returnFocus = active
-      this.#applyOpen()
-      if (isOpen) this.#panel?.focus()
-      else if (hadFocus) this.#giveFocusBack()
-    } else this.#applyTexts()
+    if (before === after) return
+    if (name === 'lang' || name === 'server' || name === 'name') this.#remount()
+    else if (name === 'theme') this.#fitPage()
+    else if (name !== 'open') this.#apply()
+    else if ((before === null) !== (after === null)) this.#changeOpen(after !== null)
   }
 
-  #createPanel(): Panel {
-    const root = this.attachShadow({ mode: 'open' })
-    if (!sheet) {
-      sheet = new CSSStyleSheet()
-      sheet.replaceSync(styles)
-    }
-    root.adoptedStyleSheets = [sheet]
-    const store = () => createSiteStore(this.#server())
-    const panel = createPanel({
+  get words(): Partial<Words> {
+    return this.#words
+  }
+  set words(words: Partial<Words>) {
+    if (JSON.stringify(words) === JSON.stringify(this.#words)) return
+    this.#words = words
+    this.#remount()
+  }
+
+  get userToken(): UserTokenProvider | undefined {
+    return this.#userToken
+  }
+  set userToken(provider: UserTokenProvider | undefined) {
+    if (provider !== this.#userToken) this.setToken(provider)
+  }
+
+  setToken(token: string | UserTokenProvider | undefined): void {
+    this.#userToken = typeof token === 'string' ? () => token : token
+    this.#remount()
+  }
+
+  async send(text: string, options?: { contextText?: string }): Promise<void> {
+    const { conversation, restore } = await this.#settle()
+    await restore()
+    await conversation.send(text, options)
+  }
+
+  async newSession(): Promise<void> {
+    const { conversation } = await this.#settle()
+    conversation.newSession()
+  }
+
+  async setSession(sessionId: string | undefined): Promise<void> {
+    const { conversation } = await this.#settle()
+    await conversation.setSession(sessionId)
+  }
+
+  async #settle(): Promise<MountedChat> {
+    let mounted: Promise<void> | undefined
+    do {
+      mounted = this.#mounted
+      await mounted
+    } while (mounted !== this.#mounted)
+    if (!this.#chat) throw new Error('This chatbot-widget is not on a page')
+    return this.#chat
+  }
+
+  #remount(): void {
+    if (this.#stay) this.#mounted = this.#mount()
+  }
+
+  /** Leaves what is shown at once, since it may be another user's; what comes may take a while. */
+  async #mount(): Promise<void> {
+    const hadFocus = document.activeElement === this
+    this.#unmount()
+    const mount = this.#mounts
+    this.#language = this.#languageAsked()
+    const translate = findTranslation(this.#language)
+    const translation = translate && (await translate().catch(() => undefined))
+    const provider = this.#userToken
+    const user = provider && (await storeUser(provider))
+    if (mount !== this.#mounts) return
+    const { server, name } = this
+    this.#chat = mountChat({
+      root: this.shadowRoot ?? this.attachShadow({ mode: 'open' }),
+      server: new URL(server || scriptOrigin() || '/', location.href).href.replace(/\/+$/, ''),
+      name: [name, user].filter(Boolean).join(' '),
+      userToken: user ? provider : undefined,
+      words: { ...english, ...translation?.words, ...this.#words },
+      emit: this.#emit,
       toggle: () => this.toggleAttribute('open'),
-      close: () => this.removeAttribute('open'),
-      newChat: () => this.#conversation?.newChat(),
-      send: (text) => void this.#conversation?.send(text),
-      change: (text) => store().set('draft', text === '' ? undefined : text),
+      close: () => this.close(),
     })
-    root.append(panel.node)
-    return panel
+    // Its own language may run the other way than the page.
+    if (!this.dir && this.lang.startsWith('ar')) this.#chat.panel.node.dir = 'rtl'
+    this.#apply()
+    this.#fitPage()
+    if (hadFocus) this.#chat.panel.focus()
   }
 
-  /** Begins to talk to the server that the attributes name. */
-  #start(): void {
-    const panel = this.#panel!
-    const server = this.#server()
-    const store = createSiteStore(server)
-    this.#conversation = createConversation({
-      client: createChatClient({ server, store }),
-      store,
-      panel,
-    })
-    this.#isRestored = false
-    panel.composer.setText(store.get('draft') ?? '')
-    panel.composer.setBusy(false)
+  #unmount(): void {
+    this.#mounts++
+    this.#chat?.unmount()
+    this.#chat = undefined
   }
 
-  #applyOpen(): void {
-    const isOpen = this.hasAttribute('open')
-    this.#panel?.setOpen(isOpen)
-    if (!isOpen || this.#isRestored) return
-    this.#isRestored = true
-    void this.#conversation?.restore()
+  #apply(): void {
+    if (!this.#chat) return
+    const { title, placeholder, suggestions } = this
+    const greeting = this.getAttribute('greeting')
+    this.#chat.setTexts({ title, greeting, placeholder, suggestions })
+    this.#chat.panel.askButton.setEnabled(this.selection !== 'off')
+    this.#chat.setInline(this.inline)
+    const isOpen = this.inline || this.hasAttribute('open')
+    this.#chat.panel.setOpen(isOpen)
+    if (isOpen) void this.#chat.restore()
   }
 
-  #applyTexts(): void {
-    const panel = this.#panel!
-    panel.setTitle(this.getAttribute('title') ?? words.title)
-    panel.log.setGreeting(this.getAttribute('greeting') ?? words.greeting)
-    panel.composer.setPlaceholder(this.getAttribute('placeholder') ?? words.placeholder)
+  #fitPage(): void {
+    if (this.#language !== this.#languageAsked()) this.#remount()
+    else this.#chat?.fitPage(this.theme)
+  }
+
+  #changeOpen(isOpen: boolean): void {
+    const active = document.activeElement
+    const hadFocus = active === this
+    if (isOpen && !hadFocus && active instanceof HTMLElement) this.#returnFocus = active
+    this.#apply()
+    if (isOpen) this.#chat?.panel.focus()
+    else if (hadFocus) this.#giveFocusBack()
+    if (this.#chat) this.#emit(isOpen ? 'open' : 'close', null)
   }
 
   #giveFocusBack(): void {
     const before = this.#returnFocus
     this.#returnFocus = undefined
     if (before?.isConnected && before !== document.body) before.focus()
-    else this.#panel?.launcher.focus()
+    else this.#chat?.panel.launcher.focus()
   }
 
-  #server(): string {
-    const named = this.getAttribute('server')
-    return new URL(named ?? scriptOrigin() ?? '/', location.href).href.replace(/\/+$/, '')
+  #languageAsked(): string {
+    return this.closest('[lang]')?.getAttribute('lang') ?? ''
+  }
+
+  readonly #emit: Emit = (type, detail) => {
+    this.dispatchEvent(new CustomEvent(type, { detail }))
   }
 }
 

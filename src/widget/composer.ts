@@ -1,41 +1,74 @@
-import { el, icon } from './dom.ts'
-import { MAX_MESSAGE_CHARS, tooLong, words } from './words.ts'
+import { button, el, icon } from './dom.ts'
+import { createQuotationChip } from './quotation-chip.ts'
+import { MAX_MESSAGE_CHARS, tooLong, type Words } from './words.ts'
 
 export type Composer = {
   readonly node: HTMLElement
   setPlaceholder: (text: string) => void
-  /** While busy nothing is sent; typing goes on. */
-  setBusy: (isBusy: boolean) => void
+  /** While busy nothing is sent; typing goes on. What is `running` can be stopped. */
+  setBusy: (busy: false | 'loading' | 'running') => void
   setText: (text: string) => void
   readText: () => string
+  /** Text of the page that the next message is about. */
+  setQuotation: (text: string | undefined) => void
   /** Words about what was typed, until it is changed or sent. */
   setNotice: (notice: string) => void
   focus: () => void
 }
 
+export type ComposerActions = {
+  send: (text: string, options?: { contextText?: string | undefined }) => void
+  stopReply: () => void
+  /** What is in the box was changed by the visitor. */
+  change: (text: string, quotation: string | undefined) => void
+}
+
 const ARROW_UP = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
+const SQUARE = 'M7 7h10v10H7z'
 
 /** Where the visitor writes: Enter sends, Shift + Enter begins a new line. */
-export function createComposer(on: {
-  send: (text: string) => void
-  change: (text: string) => void
-}): Composer {
+export function createComposer(words: Words, actions: () => ComposerActions): Composer {
   let isBusy = false
   const notice = el('p', { class: 'note', role: 'alert' })
+  const chip = createQuotationChip(words, () => {
+    chip.set(undefined)
+    input.focus()
+    changed()
+  })
   const input = el('textarea', {
+    part: 'input',
     rows: '1',
     dir: 'auto',
     autocomplete: 'off',
     enterkeyhint: 'send',
   })
-  const send = el('button', { class: 'send', 'aria-label': words.send, disabled: true })
+  const send = el('button', {
+    class: 'send',
+    part: 'send',
+    'aria-label': words.send,
+    disabled: true,
+  })
   send.append(icon(ARROW_UP))
-  const node = el('form', { class: 'composer' }, notice, input, send)
+  const stop = button(
+    { class: 'send', part: 'send', 'aria-label': words.stop },
+    () => actions().stopReply(),
+    icon(SQUARE),
+  )
+  stop.hidden = true
+  const node = el(
+    'form',
+    { class: 'composer', part: 'composer' },
+    notice,
+    chip.node,
+    input,
+    send,
+    stop,
+  )
 
   input.addEventListener('input', () => {
     setNotice('')
     update()
-    on.change(input.value)
+    changed()
   })
   input.addEventListener('keydown', (event) => {
     // Enter also confirms a word of an input method; Safari says so only by the key code.
@@ -52,13 +85,18 @@ export function createComposer(on: {
   function submit() {
     const text = input.value
     if (isBusy || text.trim() === '') return
-    if (text.length > MAX_MESSAGE_CHARS) return setNotice(tooLong(text.length))
+    if (text.length > MAX_MESSAGE_CHARS) return setNotice(tooLong(words, text.length))
+    const quotation = chip.read()
     input.value = ''
+    chip.set(undefined)
     setNotice('')
     update()
     // The button is disabled now, and would swallow the keys that follow.
     input.focus()
-    on.send(text)
+    actions().send(text, { contextText: quotation })
+  }
+  function changed() {
+    actions().change(input.value, chip.read())
   }
   function update() {
     send.disabled = isBusy || input.value.trim() === ''
@@ -74,8 +112,12 @@ export function createComposer(on: {
       input.placeholder = text
       input.setAttribute('aria-label', text)
     },
-    setBusy(next) {
-      isBusy = next
+    setBusy(busy) {
+      isBusy = busy !== false
+      // The button that was pressed goes away, and the focus with it.
+      if (stop.matches(':focus')) input.focus()
+      stop.hidden = busy !== 'running'
+      send.hidden = !stop.hidden
       update()
     },
     setText(text) {
@@ -83,6 +125,7 @@ export function createComposer(on: {
       update()
     },
     readText: () => input.value,
+    setQuotation: chip.set,
     focus: () => input.focus(),
   }
 }

@@ -1,179 +1,197 @@
-import type { Message, Page } from '../protocol.ts'
-import type { Turn } from './chat-client.ts'
-import { ChatFailure, networkFailure } from './chat-failure.ts'
-import { addPending, clearPending, readPending, removePending } from './pending-turns.ts'
+import type { ChatFailure } from './chat-failure.ts'
+import { createDraft } from './draft.ts'
+import { createHistory } from './history.ts'
+import { addPending, readPending, removePending } from './pending-turns.ts'
 import { randomUuid } from './random-uuid.ts'
-import { noteOf, showTurn, type ShownTurn, type TurnSite } from './show-turn.ts'
-import { explain, words } from './words.ts'
+import type { TurnSite } from './show-turn.ts'
+import { createShownTurns, type ShownTurn } from './shown-turns.ts'
+import { createTabNews } from './tab-news.ts'
+import { takeUpTurns } from './take-up-turns.ts'
+import { createTurnRunner } from './turn-runner.ts'
+import { explain } from './words.ts'
+
+/** What the message is about: text that was selected on the page. */
+type SendOptions = { contextText?: string | undefined }
 
 export type Conversation = {
   /** Shows what is stored and takes up a turn that was not finished. Never rejects. */
   restore: () => Promise<void>
-  send: (text: string) => Promise<void>
-  newChat: () => void
+  /** Resolves when the reply has ended, whichever way. */
+  send: (text: string, options?: SendOptions) => Promise<void>
+  newSession: () => void
+  setSession: (id: string | undefined) => Promise<void>
   /** Listens no longer; the server finishes and keeps a running reply. */
   stop: () => void
 }
 
 /** Connects the visitor's actions, the server and the panel. */
 export function createConversation(site: TurnSite): Conversation {
-  const { client, store, panel } = site
+  const { client, store, panel, words, emit } = site
   const { log, composer } = panel
+  const turns = createShownTurns(log)
+  const history = createHistory(site, { again: () => void restore(), anew: newSession })
+  const news = createTabNews(store, (id) => void hear(id))
+  const runner = createTurnRunner(site, turns, { accepted, ended, refused })
+  const draft = createDraft(store, composer)
+  const lifetime = new AbortController()
   let scope = new AbortController()
-  let isRunning = false
-  let firstSeq = 1
-  let failedTurn: ShownTurn | undefined
+  let isRestored = false
+  let announced = client.sessionId()
+
+  panel.connect({
+    send: (text, options?: SendOptions) => void send(text, options),
+    stopReply: () => void runner.stopReply(),
+    regenerate: runner.regenerate,
+    change: draft.save,
+    async rate(id, rating) {
+      await client.rateReply(id, rating)
+      tell()
+    },
+    newSession,
+    hasToken: client.hasToken,
+    call: client.call,
+    currentSession: client.sessionId,
+    openSession: (id) => void setSession(id),
+    sessionChanged(id, change) {
+      if (change === 'deleted' && id === client.sessionId()) newSession()
+      else tell()
+    },
+  })
+  panel.askButton.watch(lifetime.signal)
+  composer.setBusy(false)
 
   async function restore(): Promise<void> {
-    stop()
-    log.clear()
-    composer.setBusy(true)
-    const { signal } = scope
-    const page = await readPage({ signal }, () => void restore())
+    const signal = begin()
+    composer.setBusy('loading')
+    const page = await history.readNewest(signal, waitForNetwork)
     if (signal.aborted) return
     composer.setBusy(false)
+    settleSession()
     if (page === 'failed') return
-    const messages = page?.data ?? []
-    const last = showPage(messages)
-    resume(messages, last)
+    // What was sent meanwhile is taken up again, in its place.
+    runner.cancel()
+    turns.clear()
+    turns.show(page?.data ?? [])
     log.scrollToEnd()
+    takeUpTurns(site, { turns, runner, history }, signal)
   }
 
-  /** Shows the newest page and returns its last turn. */
-  function showPage(messages: Message[]): ShownTurn | undefined {
-    let question: Omit<ShownTurn, 'reply'> | undefined
-    let last: ShownTurn | undefined
-    for (const message of messages) {
-      const view = log.append(message.role, message.content)
-      if (message.role === 'user') {
-        question = { turn: turnOf(message), question: view, isStored: true }
-        last = undefined
-      } else {
-        view.setNote(noteOf(message))
-        last = question && { ...question, reply: view }
-      }
-    }
-    return last
-  }
-
-  /** Takes up what was not finished: by itself, or at the visitor's word. */
-  function resume(messages: Message[], last: ShownTurn | undefined): void {
-    for (const { id } of messages) removePending(store, id)
-    const status = messages.at(-1)?.status
-    if (last && status === 'failed') offerRetry(last, words.noReply)
-    if (last && status === 'streaming') void run(last)
-    for (const { turn, isFresh } of readPending(store)) {
-      const shown = append(turn)
-      if (isFresh && !isRunning) void run(shown)
-      else offerRetry(shown, words.notSent)
-    }
-  }
-
-  /** Reads a page, says so meanwhile, and leaves a word or a button above the messages. */
-  async function readPage(
-    options: { before?: number; signal: AbortSignal },
-    again: () => void,
-  ): Promise<Page<Message> | undefined | 'failed'> {
-    log.setNotice(words.loading)
-    try {
-      const page = await client.readHistory(options)
-      if (options.signal.aborted) return 'failed'
-      firstSeq = page?.data[0]?.seq ?? firstSeq
-      const loadEarlier = { label: words.loadEarlier, run: () => void showEarlier() }
-      log.setNotice('', page?.has_more ? loadEarlier : undefined)
-      return page
-    } catch (error) {
-      const failure = error instanceof ChatFailure ? error : networkFailure()
-      if (!options.signal.aborted)
-        log.setNotice(explain(failure), { label: words.retry, run: again })
-      return 'failed'
-    }
-  }
-
-  async function showEarlier(): Promise<void> {
-    const page = await readPage(
-      { before: firstSeq, signal: scope.signal },
-      () => void showEarlier(),
-    )
-    if (page === 'failed' || !page) return
-    log.prepend(
-      page.data.map((message) => ({
-        role: message.role,
-        text: message.content,
-        note: noteOf(message),
-      })),
-    )
-  }
-
-  async function send(message: string): Promise<void> {
-    const turn = { id: randomUuid(), message }
-    store.set('draft', undefined)
-    addPending(store, turn)
-    // Only the last turn can be run again.
-    if (failedTurn?.isStored) failedTurn.reply.setNote(words.noReply)
-    const shown = append(turn)
-    log.scrollToEnd()
-    await run(shown)
-  }
-
-  async function run(shown: ShownTurn): Promise<void> {
-    if (isRunning) return
-    const { signal } = scope
-    isRunning = true
-    failedTurn = undefined
-    composer.setBusy(true)
-    const failure = await showTurn(site, shown, signal)
-    if (signal.aborted) return
-    isRunning = false
-    composer.setBusy(false)
-    if (failure) offerRetry(shown, explain(failure))
-  }
-
-  function append(turn: Turn): ShownTurn {
-    const question = log.append('user', turn.message)
-    return { turn, question, reply: log.append('assistant', ''), isStored: false }
-  }
-
-  function offerRetry(shown: ShownTurn, note: string): void {
-    failedTurn = shown
-    shown.reply.setNote(note, {
-      label: words.retry,
-      run: () => {
-        // The button that was pressed goes away, and the focus with it.
-        composer.focus()
-        void run(shown)
-      },
-    })
-    log.scrollToEnd()
-  }
-
-  function newChat(): void {
-    stop()
-    client.leaveSession()
-    clearPending(store)
-    log.clear()
-    log.setNotice('')
-    composer.setBusy(false)
-    composer.focus()
-  }
-
-  function stop(): void {
+  /** An empty screen for whichever session the client is in. */
+  function begin(): AbortSignal {
+    runner.cancel()
     scope.abort()
     scope = new AbortController()
-    isRunning = false
-    failedTurn = undefined
+    isRestored = true
+    turns.clear()
+    return scope.signal
   }
 
-  return { restore, send, newChat, stop }
-}
+  /** Shows at least what is here, until the messages before it can be read. */
+  function waitForNetwork(): void {
+    if (turns.last()) return
+    composer.setBusy(false)
+    for (const { turn } of readPending(store, client.sessionId())) {
+      turns.append(turn).reply.setNote(words.waitingForNetwork)
+    }
+  }
 
-/** The turn that a stored message began, with the body it had. */
-function turnOf({ id, content, context_text, metadata }: Message): Turn {
-  const hasMetadata = Object.keys(metadata).length > 0
+  async function send(message: string, options?: SendOptions): Promise<void> {
+    const turn = { id: randomUuid(), message, contextText: options?.contextText }
+    addPending(store, turn, client.sessionId())
+    const shown = turns.append(turn)
+    log.scrollToEnd()
+    emit('message', { message: { id: turn.id, content: message } })
+    await runner.run(shown)
+  }
+
+  function accepted(): void {
+    settleSession()
+    tell()
+  }
+
+  function ended({ state, hasGap }: { state: string; hasGap: boolean }): void {
+    if (state === 'own') tell()
+    if (hasGap) void restore()
+  }
+
+  /** The server will never take it as it is: the visitor can change it. */
+  function refused(shown: ShownTurn, failure: ChatFailure): void {
+    removePending(store, shown.turn.id)
+    draft.giveBack(shown.turn)
+    turns.remove(shown)
+    const fault = explain(words, failure)
+    composer.setNotice(fault)
+    if (client.isUnknownVisitor(failure)) history.offerNewVisitor(fault)
+  }
+
+  function newSession(): void {
+    for (const { turn } of readPending(store, client.sessionId())) {
+      removePending(store, turn.id)
+      draft.giveBack(turn)
+    }
+    begin()
+    client.enterSession(undefined)
+    log.setNotice('')
+    composer.setBusy(false)
+    settleSession()
+    tell()
+  }
+
+  async function setSession(id: string | undefined): Promise<void> {
+    if (id === undefined) return newSession()
+    client.enterSession(id)
+    tell()
+    await restore()
+  }
+
+  /** Another tab went on; what it did is read from the server. */
+  async function hear(id: string | undefined): Promise<void> {
+    const state = runner.state()
+    // First what is here alone: then this tab has news of its own.
+    if (state === 'unsent') return
+    if (!isRestored || id !== client.sessionId()) {
+      client.enterSession(id)
+      settleSession()
+      if (isRestored) await restore()
+    } else if (state === 'joined') runner.renew()
+    else if (state === 'idle') await catchUp()
+    await panel.sessions.refresh()
+  }
+
+  async function catchUp(): Promise<void> {
+    const last = turns.last()
+    if (client.sessionId() === undefined) return
+    if (last && last.seq === undefined) return restore()
+    const { signal } = scope
+    const query = `?after=${last ? last.seq! - 1 : 0}`
+    const page = await client.readMessages(query, signal).catch(() => 'failed' as const)
+    if (signal.aborted || page === 'failed' || runner.state() !== 'idle') return
+    if (!page || page.has_more) return restore()
+    log.follow(() => turns.show(page.data))
+    takeUpTurns(site, { turns, runner, history }, signal)
+  }
+
+  function tell(): void {
+    news.tell(client.sessionId())
+  }
+
+  /** Tells the page, where the session is another one now. */
+  function settleSession(): void {
+    if (announced === client.sessionId()) return
+    announced = client.sessionId()
+    emit('session-change', { session_id: announced })
+  }
+
   return {
-    id,
-    message: content,
-    contextText: context_text,
-    metadata: hasMetadata ? metadata : undefined,
+    restore,
+    send,
+    newSession,
+    setSession,
+    stop() {
+      begin()
+      lifetime.abort()
+      news.stop()
+      composer.setBusy('loading')
+    },
   }
 }

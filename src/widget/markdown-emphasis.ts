@@ -1,77 +1,112 @@
-import type { Inline } from './markdown-ast.ts'
+import type { Inline, InlineElement } from './markdown-ast.ts'
 
-type Delimiter = {
+export type Words = { type: 'words'; text: string }
+/** A run of `*`, `_` or `~~`, of which `count` are not used yet. */
+export type Delimiter = {
   type: 'delimiter'
   char: string
+  length: number
   count: number
   canOpen: boolean
   canClose: boolean
 }
-type Bracket = { type: 'bracket'; text: '[' | '![' }
-export type Item = Inline | Delimiter | Bracket
+/** What may begin a link or a piece of code as long as it `isPending`; else it is text. */
+export type Mark = { type: 'mark'; at: number; text: string; isPending: boolean }
+export type Item = InlineElement | Words | Delimiter | Mark
 
-/** Pairs the delimiters, as CommonMark does without its rule of three; the rest becomes text. */
-export function resolveEmphasis(items: Item[]): Inline[] {
+/** Pairs the delimiters as CommonMark does, in time that grows with the number of items alone. */
+export function resolveEmphasis(items: Item[]): Item[] {
   const out: Item[] = []
-  // How many openers of each kind are on the stack: no search where there is none.
-  const openers = new Map<string, number>()
-  const count = (item: Item | undefined, step: number) => {
-    if (item?.type !== 'delimiter' || !item.canOpen) return
-    openers.set(item.char, (openers.get(item.char) ?? 0) + step)
-  }
+  /** The place in `out` below which there is no opener for that kind of closer. */
+  const bottoms = new Map<string, number>()
   for (const item of items) {
-    if (item.type !== 'delimiter') {
-      out.push(item)
-      continue
+    if (item.type === 'delimiter' && item.canClose) {
+      const kind = `${item.char}${item.canOpen}${item.length % 3}`
+      while (item.count > 0) {
+        const bottom = bottoms.get(kind) ?? 0
+        let index = out.length - 1
+        while (index >= bottom && !isPair(out[index]!, item)) index--
+        if (index < bottom) {
+          bottoms.set(kind, out.length)
+          break
+        }
+        item.count -= wrap(out, index, item.count)
+        for (const [other, place] of bottoms) bottoms.set(other, Math.min(place, index))
+      }
+      if (item.count === 0) continue
     }
-    while (item.canClose && item.count > 0 && (openers.get(item.char) ?? 0) > 0) {
-      const index = out.findLastIndex(
-        (other) => other.type === 'delimiter' && other.char === item.char && other.canOpen,
-      )
-      const opener = out[index]
-      if (opener?.type !== 'delimiter') break
-      const children = out.splice(index + 1)
-      for (const child of children) count(child, -1)
-      const used = Math.min(2, opener.count, item.count)
-      opener.count -= used
-      item.count -= used
-      if (opener.count === 0) count(out.pop(), -1)
-      const type = item.char === '~' ? 'strike' : used === 2 ? 'strong' : 'emphasis'
-      out.push({ type, children: toInlines(children) })
-    }
-    if (item.count === 0) continue
     out.push(item)
-    count(item, 1)
-  }
-  return toInlines(out)
-}
-
-function toInlines(items: Item[]): Inline[] {
-  const out: Inline[] = []
-  for (const item of items) {
-    const isMark = item.type === 'delimiter' || item.type === 'bracket'
-    const inline = !isMark
-      ? item
-      : textOf(item.type === 'delimiter' ? item.char.repeat(item.count) : item.text)
-    const last = out.at(-1)
-    if (inline.type === 'text' && last?.type === 'text') {
-      out[out.length - 1] = textOf(last.text + inline.text)
-    } else out.push(inline)
   }
   return out
 }
 
-/** A run of `*`, `_` or `~` between two characters, by CommonMark's flanking rules. */
-export function delimiterOf(run: string, before: string, after: string): Item {
-  const char = run[0]!
-  if (char === '~' && run.length !== 2) return textOf(run)
-  const opens = !/\s/.test(after) && (!isPunctuation(after) || !isWord(before))
-  const closes = !/\s/.test(before) && (!isPunctuation(before) || !isWord(after))
-  const canOpen = opens && (char !== '_' || !closes || isPunctuation(before))
-  const canClose = closes && (char !== '_' || !opens || isPunctuation(after))
-  return { type: 'delimiter', char, count: run.length, canOpen, canClose }
+/** Gives the openers that wait for a closer one at the end. */
+export function closeEmphasis(items: Item[]): void {
+  for (let index = items.length - 2; index >= 0; index--) {
+    const item = items[index]!
+    while (item.type === 'delimiter' && isPending(item)) wrap(items, index, 2)
+  }
 }
 
-const textOf = (text: string): Inline => ({ type: 'text', text })
-const isPunctuation = (char: string) => /[\p{P}\p{S}]/u.test(char)
-const isWord = (char: string) => /[^\s\p{P}\p{S}]/u.test(char)
+/** Puts what is behind the opener at `index` into an element; returns how many marks that took. */
+function wrap(items: Item[], index: number, available: number): number {
+  const opener = items[index] as Delimiter
+  const used = Math.min(2, opener.count, available)
+  const type = opener.char === '~' ? 'del' : used === 2 ? 'strong' : 'em'
+  opener.count -= used
+  items.push({ type, children: toInlines(items.splice(index + 1)) })
+  return used
+}
+
+/** CommonMark's rule of three: `*a**b*` is one emphasis. */
+function isPair(opener: Item, closer: Delimiter): boolean {
+  if (opener.type !== 'delimiter' || !isPending(opener) || opener.char !== closer.char) return false
+  const isBoth = opener.canClose || closer.canOpen
+  return !isBoth || (opener.length + closer.length) % 3 !== 0 || opener.length % 3 === 0
+}
+
+/** Whether what follows may still make something else of it and what is behind it. */
+export function isPending(item: Item): boolean {
+  if (item.type === 'delimiter') return item.canOpen && item.count > 0
+  return item.type === 'mark' && item.isPending
+}
+
+/** Without what the pairing needed: all that is left of it is text. */
+export function toInlines(items: Item[]): Inline[] {
+  const out: Inline[] = []
+  for (const item of items) {
+    const inline = textOf(item)
+    const last = out.at(-1)
+    if (typeof inline === 'string' && typeof last === 'string') out[out.length - 1] = last + inline
+    else if (inline !== '') out.push(inline)
+  }
+  return out
+}
+
+function textOf(item: Item): Inline {
+  if (item.type === 'delimiter') return item.char.repeat(item.count)
+  return 'text' in item ? item.text : item
+}
+
+/** The run at `at`, by CommonMark's rules of what it may open and close. */
+export function delimiterOf(source: string, at: number, run: string): Delimiter {
+  const char = run[0]!
+  const before = source[at - 1] ?? ' '
+  const after = source[at + run.length] ?? ' '
+  // Chinese and Japanese have no spaces that would show which way a `**` beside a stop looks.
+  const isUnspaced = char !== '_' && (CJK.test(before) || CJK.test(after))
+  const opens = !SPACE.test(after) && (isUnspaced || !MARK.test(after) || !isWord(before))
+  const closes = !SPACE.test(before) && (isUnspaced || !MARK.test(before) || !isWord(after))
+  const canOpen = opens && (char !== '_' || !closes || MARK.test(before))
+  const canClose = closes && (char !== '_' || !opens || MARK.test(after))
+  const { length } = run
+  return { type: 'delimiter', char, length, count: length, canOpen, canClose }
+}
+
+const SPACE = /\s/
+const MARK = /[\p{P}\p{S}]/u
+const CJK = /[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]/
+
+export function isWord(char: string | undefined): boolean {
+  return char !== undefined && !SPACE.test(char) && !MARK.test(char)
+}

@@ -1,118 +1,55 @@
-import type { Inline } from './markdown-ast.ts'
-import { delimiterOf, resolveEmphasis, type Item } from './markdown-emphasis.ts'
-import { safeHref, trimUrl } from './markdown-url.ts'
+import type { Inline, InlineStart, Paragraph } from './markdown-ast.ts'
+import { closeEmphasis, isPending, resolveEmphasis, toInlines } from './markdown-emphasis.ts'
+import { readItems } from './markdown-items.ts'
+import { type HrefOf, safeHref } from './markdown-link.ts'
 
-const PLAIN = /[^\\`*_~[\]!<\nh]+/y
-const BACKTICKS = /`+/y
-const DELIMITERS = /\*+|_+|~+/y
-const BARE_URL = /https?:\/\/[^\s<>"`\\[\]]+/y
-const ANGLE_URL = /<((?:https?:\/\/|mailto:)[^\s<>]*)>/y
-const DESTINATION =
-  /\( ?(?:<([^<>\n]*)>|([^\s()<>]+(?:\([^\s()]*\)[^\s()]*)*))(?: (?:"[^"]*"|'[^']*'))? ?\)/y
-const ESCAPABLE = /[!-/:-@[-`{-~]/
+/** How much of what may become a link is left out while it comes. */
+const MAX_HIDDEN_CHARS = 300
+
+export type InlineOptions = {
+  hrefOf?: HrefOf
+  start?: InlineStart
+  /** Whether more will come. */
+  isOpen?: boolean
+}
+
+/** Reads what a paragraph has got since it was read last. */
+export function readOn(paragraph: Paragraph, options: InlineOptions): void {
+  const { source, start, children, settled } = paragraph
+  const read = parseInline(source, { ...options, start })
+  children.length = settled
+  for (const inline of read.inlines) children.push(inline)
+  paragraph.settled += read.settled
+  paragraph.start = read.next
+}
 
 /**
- * The inline part of Markdown: code, emphasis, links, line breaks. HTML stays text, an image
- * becomes a link, and a link that is not http, https or mailto stays text. The cost grows with the
- * length alone, whatever the text.
+ * The inline part of Markdown: code, emphasis, links, line breaks. HTML is text, an image becomes a
+ * link, and a link that may not be followed stays text. Whatever follows, the first `settled`
+ * inlines stay, and reading can go on at `next`. The cost grows with the length alone.
  */
-export function parseInline(source: string): Inline[] {
-  const items: Item[] = []
-  const brackets: { index: number; isImage: boolean }[] = []
-  let at = 0
+export function parseInline(
+  source: string,
+  { hrefOf = safeHref, start = { at: 0, words: '' }, isOpen = false }: InlineOptions = {},
+): { inlines: Inline[]; settled: number; next: InlineStart } {
+  const { items, space } = readItems(source, start, hrefOf, isOpen)
+  const marks = items.filter((item) => item.type === 'mark').filter(isPending)
+  const link = isOpen ? marks.find(({ text }) => text !== '') : undefined
+  if (link && source.length - link.at < MAX_HIDDEN_CHARS) items.length = items.indexOf(link)
 
-  const match = (pattern: RegExp) => {
-    pattern.lastIndex = at
-    return pattern.exec(source)
+  const resolved = resolveEmphasis(items)
+  const isSure = marks.length === 0 && !resolved.some(isPending)
+  if (isOpen) closeEmphasis(resolved)
+  const inlines = toInlines(resolved)
+  const place = space && isSure ? resolved.indexOf(space.words) : -1
+  if (!space || place < 0) return { inlines, settled: 0, next: start }
+  const before = toInlines(resolved.slice(0, place))
+  const last = before.at(-1)
+  const joined = typeof last === 'string' ? last : ''
+  const words = joined + space.words.text.slice(0, space.length)
+  return {
+    inlines,
+    settled: before.length - (joined === '' ? 0 : 1),
+    next: { at: space.at, words },
   }
-  const addText = (text: string) => {
-    const last = items.at(-1)
-    if (last?.type === 'text') last.text += text
-    else items.push({ type: 'text', text })
-    at += text.length
-  }
-
-  while (at < source.length) {
-    const char = source[at]!
-    if (char === '\\' && ESCAPABLE.test(source[at + 1] ?? '')) {
-      at++
-      addText(source[at]!)
-    } else if (char === '\n') {
-      items.push({ type: 'break' })
-      at++
-    } else if (char === '`') {
-      const run = match(BACKTICKS)![0]
-      const end = closingRun(source, at + run.length, run)
-      if (end < 0) {
-        addText(run)
-      } else {
-        items.push({ type: 'code', text: codeText(source.slice(at + run.length, end)) })
-        at = end + run.length
-      }
-    } else if (char === '*' || char === '_' || char === '~') {
-      const run = match(DELIMITERS)![0]
-      items.push(delimiterOf(run, source[at - 1] ?? ' ', source[at + run.length] ?? ' '))
-      at += run.length
-    } else if (char === '[' || (char === '!' && source[at + 1] === '[')) {
-      const text = char === '[' ? '[' : '!['
-      brackets.push({ index: items.length, isImage: char === '!' })
-      items.push({ type: 'bracket', text })
-      at += text.length
-    } else if (char === ']') {
-      at++
-      const opener = brackets.pop()
-      const found = opener === undefined ? null : match(DESTINATION)
-      const href = found && safeHref(found[1] ?? found[2]!)
-      if (opener === undefined || !found || !href) {
-        at--
-        addText(']')
-        continue
-      }
-      const label = unlink(resolveEmphasis(items.splice(opener.index).slice(1)))
-      items.push({ type: 'link', href, children: label.length > 0 ? label : [textOf(href)] })
-      // A link holds no link; an image, though, may stand in one.
-      if (!opener.isImage) brackets.length = 0
-      at += found[0].length
-    } else if (char === '<' || char === 'h') {
-      const found = match(char === '<' ? ANGLE_URL : BARE_URL)
-      const url = found && (found[1] ?? trimUrl(found[0]))
-      const href = url && !isWord(source[at - 1]) && safeHref(url)
-      if (!href) {
-        addText(char)
-        continue
-      }
-      items.push({ type: 'link', href, children: [textOf(url)] })
-      at += char === '<' ? found[0].length : url.length
-    } else {
-      addText(match(PLAIN)?.[0] ?? char)
-    }
-  }
-  return resolveEmphasis(items)
 }
-
-function closingRun(source: string, from: number, run: string): number {
-  for (let at = source.indexOf(run, from); at >= 0; at = source.indexOf(run, at)) {
-    const start = at
-    while (source[at] === '`') at++
-    if (at - start === run.length) return start
-  }
-  return -1
-}
-
-function codeText(raw: string): string {
-  const text = raw.replaceAll('\n', ' ')
-  return /^ .*[^ ].* $/.test(text) ? text.slice(1, -1) : text
-}
-
-function unlink(inlines: Inline[]): Inline[] {
-  return inlines.flatMap((inline) =>
-    inline.type === 'link'
-      ? inline.children
-      : 'children' in inline
-        ? [{ ...inline, children: unlink(inline.children) }]
-        : [inline],
-  )
-}
-
-const textOf = (text: string): Inline => ({ type: 'text', text })
-const isWord = (char: string | undefined) => char !== undefined && /[^\s\p{P}\p{S}]/u.test(char)

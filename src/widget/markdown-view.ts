@@ -1,89 +1,99 @@
-import { patchChildren, type VirtualNode } from './dom.ts'
-import { parseMarkdown } from './markdown.ts'
-import type { Block, Inline } from './markdown-ast.ts'
+import { createMarkdown } from './markdown.ts'
+import type { Block, Container, Heading, Paragraph, Table } from './markdown-ast.ts'
+import { patchCode } from './markdown-code.ts'
+import { cutChildren, patchInlines, placeElement } from './markdown-patch.ts'
+import type { Words } from './words.ts'
 
 /**
- * Shows Markdown in `root` while it grows. Blocks that nothing to come can change are frozen:
- * neither parsed nor touched again; the last one is patched in place. Text and elements only, so
- * what the model writes can neither run nor load anything.
+ * Shows Markdown in `root` while it grows. What is settled is not touched again, what is last is
+ * patched in place. Text and elements only, so what the model writes can neither run nor load
+ * anything. With `isOpen` more is about to come, and the end is shown as it will most likely be.
  */
-export function createMarkdownView(root: HTMLElement): { update(text: string): void } {
+export function createMarkdownView(
+  root: HTMLElement,
+  words: Words,
+): { update: (text: string, isOpen?: boolean) => void } {
+  let markdown = createMarkdown()
   let shown = ''
-  let frozenLength = 0
-  let frozenBlocks = 0
   return {
-    update(text) {
-      if (!text.startsWith(shown)) {
-        frozenLength = 0
-        frozenBlocks = 0
-      }
+    update(text, isOpen = false) {
+      if (!text.startsWith(shown)) markdown = createMarkdown()
       shown = text
-      const tail = text.slice(frozenLength)
-      const parsed = parseMarkdown(tail)
-      const virtual = parsed.map(({ block }) => blockNode(block))
-      patchChildren(root, virtual, frozenBlocks)
-      // A block is finished once the line that begins the next one is whole.
-      const lastLine = tail.split('\n').length - 1
-      const open = parsed.findLast(({ line }) => line < lastLine)
-      if (!open) return
-      frozenLength += open.offset
-      frozenBlocks += parsed.indexOf(open)
+      patchBlocks(root, markdown.update(text, isOpen), !isOpen)
     },
   }
-}
 
-function blockNode(block: Block): VirtualNode {
-  switch (block.type) {
-    case 'paragraph':
-      return { tag: 'p', children: block.children.map(inlineNode) }
-    case 'heading':
-      // The dialog's own heading is an h2.
-      return { tag: `h${Math.min(6, block.level + 2)}`, children: block.children.map(inlineNode) }
-    case 'code':
-      return { tag: 'pre', attributes: { tabindex: '0' }, children: [codeNode(block.text)] }
-    case 'list':
-      return {
-        tag: block.ordered ? 'ol' : 'ul',
-        attributes: block.ordered ? { start: String(block.start) } : {},
-        children: block.items.map((item) => ({ tag: 'li', children: itemNodes(item) })),
-      }
-    case 'quote':
-      return { tag: 'blockquote', children: block.children.map(blockNode) }
-    case 'rule':
-      break
-  }
-  return { tag: 'hr', children: [] }
-}
-
-/** A paragraph that begins an item is the item's own text, as in a tight list. */
-function itemNodes(item: Block[]): VirtualNode[] {
-  return item.flatMap((block, index) =>
-    index === 0 && block.type === 'paragraph' ? block.children.map(inlineNode) : [blockNode(block)],
-  )
-}
-
-function inlineNode(inline: Inline): VirtualNode {
-  switch (inline.type) {
-    case 'text':
-      return inline.text
-    case 'code':
-      return codeNode(inline.text)
-    case 'break':
-      break
-    case 'strong':
-    case 'emphasis':
-    case 'strike': {
-      const tags = { strong: 'strong', emphasis: 'em', strike: 'del' }
-      return { tag: tags[inline.type], children: inline.children.map(inlineNode) }
+  /** `isWhole`: no more is about to come. */
+  function patchBlocks(parent: HTMLElement, container: Container, isWhole: boolean): void {
+    const { children, settled } = container
+    for (let place = firstToDraw(parent, container); place < children.length; place++) {
+      patchBlock(parent, place, children[place]!, isWhole || place < settled)
     }
-    case 'link':
-      return {
-        tag: 'a',
-        attributes: { href: inline.href, target: '_blank', rel: 'noopener noreferrer' },
-        children: inline.children.map(inlineNode),
-      }
+    cutChildren(parent, children.length)
+    container.drawn = settled
   }
-  return { tag: 'br', children: [] }
+
+  function patchBlock(parent: HTMLElement, place: number, block: Block, isWhole: boolean): void {
+    switch (block.type) {
+      case 'paragraph':
+        // In an item it is a block without the margins of a paragraph, also where a copy is pasted.
+        return patchText(
+          placeElement(parent, place, parent.localName === 'li' ? 'div' : 'p'),
+          block,
+        )
+      case 'heading':
+        // The dialog's own heading is an h2.
+        return patchText(placeElement(parent, place, `h${Math.min(6, block.level + 2)}`), block)
+      case 'code':
+        return patchCode(placeElement(parent, place, 'div', 'code'), block, isWhole, words)
+      case 'table':
+        return patchTable(placeElement(parent, place, 'div', 'table'), block)
+      case 'list': {
+        const isOrdered = block.mark === '.' || block.mark === ')'
+        const list = placeElement(parent, place, isOrdered ? 'ol' : 'ul')
+        if (isOrdered) list.setAttribute('start', String(block.start))
+        list.toggleAttribute('data-loose', block.isLoose)
+        return patchBlocks(list, block, isWhole)
+      }
+      case 'item':
+        return patchBlocks(placeElement(parent, place, 'li'), block, isWhole)
+      case 'quote':
+        return patchBlocks(placeElement(parent, place, 'blockquote'), block, isWhole)
+      case 'rule':
+        placeElement(parent, place, 'hr')
+    }
+  }
 }
 
-const codeNode = (text: string): VirtualNode => ({ tag: 'code', children: [text] })
+/** Which block each element shows. */
+const shownIn = new WeakMap<Element, Block | Container>()
+
+/** The first child that the element does not show as it will stay. */
+function firstToDraw(element: Element, block: Block | Container): number {
+  void 0
+  shownIn.set(element, block)
+  return Math.min(block.drawn, block.settled)
+}
+
+function patchText(element: HTMLElement, block: Paragraph | Heading): void {
+  const from = firstToDraw(element, block)
+  patchInlines(element, block.children.slice(from), from)
+  block.drawn = block.settled
+}
+
+function patchTable(frame: HTMLElement, block: Table): void {
+  // It is as wide as it needs to be; the frame is what is scrolled.
+  frame.tabIndex = 0
+  const table = placeElement(frame, 0, 'table')
+  const [head, body] = [placeElement(table, 0, 'thead'), placeElement(table, 1, 'tbody')]
+  for (let index = firstToDraw(frame, block); index < block.children.length; index++) {
+    const row = placeElement(index > 0 ? body : head, Math.max(0, index - 1), 'tr')
+    for (const [column, cell] of block.children[index]!.cells.entries()) {
+      const tag = index > 0 ? 'td' : 'th'
+      patchInlines(placeElement(row, column, tag, block.align[column]), cell)
+    }
+    cutChildren(row, block.align.length)
+  }
+  cutChildren(body, block.children.length - 1)
+  block.drawn = block.settled
+}

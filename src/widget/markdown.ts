@@ -1,151 +1,63 @@
-import type { Block } from './markdown-ast.ts'
-import { parseInline } from './markdown-inline.ts'
+import type { Document } from './markdown-ast.ts'
+import { createBlocks } from './markdown-blocks.ts'
+import { safeHref } from './markdown-link.ts'
 
-/** A block of the outermost level and where in the source it begins. */
-export type ParsedBlock = { block: Block; offset: number; line: number }
+const LINE_END = /\r\n|\n|\r(?!$)/g
 
-const FENCE = /^ {0,3}(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)/
-const HEADING = /^ {0,3}(#{1,6})(?:[ \t]|$)/
-const RULE = /^ {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$/
-const QUOTE = /^ {0,3}> ?/
-const MARKER = /^ {0,3}([-*+]|\d{1,9}[.)])(?:[ \t]+|$)/
-/** Deeper nesting is read as text. */
-const MAX_DEPTH = 8
+export type Markdown = {
+  /**
+   * The blocks of `source`, which begins with the source of the call before. With `isOpen` more of
+   * it will come: emphasis and code that are not closed count as closed, and what cannot be told
+   * yet is left out.
+   */
+  update: (source: string, isOpen?: boolean) => Document
+}
 
 /**
- * The blocks of a Markdown text, line by line and without looking ahead, so that what comes later
- * changes the last block only: a list ends only where something else begins, and there are no
- * underlined headings, no reference links, no blocks by indentation.
+ * Reads Markdown while it grows. What is settled is not read again, so that the cost grows with the
+ * length alone, and the outcome does not depend on the pieces in which the source came.
+ *
+ * @param hrefOf the address that a link may go to, if it may go anywhere
  */
-export function parseMarkdown(source: string): ParsedBlock[] {
-  const raw = source.split('\n')
-  const offsets = [0]
-  for (const line of raw) offsets.push(offsets.at(-1)! + line.length + 1)
-  const lines = raw.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
-  return parseLines(lines, 0).map(({ block, line }) => ({ block, line, offset: offsets[line]! }))
-}
-
-function parseLines(lines: string[], depth: number): { block: Block; line: number }[] {
-  const blocks: { block: Block; line: number }[] = []
+export function createMarkdown(hrefOf = safeHref): Markdown {
+  const blocks = createBlocks(hrefOf)
+  /** How much of the source was read for good. */
   let at = 0
-  while (at < lines.length) {
-    const line = at
-    if (isBlank(lines[at]!)) at++
-    else blocks.push({ block: parseBlock(), line })
-  }
-  return blocks
+  /** Whether that ends within a line whose rest is text. */
+  let isMidLine = false
+  /** Takes back what was read of the last line and may prove to be something else. */
+  let undo: (() => void) | undefined
+  let show: (() => void) | undefined
 
-  /** Reads the block that begins at `at` and leaves `at` behind it. */
-  function parseBlock(): Block {
-    const first = lines[at]!
-    const fence = FENCE.exec(first)
-    if (fence) return parseCode(fence[1]!, fence[2]!)
-    if (RULE.test(first)) {
-      at++
-      return { type: 'rule' }
-    }
-    const heading = HEADING.exec(first)
-    if (heading) {
-      at++
-      const text = first
-        .slice(heading[0].length)
-        .trim()
-        .replace(/(?<![^ \t])#+$/, '')
-      return { type: 'heading', level: heading[1]!.length, children: parseInline(text.trim()) }
-    }
-    if (depth < MAX_DEPTH && QUOTE.test(first)) {
-      const inner: string[] = []
-      for (; QUOTE.test(lines[at] ?? ''); at++) inner.push(lines[at]!.replace(QUOTE, ''))
-      return { type: 'quote', children: parseLines(inner, depth + 1).map(({ block }) => block) }
-    }
-    return depth < MAX_DEPTH && MARKER.test(first) ? parseList() : parseParagraph()
-  }
-
-  function parseCode(mark: string, language: string): Block {
-    const indent = indentOf(lines[at++]!)
-    const text: string[] = []
-    for (; at < lines.length; at++) {
-      const line = lines[at]!
-      const closing = line.trim()
-      if (closing.startsWith(mark) && closing === mark[0]!.repeat(closing.length)) {
-        at++
-        break
+  return {
+    update(source, isOpen = false) {
+      show?.()
+      undo?.()
+      LINE_END.lastIndex = at
+      for (let end; (end = LINE_END.exec(source)); at = LINE_END.lastIndex) {
+        const line = source.slice(at, end.index)
+        if (isMidLine) blocks.addText(line)
+        else blocks.addLine(line, false)
+        isMidLine = false
       }
-      text.push(dedent(line, indent))
+      undo = readPartialLine(source.slice(at).replace(/\r$/, ''), isOpen)
+      blocks.readOn(isOpen)
+      show = isOpen ? blocks.hideTableHead() : undefined
+      return blocks.root
+    },
+  }
+
+  function readPartialLine(line: string, isOpen: boolean): (() => void) | undefined {
+    if (line === '') return undefined
+    if (isMidLine) blocks.addText(line)
+    else {
+      const restore = blocks.remember()
+      const certainty = blocks.addLine(line, isOpen)
+      isMidLine = certainty === 'text'
+      if (!isMidLine && (certainty === 'block' || !isOpen)) return restore
+      if (!isMidLine) restore()
     }
-    return { type: 'code', language, text: text.join('\n') }
+    if (isMidLine) at += line.length
+    return undefined
   }
-
-  function parseList(): Block {
-    const { ordered, start } = markerOf(lines[at]!)!
-    // Models indent what is inside an item by two columns, whatever the marker's width.
-    const innerIndent = indentOf(lines[at]!) + 2
-    const items: Block[][] = []
-    while (at < lines.length) {
-      const marker = RULE.test(lines[at]!) ? undefined : markerOf(lines[at]!)
-      if (marker?.ordered !== ordered) break
-      const item = [lines[at++]!.slice(marker.width)]
-      let innerColumns: number | undefined
-      for (; at < lines.length; at++) {
-        const line = lines[at]!
-        const isInner = isBlank(line) || indentOf(line) >= innerIndent
-        const continuesLine = !isBlank(lines[at - 1]!) && !beginsBlock(line)
-        if (!isInner && !continuesLine) break
-        if (isInner && !isBlank(line)) innerColumns ??= Math.min(marker.width, indentOf(line))
-        item.push(dedent(line, innerColumns ?? 0))
-      }
-      items.push(parseLines(item, depth + 1).map(({ block }) => block))
-    }
-    return { type: 'list', ordered, start, items }
-  }
-
-  function parseParagraph(): Block {
-    const text = [lines[at++]!.trim()]
-    for (; at < lines.length; at++) {
-      const line = lines[at]!
-      if (isBlank(line) || interruptsParagraph(line)) break
-      text.push(line.trim())
-    }
-    return { type: 'paragraph', children: parseInline(text.join('\n')) }
-  }
-}
-
-function beginsBlock(line: string): boolean {
-  return (
-    FENCE.test(line) ||
-    HEADING.test(line) ||
-    RULE.test(line) ||
-    QUOTE.test(line) ||
-    markerOf(line) !== undefined
-  )
-}
-
-/** As in CommonMark, a number in a wrapped line makes no list, unless it is a one with text. */
-function interruptsParagraph(line: string): boolean {
-  const marker = RULE.test(line) ? undefined : markerOf(line)
-  if (!marker) return beginsBlock(line)
-  return line.length > marker.width && (!marker.ordered || marker.start === 1)
-}
-
-function markerOf(line: string) {
-  const marker = MARKER.exec(line)
-  if (!marker) return undefined
-  const ordered = marker[1]!.length > 1
-  return { ordered, start: ordered ? Number.parseInt(marker[1]!, 10) : 1, width: marker[0].length }
-}
-
-const isBlank = (line: string) => line.trim() === ''
-
-/** Columns of white space at the beginning; a tab counts as four. */
-function indentOf(line: string): number {
-  const space = /^[ \t]*/.exec(line)![0]
-  return space.replaceAll('\t', '    ').length
-}
-
-function dedent(line: string, columns: number): string {
-  let at = 0
-  for (let column = 0; column < columns && (line[at] === ' ' || line[at] === '\t'); at++) {
-    column += line[at] === '\t' ? 4 : 1
-  }
-  return line.slice(at)
 }

@@ -1,19 +1,29 @@
+import type { Message } from '../protocol.ts'
 import { button, el } from './dom.ts'
-import { createMessageView, type MessageView, type NoteAction } from './message-view.ts'
-import { words } from './words.ts'
+import {
+  createMessageView,
+  type MessageActions,
+  type MessageView,
+  type NoteAction,
+} from './message-view.ts'
+import type { Words } from './words.ts'
 
 export type MessageLog = {
   readonly node: HTMLElement
   setGreeting: (text: string) => void
-  append: (role: 'user' | 'assistant', text: string) => MessageView
+  /** Questions to be sent by a click while there is no message. */
+  setSuggestions: (questions: readonly string[]) => void
+  append: (role: 'user' | 'assistant', text?: string, quotation?: string) => MessageView
   /** Puts older messages before the others without moving what is being read. */
-  prepend: (messages: { role: 'user' | 'assistant'; text: string; note: string }[]) => void
+  prepend: (messages: readonly Message[]) => void
   remove: (view: MessageView) => void
   clear: () => void
   /** Removes what stands before `view`. */
   clearBefore: (view: MessageView) => void
   /** Words about the conversation as a whole, at its top. */
   setNotice: (notice: string, action?: NoteAction) => void
+  /** A notice that is a button alone, and presses itself once the reader comes near it. */
+  offerEarlier: (run: () => void) => void
   /** Runs `change` and stays at the end if the reader was there. */
   follow: (change: () => void) => void
   scrollToEnd: () => void
@@ -21,40 +31,77 @@ export type MessageLog = {
 
 /** How far from the end, in pixels, still counts as reading along. */
 const FOLLOW_DISTANCE = 48
+/** How near to the top, in pixels, the reader comes before older messages are fetched. */
+const EARLIER_DISTANCE = 200
 
-export function createMessageLog(): MessageLog {
+export function createMessageLog(words: Words, actions: () => MessageActions): MessageLog {
   const greeting = el('p', { class: 'greeting', dir: 'auto' })
   const notice = el('p', { class: 'notice', hidden: true })
   const list = el('ol', { class: 'messages' })
+  const suggestions = el('div', { class: 'suggestions' })
   // Spoken by the widget's live region once a reply is whole; token by token it would be noise.
   const node = el(
     'div',
-    { class: 'log', role: 'log', 'aria-live': 'off', 'aria-label': words.log, tabindex: '0' },
+    {
+      class: 'log',
+      part: 'log',
+      role: 'log',
+      'aria-live': 'off',
+      'aria-label': words.log,
+      tabindex: '0',
+    },
     greeting,
     notice,
     list,
+    suggestions,
   )
+  let comeNear: (() => void) | undefined
+  const watcher =
+    globalThis.IntersectionObserver &&
+    new IntersectionObserver((moments) => moments.at(-1)?.isIntersecting && comeNear?.(), {
+      root: node,
+      rootMargin: `${EARLIER_DISTANCE}px 0px`,
+    })
+
   const scrollToEnd = () => {
     node.scrollTop = node.scrollHeight
+  }
+
+  function setNotice(text: string, action?: NoteAction): void {
+    comeNear = undefined
+    // A button that was pressed goes away, and the focus with it.
+    if (notice.matches(':focus-within')) node.focus({ preventScroll: true })
+    notice.hidden = text === '' && !action
+    notice.textContent = text
+    if (action) notice.append(' ', button({}, action.run, action.label))
   }
 
   return {
     node,
     scrollToEnd,
+    setNotice,
     setGreeting(text) {
       greeting.textContent = text
     },
-    append(role, text) {
-      const view = createMessageView(role, text)
+    setSuggestions(questions) {
+      suggestions.replaceChildren(
+        ...questions.map((question) =>
+          button({ dir: 'auto' }, () => actions().send(question), question),
+        ),
+      )
+    },
+    append(role, text = '', quotation) {
+      const view = createMessageView({ words, actions, role, text, quotation })
       list.append(view.node)
       return view
     },
     prepend(messages) {
       const fromEnd = node.scrollHeight - node.scrollTop
       list.prepend(
-        ...messages.map(({ role, text, note }) => {
-          const view = createMessageView(role, text)
-          view.setNote(note)
+        ...messages.map((message) => {
+          const { role, context_text: quotation } = message
+          const view = createMessageView({ words, actions, role, quotation })
+          view.show(message)
           return view.node
         }),
       )
@@ -65,12 +112,12 @@ export function createMessageLog(): MessageLog {
     clearBefore(view) {
       while (view.node.previousSibling) view.node.previousSibling.remove()
     },
-    setNotice(text, action) {
-      // A button that was pressed goes away, and the focus with it.
-      if (notice.matches(':focus-within')) node.focus({ preventScroll: true })
-      notice.hidden = text === '' && !action
-      notice.textContent = text
-      if (action) notice.append(' ', button({}, action.run, action.label))
+    offerEarlier(run) {
+      setNotice('', { label: words.loadEarlier, run })
+      comeNear = run
+      // Whoever begins to observe is told how things stand, after the next layout.
+      watcher?.unobserve(notice)
+      watcher?.observe(notice)
     },
     follow(change) {
       const isAtEnd = node.scrollHeight - node.scrollTop - node.clientHeight < FOLLOW_DISTANCE

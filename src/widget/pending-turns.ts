@@ -1,26 +1,35 @@
 import type { Turn } from './chat-client.ts'
 import type { SiteStore } from './site-store.ts'
 
-type PendingTurn = { turn: Turn; sentAt: number }
+type PendingTurn = { turn: Turn; session?: string | undefined; sentAt: number }
 
 /** A message sent longer ago waits for the visitor's word before it is sent again. */
 const FRESH_MS = 10 * 60_000
 
-/** Turns that were sent and that the server is not known to have, oldest first. */
-export function readPending(store: SiteStore): { turn: Turn; isFresh: boolean }[] {
-  return read(store).map(({ turn, sentAt }) => ({ turn, isFresh: Date.now() - sentAt < FRESH_MS }))
+/** Turns that were sent into a session and that the server is not known to have, oldest first. */
+export function readPending(
+  store: SiteStore,
+  session: string | undefined,
+): { turn: Turn; isFresh: boolean }[] {
+  return read(store)
+    .filter((pending) => pending.session === session)
+    .map(({ turn, sentAt }) => ({ turn, isFresh: Date.now() - sentAt < FRESH_MS }))
 }
 
-export function addPending(store: SiteStore, turn: Turn): void {
-  write(store, [...without(store, turn.id), { turn, sentAt: Date.now() }])
+export function addPending(store: SiteStore, turn: Turn, session: string | undefined): void {
+  write(store, [...without(store, turn.id), { turn, session, sentAt: Date.now() }])
+}
+
+/** Keeps a turn that its visitor does not want to be sent by itself any more. */
+export function holdPending(store: SiteStore, id: string): void {
+  const held = read(store).map((pending) =>
+    pending.turn.id === id ? { ...pending, sentAt: 0 } : pending,
+  )
+  write(store, held)
 }
 
 export function removePending(store: SiteStore, id: string): void {
   write(store, without(store, id))
-}
-
-export function clearPending(store: SiteStore): void {
-  store.set('pending', undefined)
 }
 
 function without(store: SiteStore, id: string): PendingTurn[] {

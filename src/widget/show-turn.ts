@@ -1,62 +1,83 @@
-import type { Message } from '../protocol.ts'
-import type { ChatClient, Turn } from './chat-client.ts'
+import type { ChatClient } from './chat-client.ts'
 import type { ChatFailure } from './chat-failure.ts'
-import type { MessageView } from './message-view.ts'
 import type { Panel } from './panel.ts'
 import { removePending } from './pending-turns.ts'
-import { runTurn } from './run-turn.ts'
+import { runTurn, type TurnRun, type Wait } from './run-turn.ts'
+import type { ShownTurn, ShownTurns } from './shown-turns.ts'
 import type { SiteStore } from './site-store.ts'
-import { explain, words } from './words.ts'
+import type { Emit } from './widget-types.ts'
+import { explain, fill, type Words } from './words.ts'
 
-/** One turn on the screen: what was asked, and where its reply goes. */
-export type ShownTurn = {
-  turn: Turn
-  question: MessageView
-  reply: MessageView
-  /** Whether the server is known to have the message; else it exists only here. */
-  isStored: boolean
+export type TurnSite = {
+  client: ChatClient
+  store: SiteStore
+  panel: Panel
+  words: Words
+  /** Tells the page. */
+  emit: Emit
 }
 
-export type TurnSite = { client: ChatClient; store: SiteStore; panel: Panel }
+export type TurnOnScreen = TurnRun & {
+  shown: ShownTurn
+  turns: ShownTurns
+  /** The server has the message. */
+  onAccepted: (seq: number) => void
+  /** The server will never take the message as it is: it is the visitor's again. */
+  onRefused: (failure: ChatFailure) => void
+}
+
+const NOTES = {
+  network: 'waitingForNetwork',
+  connection: 'reconnecting',
+  reply: 'stillRunning',
+  limit: 'waitingForLimit',
+} as const satisfies Record<Wait, keyof Words>
 
 /**
  * Runs a turn and shows what becomes of it. Returns the failure after which the same turn can be
  * tried again, if it ended in one.
  */
 export async function showTurn(
-  { client, store, panel: { log, composer, announce } }: TurnSite,
-  shown: ShownTurn,
-  signal: AbortSignal,
+  { client, store, words, emit, panel: { log, announce } }: TurnSite,
+  { shown, turns, onAccepted, onRefused, ...run }: TurnOnScreen,
 ): Promise<ChatFailure | undefined> {
-  const { turn, question, reply } = shown
+  const { turn, reply } = shown
+  // What a reply that is to be replaced said, until there is another.
+  const before = turn.regenerate === undefined ? undefined : reply.stored()
+  let hasText = false
   let retryable: ChatFailure | undefined
   announce('')
-  reply.setNote('')
+  reply.setNote(before ? words.stillRunning : '')
   reply.setOpen(true)
 
-  for await (const update of runTurn(client, turn, signal)) {
+  for await (const update of runTurn(client, turn, run)) {
     log.follow(() => {
       switch (update.type) {
         case 'accepted':
-          shown.isStored = true
+          shown.seq = update.seq
           removePending(store, turn.id)
-          reply.setNote('')
+          reply.setNote(before && !hasText ? words.stillRunning : '')
+          onAccepted(update.seq)
+          emit('reply-start', { session_id: client.sessionId()!, reply_id: update.replyId })
           break
         case 'text':
+          if (!hasText) reply.setNote('')
+          hasText = true
           reply.setText(update.text)
           break
         case 'waiting':
-          reply.setNote(update.for === 'reply' ? words.stillRunning : words.reconnecting)
+          reply.setNote(fill(words[NOTES[update.for]], Math.ceil(update.waitMs / 1000)))
           break
         case 'restarted':
-          shown.isStored = false
-          log.clearBefore(question)
+          shown.seq = undefined
+          turns.clearBefore(shown)
           log.setNotice(words.startedAnew)
           break
         case 'completed':
           reply.setOpen(false)
-          showReply(reply, update.reply)
+          reply.show(update.reply)
           announce(reply.readText())
+          emit('reply-end', { reply: update.reply })
           break
         case 'failed':
           reply.setOpen(false)
@@ -68,35 +89,18 @@ export async function showTurn(
   return retryable
 
   function fail(failure: ChatFailure): void {
-    const isKept = failure.reply?.status === 'interrupted'
-    if (failure.reply) showReply(reply, failure.reply)
-    if (failure.retryable && !isKept) retryable = failure
-    else if (!shown.isStored) return giveBack(failure)
-    if (isKept) return announce(`${reply.readText()} ${words.interrupted}`)
-    reply.setNote(explain(failure))
-    announce(explain(failure))
+    if (failure.reply?.status === 'interrupted') {
+      reply.show(failure.reply)
+      announce(`${reply.readText()} ${words.interrupted}`)
+      return emit('reply-end', { reply: failure.reply })
+    }
+    const message = explain(words, failure)
+    const { code } = failure
+    emit('error', { code, message, retryable: failure.retryable })
+    if (failure.retryable) retryable = failure
+    else if (shown.seq === undefined) return onRefused(failure)
+    if (before && !hasText) reply.show(before)
+    reply.setNote(message)
+    announce(message)
   }
-
-  /** The server will never take it as it is: the visitor can change it. */
-  function giveBack(failure: ChatFailure): void {
-    removePending(store, turn.id)
-    log.remove(question)
-    log.remove(reply)
-    const typed = composer.readText()
-    composer.setText(typed === '' ? turn.message : `${turn.message}\n${typed}`)
-    store.set('draft', composer.readText())
-    composer.setNotice(explain(failure))
-  }
-}
-
-/** Shows a stored reply, and in words what it lacks. */
-export function showReply(view: MessageView, reply: Message): void {
-  view.setText(reply.content)
-  view.setNote(noteOf(reply))
-}
-
-export function noteOf({ role, status }: Message): string {
-  if (role === 'user') return ''
-  if (status === 'interrupted') return words.interrupted
-  return status === 'failed' ? words.noReply : ''
 }

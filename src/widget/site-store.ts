@@ -1,19 +1,24 @@
-export type StoredName = 'token' | 'session' | 'draft' | 'pending'
+export type StoredName = 'token' | 'session' | 'draft' | 'quotation' | 'pending' | 'news'
 
 export type SiteStore = {
+  /** Whose entries these are: tabs talk to each other under this name. */
+  readonly key: string
   get(name: StoredName): string | undefined
   /** `undefined` removes the entry. */
   set(name: StoredName, value: string | undefined): void
 }
 
 /**
- * What the widget remembers in this browser about one server. Where localStorage refuses (blocked,
- * full, sandboxed), the entry lives in memory, until the page is left.
+ * What the widget remembers in this browser about one server; for a signed-in `user` apart from
+ * what it remembers of a visitor. Where localStorage refuses (blocked, full, sandboxed), the entry
+ * lives in memory, until the page is left.
  */
-export function createSiteStore(server: string): SiteStore {
+export function createSiteStore(server: string, user = ''): SiteStore {
   const memory = new Map<StoredName, string | undefined>()
-  const keyOf = (name: StoredName) => `chatbot-widget:${server}:${name}`
+  const key = `chatbot-widget:${server}${user && ` ${user}`}`
+  const keyOf = (name: StoredName) => `${key}:${name}`
   return {
+    key,
     get(name) {
       if (memory.has(name)) return memory.get(name)
       try {

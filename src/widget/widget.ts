@@ -5,8 +5,7 @@ export { ChatbotWidget }
 
 /**
  * The script of a page: `<script type="module" src="https://chat.example.com/widget.js"></script>`
- * is all a page needs. Its options are `data-server`, `data-title`, `data-greeting`,
- * `data-placeholder`, `data-open` and `data-auto="off"`.
+ * is all a page needs. The widget's attributes are the script's with `data-` before them.
  */
 if (globalThis.customElements) {
   if (!customElements.get('chatbot-widget')) customElements.define('chatbot-widget', ChatbotWidget)

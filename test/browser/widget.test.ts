@@ -1,98 +1,14 @@
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
 import { build } from 'esbuild'
-import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { launchBrowser } from '../helpers/browser.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { expect, test } from 'vitest'
+import { expectText, reply, setUpSite, startLine } from '../helpers/visit-page.ts'
 
-let worker: TestWorker
-let browser: Browser
-/** What no test may cause: errors, violations of the page's policy, requests to other hosts. */
-let troubles: string[] = []
+const site = setUpSite()
+const { visit, watch } = site
 
-beforeAll(async () => {
-  worker = await startWorker()
-  browser = await launchBrowser()
-})
-
-afterEach(async () => {
-  for (const context of browser.contexts()) await context.close()
-  expect(troubles.splice(0)).toEqual([])
-})
-
-afterAll(async () => {
-  await browser.close()
-  await worker.close()
-})
-
-type Chat = Awaited<ReturnType<typeof visit>>
-
-/** A new visitor on the demo page, with the chat open. */
-async function visit(options: BrowserContextOptions & { url?: string; init?: () => void } = {}) {
-  const { url = worker.url, init, ...contextOptions } = options
-  const context = await browser.newContext({
-    viewport: { width: 1280, height: 800 },
-    ...contextOptions,
-  })
-  // Shorter than a test's own limit, so that a failure names what was waited for.
-  context.setDefaultTimeout(15_000)
-  if (init) await context.addInitScript(init)
-  const page = await context.newPage()
-  const requests = watch(page, url)
-  await page.goto(url)
-  /** Until no reply is being written: what is read of one before may be half of it. */
-  const settled = () => page.locator('.message.is-open').waitFor({ state: 'detached' })
-  return {
-    page,
-    turns: () => requests.filter(isTurn).map((request) => request.postDataJSON()),
-    requests,
-    dialog: page.getByRole('dialog'),
-    input: page.getByRole('textbox'),
-    send: page.getByRole('button', { name: 'Send' }),
-    retry: page.getByRole('button', { name: 'Try again' }),
-    messages: page.locator('.message .body'),
-    lastReply: page.locator('.assistant .body').last(),
-    lastNote: page.locator('.assistant .note').last(),
-    /** Sends once it is possible: not before the last turn has ended. */
-    async say(text: string) {
-      await page.getByRole('textbox').fill(text)
-      await page.getByRole('button', { name: 'Send', disabled: false }).waitFor()
-      await page.keyboard.press('Enter')
-    },
-    settled,
-    async texts() {
-      await settled()
-      return page.locator('.message .body').allInnerTexts()
-    },
-  }
-}
-
-function watch(page: Page, url: string): Request[] {
-  const requests: Request[] = []
-  page.on('request', (request) => {
-    requests.push(request)
-    if (!request.url().startsWith(url)) troubles.push(`request to ${request.url()}`)
-  })
-  page.on('pageerror', (error) => troubles.push(`error: ${error.message}`))
-  page.on('dialog', (dialog) => troubles.push(`dialog: ${dialog.message()}`))
-  page.on('console', (message) => {
-    const isRefusedByServer = message.text().includes('Failed to load resource')
-    if (message.type() === 'error' && !isRefusedByServer) troubles.push(message.text())
-  })
-  return requests
-}
-
-const isTurn = (request: Request) => request.url().endsWith('/v1/chat')
-const reply = (text: string) => `[[reply ${JSON.stringify(text)}]]`
 const TEN = 'one two three four five six seven eight nine ten'
 
-async function expectText(chat: Chat, text: string) {
-  await chat.lastReply.getByText(text).first().waitFor()
-}
-
 test('the page forbids inline code, foreign code and HTML from strings, and the chat works there', async () => {
-  const response = await fetch(worker.url)
+  const response = await fetch(site.worker.url)
   const policy = response.headers.get('content-security-policy')
   expect(policy).toContain("default-src 'self'; style-src 'self'; img-src 'none'")
   expect(policy).toContain("require-trusted-types-for 'script'; trusted-types 'none'")
@@ -148,7 +64,7 @@ test('a reply is shown while it is written, and spoken once, when it is whole', 
   await chat.say(`${reply(TEN)} [[fault pace ms=150]]`)
   await expectText(chat, 'one two')
   expect(await chat.lastReply.innerText()).not.toContain('ten')
-  expect(await chat.send.isDisabled()).toBe(true)
+  expect(await chat.send.isHidden()).toBe(true)
   // Typing goes on meanwhile; sending waits.
   await chat.input.fill('and then')
   await chat.page.keyboard.press('Enter')
@@ -249,7 +165,7 @@ test('an interrupted reply keeps its text and says so, also after a reload', asy
 })
 
 test('a connection lost in the middle of a reply is said, and the reply comes whole', async () => {
-  const line = await startLine(worker.url)
+  const line = await startLine(site.worker.url)
   try {
     const chat = await visit({ url: line.url })
     await chat.say(`${reply(TEN)} [[fault pace ms=200]]`)
@@ -263,7 +179,9 @@ test('a connection lost in the middle of a reply is said, and the reply comes wh
     await expectText(chat, TEN)
     expect(await chat.messages.count()).toBe(2)
     expect(
-      worker.model.requests.filter(({ messages }) => messages.at(-1)?.content.includes('ms=200')),
+      site.worker.model.requests.filter(({ messages }) =>
+        messages.at(-1)?.content.includes('ms=200'),
+      ),
     ).toHaveLength(1)
   } finally {
     line.close()
@@ -305,87 +223,6 @@ test('a session that is gone gives way to a new one', async () => {
   await expectText(chat, 'The second')
   expect(await chat.messages.count()).toBe(2)
 })
-
-test('a long conversation shows its newest messages first, and the earlier ones on request', async () => {
-  const chat = await visit()
-  await chat.say(reply('reply 0'))
-  await expectText(chat, 'reply 0')
-  await chat.page.evaluate(async () => {
-    const keys = Object.keys(localStorage)
-    const [token, session] = [':token', ':session'].map((name) =>
-      localStorage.getItem(keys.find((key) => key.endsWith(name)) ?? ''),
-    )
-    for (let turn = 1; turn <= 26; turn++) {
-      await fetch('/v1/chat', {
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${token}`,
-          'content-type': 'application/json',
-        },
-        body: JSON.stringify({
-          session_id: session,
-          message: `[[reply "reply ${turn}"]]`,
-          history_limit: 0,
-        }),
-      })
-    }
-  })
-  await chat.page.reload()
-  await expectText(chat, 'reply 26')
-  expect(await chat.messages.count()).toBe(50)
-  await chat.page.getByRole('button', { name: 'Load earlier messages' }).click()
-  await chat.messages.nth(53).waitFor()
-  // The button is gone; who pressed it by keyboard goes on in the conversation.
-  expect(await chat.page.getByRole('log').evaluate((log) => log.matches(':focus'))).toBe(true)
-  const replies = await chat.page.locator('.assistant .body').allInnerTexts()
-  expect(replies).toEqual(Array.from({ length: 27 }, (_, turn) => `reply ${turn}`))
-  expect(await chat.page.getByRole('button', { name: 'Load earlier messages' }).count()).toBe(0)
-})
-
-const payloads = [
-  '<img src=x onerror="globalThis.hacked=1">',
-  '<script>globalThis.hacked=1</script>',
-  '"><svg onload=globalThis.hacked=1>',
-  '<iframe srcdoc="<script>parent.hacked=1</script>"></iframe>',
-  '[a](javascript:globalThis.hacked=1) [b](data:text/html,x)',
-  '![a](https://elsewhere.example/a.png) ![b](//elsewhere.example/b.png)',
-  '<a href="javascript:globalThis.hacked=1">c</a>',
-  '{{constructor.constructor("globalThis.hacked=1")()}}',
-]
-
-// Without the page's policy, so that it is the widget that holds.
-test.each([{ bypassCSP: true }, { bypassCSP: false }])(
-  'HTML and links to code are text, from the visitor and from the model, live and restored: %o',
-  async (options) => {
-    const chat = await visit(options)
-    const text = payloads.join('\n\n')
-    await chat.say(text)
-    await expectText(chat, 'I was sent')
-    await chat.say(reply(text))
-    await expectText(chat, 'constructor.constructor')
-    for (const moment of ['live', 'restored']) {
-      expect((await chat.texts())[0], moment).toBe(text)
-      expect(await chat.lastReply.innerText(), moment).toContain(payloads[0])
-      const found = await chat.page.evaluate(() => {
-        const root = document.querySelector('chatbot-widget')?.shadowRoot
-        const log = root?.querySelector('.messages')
-        return {
-          tags: Array.from(
-            new Set(Array.from(log?.querySelectorAll('*') ?? [], (element) => element.localName)),
-          ),
-          hrefs: Array.from(log?.querySelectorAll('a') ?? [], (link) => link.href),
-          hacked: 'hacked' in globalThis,
-        }
-      })
-      expect(found.hacked, moment).toBe(false)
-      expect(found.tags, moment).not.toEqual(expect.arrayContaining(['img']))
-      for (const tag of ['script', 'svg', 'iframe', 'img']) expect(found.tags).not.toContain(tag)
-      expect(new Set(found.hrefs), moment).toEqual(new Set(['https://elsewhere.example/a.png']))
-      await chat.page.reload()
-      await chat.messages.nth(3).waitFor()
-    }
-  },
-)
 
 test('without storage and outside of a secure context the chat works until the page is left', async () => {
   const chat = await visit({
@@ -480,12 +317,12 @@ test.each([
   ],
   ['data-auto="off"', '<script type="module" src="/widget.js" data-auto="off"></script>', []],
 ])('a page with %s has the widgets it asked for', async (_name, body, titles) => {
-  const page = await browser.newPage()
-  watch(page, worker.url)
-  await page.route(`${worker.url}/host`, (route) =>
+  const page = await site.browser.newPage()
+  watch(page, site.worker.url)
+  await page.route(`${site.worker.url}/host`, (route) =>
     route.fulfill({ contentType: 'text/html', body: `<!doctype html><title>Host</title>${body}` }),
   )
-  await page.goto(`${worker.url}/host`)
+  await page.goto(`${site.worker.url}/host`)
   await page.waitForFunction(() => customElements.get('chatbot-widget'))
   expect(await page.getByRole('dialog').getByRole('heading').allInnerTexts()).toEqual(titles)
 })
@@ -508,56 +345,23 @@ test('the React component renders on a server and mounts one widget, also in str
     format: 'esm',
     define: { 'process.env.NODE_ENV': '"development"' },
   })
-  const page = await browser.newPage()
-  watch(page, worker.url)
-  await page.route(`${worker.url}/host`, (route) =>
+  const page = await site.browser.newPage()
+  watch(page, site.worker.url)
+  await page.route(`${site.worker.url}/host`, (route) =>
     route.fulfill({
       contentType: 'text/html',
       body: '<!doctype html><title>Host</title><main></main><script type="module" src="/host.js"></script>',
     }),
   )
-  await page.route(`${worker.url}/host.js`, (route) =>
+  await page.route(`${site.worker.url}/host.js`, (route) =>
     route.fulfill({ contentType: 'text/javascript', body: outputFiles[0]?.text ?? '' }),
   )
-  await page.goto(`${worker.url}/host`)
+  await page.goto(`${site.worker.url}/host`)
   await page.getByRole('dialog', { name: 'By React' }).waitFor()
   expect(await page.getByRole('dialog').count()).toBe(1)
   expect(await page.evaluate('rendered')).toBe(
-    `<chatbot-widget title="By React" server="${worker.url}/" open=""></chatbot-widget>`,
+    `<chatbot-widget server="${site.worker.url}/" title="By React" open=""></chatbot-widget>`,
   )
   await page.evaluate('root.unmount()')
   await page.getByRole('dialog').waitFor({ state: 'detached' })
 })
-
-/** A line to the server that can be cut: what is on it breaks off, and new connections go through. */
-async function startLine(url: string) {
-  const { hostname, port } = new URL(url)
-  const sockets = new Set<Socket>()
-  const line = createServer((socket) => {
-    const upstream = connect(Number(port), hostname)
-    for (const end of [socket, upstream]) {
-      sockets.add(end)
-      end.on('error', () => {})
-      end.on('close', () => {
-        sockets.delete(end)
-        socket.destroy()
-        upstream.destroy()
-      })
-    }
-    socket.pipe(upstream).pipe(socket)
-  })
-  await once(line.listen(0, '127.0.0.1'), 'listening')
-  const address = line.address()
-  if (typeof address !== 'object' || !address) throw new Error('no port')
-  const cut = () => {
-    for (const socket of sockets) socket.resetAndDestroy()
-  }
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    cut,
-    close() {
-      cut()
-      line.close()
-    },
-  }
-}

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { inject } from 'vitest'
-import { createTestHarness } from 'wrangler'
+import { createTestHarness, unstable_readConfig as readConfig } from 'wrangler'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
+import type { RateLimiterName } from '../../src/app-env.ts'
 import { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts'
 import { noSharedCaps } from './no-shared-caps.ts'
 import type { TestDatabase } from './start-database.ts'
@@ -25,8 +27,8 @@ export interface TestWorkerOptions {
   /** Settings beside those that lead to the parts of this test. */
   vars?: Record<string, string>
   pace?: 'instant' | 'reading'
-  /** Whether those of wrangler.toml hold; by default none do, since tests send more than people. */
-  rateLimits?: boolean
+  /** In a period of wrangler.toml's; by default there are none, since tests send more than people. */
+  rateLimits?: Record<RateLimiterName, number>
   /** One of its own, where the test would disturb others in the one that all share. */
   database?: Pick<TestDatabase, 'endpoint' | 'connectionString'>
 }
@@ -41,7 +43,7 @@ const credential = /vst_[\w-]{43}|\beyJ[\w-]+\.[\w-]+\.|postgres(ql)?:\/\/\S+:\S
 export async function startWorker({
   vars,
   pace,
-  rateLimits = false,
+  rateLimits,
   database: { endpoint, connectionString } = inject('database'),
 }: TestWorkerOptions = {}): Promise<TestWorker> {
   const timeline: TestWorker['timeline'] = []
@@ -50,20 +52,24 @@ export async function startWorker({
     onRequest: () => timeline.push('model'),
   })
   const database = await startDatabaseProxy(endpoint, () => timeline.push('database'))
+  const settings = {
+    NEON_HTTP_ENDPOINT: database.url,
+    OPENAI_BASE_URL: model.baseUrl,
+    ...(!rateLimits && noRateLimits),
+    ...noSharedCaps,
+    ...vars,
+  }
+  const secrets = { DATABASE_URL: vars?.['DATABASE_URL'] ?? connectionString }
   const harness = createTestHarness({
     workers: [
-      {
-        configPath: 'wrangler.toml',
-        prebuiltWorkerDir: inject('workerDir'),
-        vars: {
-          NEON_HTTP_ENDPOINT: database.url,
-          OPENAI_BASE_URL: model.baseUrl,
-          ...(!rateLimits && noRateLimits),
-          ...noSharedCaps,
-          ...vars,
-        },
-        secrets: { DATABASE_URL: vars?.['DATABASE_URL'] ?? connectionString },
-      },
+      rateLimits
+        ? { config: limitedConfig(rateLimits, { ...settings, ...secrets }) }
+        : {
+            configPath: 'wrangler.toml',
+            prebuiltWorkerDir: inject('workerDir'),
+            vars: settings,
+            secrets,
+          },
     ],
   })
   const { url } = await harness.listen()
@@ -97,4 +103,36 @@ export async function startWorker({
 function expectNoCredential(lines: string[]): void {
   const line = lines.find((each) => credential.test(each))
   if (line !== undefined) throw new Error(`a credential is in the log: ${line}`)
+}
+
+interface RateLimitConfig {
+  name: string
+  namespace_id: string
+  simple: { limit: number; period: 10 | 60 }
+}
+
+/** Those of wrangler.toml. */
+export function configuredRateLimits(): RateLimitConfig[] {
+  return readConfig({ config: 'wrangler.toml' }).ratelimits
+}
+
+/** As wrangler.toml, but for its assets, with limits that a test reaches soon. */
+function limitedConfig(rateLimits: Record<string, number>, vars: Record<string, string>) {
+  const {
+    name = '',
+    compatibility_date = '',
+    compatibility_flags,
+  } = readConfig({ config: 'wrangler.toml' })
+  return {
+    name,
+    main: join(inject('workerDir'), 'index.js'),
+    no_bundle: true,
+    compatibility_date,
+    compatibility_flags,
+    vars,
+    ratelimits: configuredRateLimits().map((each) => ({
+      ...each,
+      simple: { ...each.simple, limit: rateLimits[each.name] ?? 0 },
+    })),
+  }
 }

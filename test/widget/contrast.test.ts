@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
-const css = readFileSync(new URL('../../src/widget/widget.css', import.meta.url), 'utf8')
-const [lightRules = '', darkRules = ''] = css.split('@media (prefers-color-scheme: dark)')
+const css = ['widget', 'conversation', 'markdown']
+  .map((name) => readFileSync(new URL(`../../src/widget/${name}.css`, import.meta.url), 'utf8'))
+  .join('\n')
 
-function colours(rules: string): Record<string, string> {
-  const found = rules.matchAll(/--chatbot-([\w-]+):\s*#([\da-f]{3,6})\b/g)
-  return Object.fromEntries(Array.from(found, ([, name = '', hex = '']) => [name, hex]))
+/** Of the custom properties that are colours: the one for a light ground, and the one for a dark. */
+const colours: Record<string, { light: string; dark: string }> = {}
+for (const [, name = '', value = ''] of css.matchAll(/^ *--(?:chatbot-)?([\w-]+): (.+);$/gm)) {
+  const [light, dark = light] = Array.from(value.matchAll(/#([\da-f]{3,6})\b/g), ([, hex]) => hex)
+  if (light && dark) colours[name] = { light, dark }
 }
-
-const light = colours(lightRules)
-const themes = { light, dark: { ...light, ...colours(darkRules.split('\n}')[0] ?? '') } }
 
 /** WCAG 2.2, relative luminance. */
 function luminance(hex: string): number {
@@ -27,7 +27,7 @@ function contrast(one = '', other = ''): number {
   return (high + 0.05) / (low + 0.05)
 }
 
-const pairs: [text: string, ground: string][] = [
+const texts: [text: string, ground: string][] = [
   ['text', 'ground'],
   ['text', 'raised'],
   ['muted', 'ground'],
@@ -36,10 +36,33 @@ const pairs: [text: string, ground: string][] = [
   ['link', 'raised'],
   ['error', 'ground'],
   ['on-accent', 'accent'],
+  ...Object.keys(colours)
+    .filter((name) => name.startsWith('code-'))
+    .map((name): [string, string] => [name, 'ground']),
 ]
 
-for (const [theme, colour] of Object.entries(themes)) {
-  test.each(pairs)(`in the ${theme} theme %s on %s has a contrast of 4.5 : 1`, (text, ground) => {
-    expect(contrast(colour[text], colour[ground])).toBeGreaterThanOrEqual(4.5)
+/** The edges of what can be pressed or written in, and the ring of what has the focus. */
+const shapes: [shape: string, ground: string][] = [
+  ['accent', 'ground'],
+  ['muted', 'ground'],
+  ['link', 'ground'],
+  ['link', 'raised'],
+]
+
+for (const theme of ['light', 'dark'] as const) {
+  const of = (one: string, other: string) =>
+    contrast(colours[one]?.[theme], colours[other]?.[theme])
+  test.each(texts)(`in the ${theme} theme %s on %s has a contrast of 4.5 : 1`, (text, ground) => {
+    expect(of(text, ground)).toBeGreaterThanOrEqual(4.5)
+  })
+  test.each(shapes)(`in the ${theme} theme %s beside %s has a contrast of 3 : 1`, (one, other) => {
+    expect(of(one, other)).toBeGreaterThanOrEqual(3)
   })
 }
+
+test('every colour of the widget is one of these, but the lines that only adorn', () => {
+  const used = new Set([...texts.flat(), ...shapes.flat()])
+  expect(Object.keys(colours).filter((name) => !used.has(name))).toEqual(['line'])
+  const properties = css.replaceAll(/--[\w-]+:.+;/g, '').replaceAll(/rgb\(0 0 0 .+?\)/g, '')
+  expect(properties.match(/#[\da-f]{3,8}\b|rgb|hsl/g)).toBeNull()
+})

@@ -7,7 +7,7 @@ import {
   createChatClient,
   type Turn,
 } from '../../src/widget/chat-client.ts'
-import { runTurn, type TurnUpdate } from '../../src/widget/run-turn.ts'
+import { runTurn, type TurnRun, type TurnUpdate } from '../../src/widget/run-turn.ts'
 import { createSiteStore, type SiteStore } from '../../src/widget/site-store.ts'
 
 type Seen = { route: string; headers: IncomingHttpHeaders; body: Record<string, unknown> }
@@ -16,9 +16,13 @@ type Answer = (response: ServerResponse) => void
 const turn: Turn = { id: '6f2c9e0a-0000-4000-8000-000000000001', message: 'Hello' }
 const reply = { id: 'r', seq: 2, role: 'assistant', content: 'Hi you', status: 'complete' }
 
-const started = 'event: turn.started\ndata: {"session_id":"s1","message":{},"reply_id":"r"}\n\n'
+const started =
+  'event: turn.started\ndata: {"session_id":"s1","message":{"seq":1},"reply_id":"r"}\n\n'
 const delta = (text: string) => `event: delta\ndata: ${JSON.stringify({ text })}\n\n`
 const completed = `event: turn.completed\ndata: ${JSON.stringify({ reply })}\n\n`
+
+const failedTurn = (problem: Record<string, unknown>) =>
+  `event: turn.failed\ndata: ${JSON.stringify({ title: 'T', ...problem })}\n\n`
 
 const stream = { 'content-type': 'text/event-stream; charset=utf-8' }
 const whole: Answer = (response) =>
@@ -51,7 +55,12 @@ const errorPage: Answer = (response) => void response.writeHead(404).end('<h1>No
 const loginPage: Answer = (response) =>
   void response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Log in')
 
-/** A server whose `/v1/chat` gives these answers, one a request, and then the last one again. */
+const events =
+  (...parts: string[]): Answer =>
+  (response) =>
+    response.writeHead(200, stream).end(parts.join(''))
+
+/** A server that gives these answers, one a request, and then the last one again; and visitor tokens. */
 async function serve(answers: Answer[], options: Partial<ChatClientOptions> = {}) {
   const seen: Seen[] = []
   const waits: number[] = []
@@ -79,18 +88,21 @@ async function serve(answers: Answer[], options: Partial<ChatClientOptions> = {}
     server.close()
   }
   closers.push(close)
-  const run = async (what: Turn = turn) => {
+  const run = async (what: Turn = turn, joined?: TurnRun['reply']) => {
     const updates: TurnUpdate[] = []
     const { signal } = new AbortController()
-    for await (const update of runTurn(client, what, signal, async (ms) => void waits.push(ms))) {
+    const sleep = async (ms: number) => void waits.push(ms)
+    for await (const update of runTurn(client, what, { signal, reply: joined, sleep }))
       updates.push(update)
-    }
     return updates
   }
-  return { seen, waits, store, client, run, close, chats: () => seen.filter(isChat) }
+  const chats = () => seen.filter(isChat)
+  const joins = () => seen.filter(isJoin).map(({ headers }) => Number(headers['last-event-id']))
+  return { seen, waits, store, client, run, close, chats, joins }
 }
 
 const isChat = ({ route }: Seen) => route === 'POST /v1/chat'
+const isJoin = ({ route }: Seen) => route === 'GET /v1/sessions/s1/messages/r/stream'
 const closers: (() => void)[] = []
 vi.stubGlobal('localStorage', undefined)
 
@@ -106,7 +118,10 @@ function storeWith(entries: { token?: string; session?: string }): SiteStore {
 }
 
 const steps = (updates: TurnUpdate[]) =>
-  updates.map((update) => (update.type === 'text' ? update.text : update.type))
+  updates.map((update) => {
+    if (update.type === 'text') return update.text
+    return update.type === 'waiting' ? `waiting ${update.for}` : update.type
+  })
 
 test('the first turn asks for a token before it, and later ones name token and session', async () => {
   const { run, seen, store } = await serve([whole])
@@ -144,61 +159,64 @@ test('a token that another tab stored meanwhile is the visitor’s', async () =>
   expect(chats()[0]?.headers.authorization).toBe('Bearer vst_other_tab')
 })
 
-test('a dropped stream is asked for again as the same turn, and its text is there once', async () => {
-  const { run, chats, waits } = await serve([
+test('a dropped stream is joined where its text ended, and its text is there once', async () => {
+  const { run, chats, joins, waits } = await serve([
     dropped(started, delta('Hi')),
-    refused(409, 'turn_running', { 'retry-after': '3' }),
-    whole,
+    dropped(delta(' y')),
+    events(delta('ou'), completed),
   ])
   const updates = await run({ ...turn, contextText: 'selected', metadata: { page: '/a' } })
   expect(steps(updates)).toEqual([
     'accepted',
     'Hi',
-    'waiting',
-    'waiting',
-    'accepted',
-    'Hi',
+    'waiting connection',
+    'Hi y',
+    'waiting connection',
     'Hi you',
     'completed',
   ])
-  expect(updates.flatMap((update) => (update.type === 'waiting' ? [update.for] : []))).toEqual([
-    'connection',
-    'reply',
-  ])
-  expect(waits).toEqual([1000, 3000])
-  expect(chats().map(({ body }) => body['session_id'])).toEqual([undefined, 's1', 's1'])
-  for (const { body } of chats()) {
-    expect(body).toMatchObject({
+  expect(updates[0]).toEqual({ type: 'accepted', seq: 1, replyId: 'r' })
+  expect(joins()).toEqual([2, 4])
+  // What came through in between begins the waits anew.
+  expect(waits).toEqual([1000, 1000])
+  expect(chats().map(({ body }) => body)).toEqual([
+    {
       message_id: turn.id,
       message: 'Hello',
       context_text: 'selected',
       metadata: { page: '/a' },
-    })
+    },
+  ])
+})
+
+test('a message whose acceptance was lost is sent again as the same turn', async () => {
+  const { run, chats, waits } = await serve([
+    (response) => response.destroy(),
+    refused(409, 'turn_running', { 'retry-after': '3' }),
+    whole,
+  ])
+  expect(steps(await run({ ...turn, contextText: 'selected' }))).toEqual([
+    'waiting network',
+    'waiting reply',
+    'accepted',
+    'Hi',
+    'Hi you',
+    'completed',
+  ])
+  expect(waits).toEqual([1000, 3000])
+  for (const { body } of chats()) {
+    expect(body).toEqual({ message_id: turn.id, message: 'Hello', context_text: 'selected' })
   }
 })
 
 test('a stream that ends without its last event is a dropped one', async () => {
-  const { run } = await serve([(response) => response.writeHead(200, stream).end(started), whole])
-  expect(steps(await run())).toEqual([
-    'accepted',
-    'waiting',
-    'accepted',
-    'Hi',
-    'Hi you',
-    'completed',
-  ])
+  const { run } = await serve([events(started), events(delta('Hi you'), completed)])
+  expect(steps(await run())).toEqual(['accepted', 'waiting connection', 'Hi you', 'completed'])
 })
 
 test('a connection that says nothing for too long is a dropped one', async () => {
-  const { run } = await serve([silent, whole], { silenceMs: 100 })
-  expect(steps(await run())).toEqual([
-    'accepted',
-    'waiting',
-    'accepted',
-    'Hi',
-    'Hi you',
-    'completed',
-  ])
+  const { run } = await serve([silent, events(completed)], { silenceMs: 100 })
+  expect(steps(await run())).toEqual(['accepted', 'waiting connection', 'completed'])
 })
 
 test('comments are signs of life', async () => {
@@ -206,19 +224,64 @@ test('comments are signs of life', async () => {
   expect(steps(await run())).toEqual(['accepted', 'completed'])
 })
 
-test('after six attempts more without a connection the visitor is asked', async () => {
-  const { run, waits } = await serve([(response) => response.destroy()])
-  const updates = await run()
-  expect(waits).toEqual([1000, 2000, 4000, 8000, 15_000, 15_000])
-  expect(updates.at(-1)).toMatchObject({
+test('a reply that is being written already is joined, without asking for the turn', async () => {
+  const store = storeWith({ token: 'vst_0', session: 's1' })
+  const { run, chats, joins } = await serve([events(delta(' you'), completed)], { store })
+  expect(steps(await run(turn, { id: 'r', content: 'Hi' }))).toEqual(['Hi you', 'completed'])
+  expect([joins(), chats()]).toEqual([[2], []])
+})
+
+test('where a stream cannot be joined, the turn is asked for again, and its text comes anew', async () => {
+  const { run, chats } = await serve([
+    dropped(started, delta('Hi')),
+    refused(405, 'method_not_allowed'),
+    whole,
+  ])
+  expect(steps(await run())).toEqual([
+    'accepted',
+    'Hi',
+    'waiting connection',
+    'accepted',
+    'Hi',
+    'Hi you',
+    'completed',
+  ])
+  expect(chats().map(({ body }) => body['session_id'])).toEqual([undefined, 's1'])
+})
+
+test('a reply whose writer died with nothing kept is written anew, once', async () => {
+  const dead = events(failedTurn({ code: 'interrupted', status: 502, retryable: true }))
+  const { run, chats } = await serve([dropped(started), dead, whole])
+  expect(steps(await run())).toContain('completed')
+  expect(chats()).toHaveLength(2)
+
+  const again = await serve([dropped(started), dead, dropped(started), dead])
+  expect((await again.run()).at(-1)).toMatchObject({
     type: 'failed',
-    failure: { code: 'network', retryable: true },
+    failure: { code: 'interrupted' },
   })
+  expect(again.chats()).toHaveLength(2)
+})
+
+test('a session that is deleted while its reply is written does not come to life again', async () => {
+  const { run, chats } = await serve([dropped(started, delta('Hi')), refused(404, 'not_found')])
+  expect((await run()).at(-1)).toMatchObject({
+    type: 'failed',
+    failure: { code: 'session_deleted', retryable: false },
+  })
+  expect(chats()).toHaveLength(1)
+})
+
+test('a message waits for the network as long as it takes, ever more patiently', async () => {
+  const lost: Answer = (response) => response.destroy()
+  const { run, waits } = await serve([...Array<Answer>(8).fill(lost), whole])
+  expect(steps(await run())).toContain('completed')
+  expect(waits).toEqual([1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000])
 })
 
 test('an accepted turn outlives a server that is down for a while; a refused one asks the visitor', async () => {
   const down = refused(503, 'database_unavailable', { 'retry-after': '5' })
-  const accepted = await serve([dropped(started), down, whole])
+  const accepted = await serve([dropped(started), down, events(completed)])
   expect(steps(await accepted.run())).toContain('completed')
   expect(accepted.waits).toEqual([1000, 5000])
 
@@ -226,6 +289,21 @@ test('an accepted turn outlives a server that is down for a while; a refused one
   expect(await refusedOnce.run()).toMatchObject([
     { type: 'failed', failure: { status: 503, retryable: true, retryAfterMs: 5000 } },
   ])
+
+  const gone = await serve([dropped(started), down])
+  expect((await gone.run()).at(-1)).toMatchObject({ type: 'failed', failure: { status: 503 } })
+  expect(gone.joins()).toHaveLength(6)
+})
+
+test('a limit of messages in a time is waited for as long as the server says', async () => {
+  const { run, chats, waits } = await serve([
+    refused(429, 'rate_limited', { 'retry-after': '20' }),
+    whole,
+  ])
+  const updates = await run()
+  expect(updates[0]).toEqual({ type: 'waiting', for: 'limit', waitMs: 20_000 })
+  expect(steps(updates)).toContain('completed')
+  expect([chats().length, waits]).toEqual([2, [20_000]])
 })
 
 test.each([
@@ -233,7 +311,9 @@ test.each([
   [413, 'message_too_long', false],
   [422, 'message_mismatch', false],
   [409, 'not_last_turn', false],
-  [429, 'rate_limited', true],
+  [429, 'daily_limit_reached', false],
+  [403, 'origin_not_allowed', false],
+  [401, 'unauthorized', false],
   [500, 'internal_error', true],
 ])('%i ends the turn at once', async (status, code, retryable) => {
   const { run, chats, waits } = await serve([refused(status, code)])
@@ -242,10 +322,8 @@ test.each([
 })
 
 test('a turn that fails in its stream is not tried again by itself', async () => {
-  const failed = `event: turn.failed\ndata: ${JSON.stringify({ code: 'model_timeout', status: 504, title: 'T', retryable: true })}\n\n`
-  const { run, chats } = await serve([
-    (response) => response.writeHead(200, stream).end(started + failed),
-  ])
+  const failed = failedTurn({ code: 'model_timeout', status: 504, retryable: true })
+  const { run, chats } = await serve([events(started, failed)])
   expect(await run()).toMatchObject([
     { type: 'accepted' },
     { type: 'failed', failure: { code: 'model_timeout', retryable: true } },
@@ -267,13 +345,32 @@ test('a session that is gone begins anew with the same turn, once', async () => 
   expect(steps(await gone.run())).toEqual(['restarted', 'failed'])
 })
 
-test('a token that is refused is replaced', async () => {
+test('a visitor’s token that is refused is kept until the visitor gives it up', async () => {
   const store = storeWith({ token: 'vst_0', session: 's0' })
-  const { run, chats } = await serve([refused(401, 'unauthorized'), whole], { store })
-  expect(steps(await run())).toEqual(['restarted', 'accepted', 'Hi', 'Hi you', 'completed'])
-  expect(chats().map(({ headers }) => headers.authorization)).toEqual([
-    'Bearer vst_0',
-    'Bearer vst_1',
+  const { run, client } = await serve([refused(401, 'unauthorized'), whole], { store })
+  const [update] = await run()
+  const failure = update?.type === 'failed' ? update.failure : undefined
+  expect(failure && client.isUnknownVisitor(failure)).toBe(true)
+  expect(store.get('token')).toBe('vst_0')
+  client.becomeNewVisitor()
+  expect([store.get('token'), store.get('session')]).toEqual([undefined, undefined])
+})
+
+test('a signed-in user is asked for a token before each request, and once more after a 401', async () => {
+  const tokens = ['jwt 1', 'jwt 2', 'jwt 2', 'jwt 2', 'jwt 3']
+  const userToken = () => tokens.shift()
+  const { run, seen } = await serve(
+    [refused(401, 'unauthorized'), whole, refused(401, 'unauthorized')],
+    { userToken },
+  )
+  expect(steps(await run())).toContain('completed')
+  // One that is still the same is not tried twice.
+  tokens.splice(1, Infinity)
+  expect(await run()).toMatchObject([{ type: 'failed', failure: { status: 401 } }])
+  expect(seen.map(({ headers }) => headers.authorization)).toEqual([
+    'Bearer jwt 1',
+    'Bearer jwt 2',
+    'Bearer jwt 2',
   ])
 })
 
@@ -282,22 +379,21 @@ test('an error page of somebody else is no reason to forget the session', async 
   const { run, client } = await serve([errorPage], { store })
   expect(steps(await run())).toEqual(['failed'])
   const signal = new AbortController().signal
-  await expect(client.readHistory({ signal })).rejects.toMatchObject({ status: 404 })
+  await expect(client.readMessages('', signal)).rejects.toMatchObject({ status: 404 })
   expect([store.get('token'), store.get('session')]).toEqual(['vst_0', 's0'])
 })
 
 test('a page that is no stream is a lost connection, whatever its status', async () => {
   const { run } = await serve([loginPage, whole])
-  expect(steps(await run())).toEqual(['waiting', 'accepted', 'Hi', 'Hi you', 'completed'])
+  expect(steps(await run())).toEqual(['waiting network', 'accepted', 'Hi', 'Hi you', 'completed'])
 })
 
 test('who stops listening hears nothing more and sends nothing more', async () => {
   const { client, chats } = await serve([dropped(started, delta('Hi'))])
   const stop = new AbortController()
   const updates: string[] = []
-  for await (const { type } of runTurn(client, turn, stop.signal, async () => stop.abort())) {
-    updates.push(type)
-  }
+  const run = { signal: stop.signal, sleep: async () => stop.abort() }
+  for await (const { type } of runTurn(client, turn, run)) updates.push(type)
   expect(updates).toEqual(['accepted', 'text', 'waiting'])
   expect(chats()).toHaveLength(1)
 })
@@ -314,9 +410,9 @@ test('history is read page by page; a session that is gone is forgotten', async 
     { store },
   )
   const signal = new AbortController().signal
-  expect(await client.readHistory({ signal })).toEqual(page)
-  expect(await client.readHistory({ before: 7, signal })).toBeUndefined()
-  expect(await client.readHistory({ signal })).toBeUndefined()
+  expect(await client.readMessages('', signal)).toEqual(page)
+  expect(await client.readMessages('?before=7', signal)).toBeUndefined()
+  expect(await client.readMessages('', signal)).toBeUndefined()
   expect(seen.map(({ route }) => route)).toEqual([
     'GET /v1/sessions/a%2Fb/messages',
     'GET /v1/sessions/a%2Fb/messages?before=7',

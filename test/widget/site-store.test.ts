@@ -1,5 +1,10 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { addPending, readPending, removePending } from '../../src/widget/pending-turns.ts'
+import {
+  addPending,
+  holdPending,
+  readPending,
+  removePending,
+} from '../../src/widget/pending-turns.ts'
 import { createSiteStore } from '../../src/widget/site-store.ts'
 
 afterEach(() => {
@@ -27,20 +32,34 @@ test('each server has its own entries', () => {
   expect(createSiteStore('https://a.example').get('token')).toBe('a')
 })
 
+test('a signed-in user’s entries are apart from the visitor’s', () => {
+  const keys = [createSiteStore('https://a.example'), createSiteStore('https://a.example', 'ada')]
+  expect(new Set(keys.map(({ key }) => key)).size).toBe(2)
+})
+
 test('unsent turns are kept in their order, once each, whatever a script of the page wrote there', () => {
   vi.stubGlobal('localStorage', undefined)
   const store = createSiteStore('')
   store.set('pending', '[null, 1, {"turn": {"id": 1}}, {"sentAt": 1}')
-  expect(readPending(store)).toEqual([])
+  expect(readPending(store, undefined)).toEqual([])
   store.set('pending', '[null, 1, {"turn": {"id": 1}}, {"sentAt": 1}]')
-  addPending(store, { id: 'a', message: 'one' })
-  addPending(store, { id: 'b', message: 'two' })
-  addPending(store, { id: 'b', message: 'two' })
-  expect(readPending(store).map(({ turn, isFresh }) => [turn.id, isFresh])).toEqual([
+  addPending(store, { id: 'a', message: 'one' }, 's1')
+  addPending(store, { id: 'b', message: 'two' }, 's1')
+  addPending(store, { id: 'b', message: 'two' }, 's1')
+  addPending(store, { id: 'c', message: 'for another session' }, undefined)
+  const pending = (session?: string) =>
+    readPending(store, session).map(({ turn, isFresh }) => [turn.id, isFresh])
+  expect(pending('s1')).toEqual([
     ['a', true],
     ['b', true],
   ])
-  removePending(store, 'a')
-  removePending(store, 'b')
+  expect(pending()).toEqual([['c', true]])
+  // Held, it waits for the visitor's word.
+  holdPending(store, 'b')
+  expect(pending('s1')).toEqual([
+    ['a', true],
+    ['b', false],
+  ])
+  for (const id of ['a', 'b', 'c']) removePending(store, id)
   expect(store.get('pending')).toBeUndefined()
 })

@@ -1,10 +1,14 @@
+import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { failureOf, parseRetryAfter } from '../../src/widget/chat-failure.ts'
 import { limits } from '../../src/protocol.ts'
-import { explain, MAX_MESSAGE_CHARS } from '../../src/widget/words.ts'
+import { findTranslation } from '../../src/widget/languages.ts'
+import { english, explain, MAX_MESSAGE_CHARS } from '../../src/widget/words.ts'
 
 const problem = (status: number, body: unknown, headers: Record<string, string> = {}) =>
-  failureOf(new Response(JSON.stringify(body), { status, headers })).then(explain)
+  failureOf(new Response(JSON.stringify(body), { status, headers })).then((failure) =>
+    explain(english, failure),
+  )
 
 test('what is wrong inside the server is said without its own words', async () => {
   const body = { code: 'schema_outdated', title: 'The database has not been migrated', detail: 'x' }
@@ -37,6 +41,28 @@ test('Retry-After is seconds or a date, anything else says nothing', () => {
   expect(parseRetryAfter(new Date(0).toUTCString())).toBe(0)
   expect(parseRetryAfter('soon')).toBeUndefined()
   expect(parseRetryAfter(null)).toBeUndefined()
+})
+
+const languages = readdirSync(new URL('../../src/widget/words', import.meta.url)).map((name) =>
+  name.replace('.ts', ''),
+)
+
+test.each(languages)('in %s every word is there, and every number has its place', async (tag) => {
+  const load = findTranslation(tag)
+  const { words }: { words: Record<string, string> } = await load!()
+  expect(Object.keys(words)).toEqual(Object.keys(english))
+  for (const [name, sentence] of Object.entries<string>(english)) {
+    expect(words[name], name).toMatch(/\S/)
+    expect(words[name]?.includes('{count}'), name).toBe(sentence.includes('{count}'))
+  }
+})
+
+test('a language is found by its tag, whatever its region; another is English', () => {
+  expect(findTranslation('pt-BR')).toBe(findTranslation('pt'))
+  expect(findTranslation('ZH-hant-TW')).toBe(findTranslation('zh'))
+  for (const tag of ['en', 'en-GB', '', 'tlh', 'constructor']) {
+    expect(findTranslation(tag)).toBeUndefined()
+  }
 })
 
 test('the widget knows the limit of the API', () => {

@@ -8,3 +8,10 @@ for (const place of document.querySelectorAll('[data-origin]')) {
 if (matchMedia('(min-width: 1100px)').matches) {
   document.querySelector('script[src="/widget.js"]')?.setAttribute('data-open', '')
 }
+
+for (const button of document.querySelectorAll<HTMLElement>('[data-set]')) {
+  const [name = '', value = ''] = button.dataset['set']?.split('=') ?? []
+  button.addEventListener('click', () => {
+    document.querySelector('chatbot-widget')?.setAttribute(name, value)
+  })
+}

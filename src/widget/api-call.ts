@@ -1,0 +1,64 @@
+import { ChatFailure, failureOf, networkFailure } from './chat-failure.ts'
+import type { SiteStore } from './site-store.ts'
+
+/** A token of the site's own login; `undefined` where nobody is signed in. */
+export type UserToken = () => string | undefined | Promise<string | undefined>
+
+export type ApiCallOptions = {
+  /** Base URL of the Worker, without a slash at its end. */
+  server: string
+  store: SiteStore
+  /** Asked before each request, and once more after a 401; then no visitor's token is used. */
+  userToken?: UserToken | undefined
+  fetch?: typeof fetch
+}
+
+export type ApiCall = (
+  method: string,
+  path: string,
+  init?: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal },
+) => Promise<Response>
+
+/** A request with the caller's credential. Throws a ChatFailure for any answer that is not ok. */
+export function createApiCall(options: ApiCallOptions): ApiCall {
+  const { server, store, userToken } = options
+  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
+
+  async function tokenOf(): Promise<string | undefined> {
+    if (!userToken) return store.get('token')
+    let token: string | undefined
+    try {
+      token = await userToken()
+    } catch {
+      throw networkFailure()
+    }
+    if (token === undefined) throw new ChatFailure(401, { code: 'unauthorized' })
+    return token
+  }
+
+  return async (method, path, { body, headers, signal } = {}) => {
+    const send = (token: string | undefined) =>
+      fetch(server + path, {
+        method,
+        headers: {
+          ...headers,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(signal && { signal }),
+        credentials: 'omit',
+        cache: 'no-store',
+      }).catch(() => {
+        throw networkFailure()
+      })
+    const token = await tokenOf()
+    let response = await send(token)
+    if (response.status === 401 && userToken) {
+      const fresh = await tokenOf()
+      if (fresh !== token) response = await send(fresh)
+    }
+    if (!response.ok) throw await failureOf(response)
+    return response
+  }
+}

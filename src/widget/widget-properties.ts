@@ -1,0 +1,79 @@
+const TEXTS = ['server', 'name', 'greeting', 'placeholder', 'selection', 'theme'] as const
+
+/** The element's attributes, each of them a property too. */
+export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
+  static readonly observedAttributes = [
+    ...TEXTS,
+    'title',
+    'lang',
+    'suggestions',
+    'inline',
+    'open',
+  ] as const
+
+  declare server: string
+  declare name: string
+  declare greeting: string
+  declare placeholder: string
+  declare selection: string
+  declare theme: string
+
+  get inline(): boolean {
+    return this.hasAttribute('inline')
+  }
+  set inline(isInline: boolean) {
+    this.toggleAttribute('inline', isInline)
+  }
+
+  /** The attribute is a JSON array, or questions with `|` between them. */
+  get suggestions(): string[] {
+    const text = this.getAttribute('suggestions') ?? ''
+    try {
+      const list: unknown = JSON.parse(text)
+      if (Array.isArray(list)) return list.filter((each) => typeof each === 'string')
+    } catch {}
+    return text
+      .split('|')
+      .map((each) => each.trim())
+      .filter(Boolean)
+  }
+  set suggestions(questions: readonly string[]) {
+    this.setAttribute('suggestions', JSON.stringify(questions))
+  }
+
+  /**
+   * A method. A framework that finds the name on the element assigns to it instead of setting the
+   * attribute: that must open the chat, not take the method's place.
+   */
+  get open(): () => void {
+    return () => this.setAttribute('open', '')
+  }
+  set open(isOpen: boolean | string | null | undefined) {
+    this.toggleAttribute('open', isOpen === '' || Boolean(isOpen))
+  }
+
+  close(): void {
+    this.removeAttribute('open')
+  }
+
+  /** Takes up what was assigned before the element was defined. */
+  protected takeUpProperties(): void {
+    for (const name of Object.keys(this)) {
+      const value: unknown = Reflect.get(this, name)
+      Reflect.deleteProperty(this, name)
+      Reflect.set(this, name, value)
+    }
+  }
+}
+
+for (const name of TEXTS) {
+  Object.defineProperty(WidgetProperties.prototype, name, {
+    get(this: HTMLElement) {
+      return this.getAttribute(name) ?? ''
+    },
+    set(this: HTMLElement, value: string | null | undefined) {
+      if (value === null || value === undefined) this.removeAttribute(name)
+      else this.setAttribute(name, value)
+    },
+  })
+}

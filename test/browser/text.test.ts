@@ -1,0 +1,316 @@
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import * as fc from 'fast-check'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
+import { anyMarkdown } from '../helpers/any-markdown.ts'
+import { EVERY_KIND } from '../helpers/every-kind.ts'
+import { expectText, reply, setUpSite } from '../helpers/visit-page.ts'
+
+const site = setUpSite()
+
+const HIGHLIGHTER = '/chunks/highlight.js'
+const CODE = '```ts\nconst answer: number = 42 // that is it\n```'
+
+/** The view alone, on an empty page of the Worker: `drawIn(steps)` draws one after the other. */
+async function openView(): Promise<Page> {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `
+        import { createMarkdownView } from './src/widget/markdown-view.ts'
+        import { english } from './src/widget/words.ts'
+        globalThis.createView = (root) => createMarkdownView(root, english)`,
+      resolveDir: fileURLToPath(new URL('../..', import.meta.url)),
+    },
+    bundle: true,
+    format: 'esm',
+    write: false,
+    logLevel: 'error',
+  })
+  const { url } = site.worker
+  const page = await site.browser.newPage()
+  site.watch(page, url)
+  await page.route(`${url}/view`, (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: '<!doctype html><div class="body"></div><script type="module" src="/view.js"></script>',
+    }),
+  )
+  await page.route(`${url}/view.js`, (route) =>
+    route.fulfill({ contentType: 'text/javascript', body: outputFiles[0]?.text ?? '' }),
+  )
+  await page.goto(`${url}/view`)
+  await page.waitForFunction(() => 'createView' in globalThis)
+  return page
+}
+
+declare global {
+  var createView: (root: Element) => { update: (text: string, isOpen?: boolean) => void }
+}
+
+describe('while a reply comes character by character', () => {
+  test('no node that is there is removed, whatever kinds of block it has, and all is there at last', async () => {
+    const page = await openView()
+    const outcome = await page.evaluate((text) => {
+      const root = document.querySelector('.body')!
+      const view = createView(root)
+      const observer = new MutationObserver(() => {})
+      observer.observe(root, { childList: true, subtree: true })
+      const removed: string[] = []
+      for (let length = 1; length <= text.length; length++) {
+        view.update(text.slice(0, length), true)
+        for (const { removedNodes } of observer.takeRecords()) {
+          for (const node of removedNodes) {
+            removed.push(
+              `${node.nodeName} ${node.textContent} at ${text.slice(length - 20, length)}`,
+            )
+          }
+        }
+      }
+      view.update(text)
+      const whole = document.createElement('div')
+      createView(whole).update(text)
+      return { removed, grown: root.innerHTML, whole: whole.innerHTML }
+    }, EVERY_KIND)
+    expect(outcome.removed).toEqual([])
+    expect(outcome.grown).toBe(outcome.whole)
+    for (const tag of 'h3 h4 p ul ol li strong em del code a br blockquote hr pre th td'.split(
+      ' ',
+    )) {
+      expect(outcome.grown).toContain(`<${tag}`)
+    }
+  })
+
+  test('it looks as it does when it comes at once, in whatever pieces it came', async () => {
+    const page = await openView()
+    const cuts = fc.array(fc.tuple(fc.nat(100), fc.boolean()), { maxLength: 20 })
+    const growths = [
+      ...fc.sample(fc.tuple(fc.constant(EVERY_KIND), cuts), 40),
+      ...fc.sample(fc.tuple(anyMarkdown, cuts), 4000),
+    ]
+    const wrong = await page.evaluate((all) => {
+      const grown = document.createElement('div')
+      const whole = document.createElement('div')
+      return all.filter(([text, places]) => {
+        grown.replaceChildren()
+        whole.replaceChildren()
+        const view = createView(grown)
+        for (const [percent, isOpen] of places.toSorted(([one], [other]) => one - other)) {
+          view.update(text.slice(0, Math.round((text.length * percent) / 100)), isOpen)
+        }
+        view.update(text)
+        createView(whole).update(text)
+        return !grown.isEqualNode(whole)
+      })
+    }, growths)
+    expect(wrong).toEqual([])
+  })
+
+  test('the nodes that are made grow with its length', async () => {
+    const page = await openView()
+    const count = (times: number) =>
+      page.evaluate((text) => {
+        const view = createView(document.querySelector('.body')!)
+        const observer = new MutationObserver(() => {})
+        observer.observe(document.querySelector('.body')!, { childList: true, subtree: true })
+        for (let length = 1; length <= text.length; length++) {
+          view.update(text.slice(0, length), true)
+        }
+        const records = observer.takeRecords()
+        const made = records.reduce((sum, { addedNodes }) => sum + addedNodes.length, 0)
+        return made / text.length
+      }, `${EVERY_KIND}\n\n`.repeat(times))
+    const perChar = await count(1)
+    expect(await count(4)).toBeLessThan(perChar * 1.05)
+  })
+})
+
+describe('code', () => {
+  test('a conversation without code in a language asks for no highlighter', async () => {
+    const chat = await site.visit()
+    await chat.say(
+      reply('Only `code` in a line\n\n```\nor plain\n```\n\n```klingon\nqapla\n```\n\nend'),
+    )
+    await expectText(chat, 'end')
+    await chat.settled()
+    expect(chat.requests.filter((request) => request.url().includes('/chunks/'))).toEqual([])
+  })
+
+  test('finished code has colours, of two themes, and its text stays what it was', async () => {
+    const chat = await site.visit({ colorScheme: 'light' })
+    await chat.say(`${reply(`${CODE}\n\nand\n\n${CODE}\n\nend`)} [[fault pace ms=30]]`)
+    await chat.page.locator('.code').first().waitFor()
+    const removed = await chat.lastReply.evaluateHandle((body) => {
+      const names: string[] = []
+      new MutationObserver((records) => {
+        for (const { removedNodes } of records) names.push(...Array.from(removedNodes, String))
+      }).observe(body, { childList: true, subtree: true })
+      return names
+    })
+    await chat.page.locator('.hljs-keyword').nth(1).waitFor()
+    await expectText(chat, 'end')
+    await chat.settled()
+    expect(await removed.jsonValue()).toEqual([])
+    expect(await chat.page.locator('.code code').allInnerTexts()).toEqual([
+      'const answer: number = 42 // that is it',
+      'const answer: number = 42 // that is it',
+    ])
+    const colours = () =>
+      chat.page
+        .locator('.code')
+        .first()
+        .locator('.hljs-keyword, .hljs-number, .hljs-comment')
+        .evaluateAll((spans) => spans.map((span) => getComputedStyle(span).color))
+    const light = await colours()
+    expect(new Set(light).size).toBe(3)
+    await chat.page.emulateMedia({ colorScheme: 'dark' })
+    const dark = await colours()
+    expect(dark.filter((colour) => light.includes(colour))).toEqual([])
+    expect(chat.requests.filter((request) => request.url().endsWith(HIGHLIGHTER))).toHaveLength(1)
+  })
+
+  test('where the highlighter cannot be loaded the code stays plain', async () => {
+    const chat = await site.visit()
+    const refused = chat.page.waitForEvent('requestfailed')
+    await chat.page.route(`**${HIGHLIGHTER}`, (route) => route.abort())
+    await chat.say(reply(`${CODE}\n\nend`))
+    await expectText(chat, 'end')
+    expect((await refused).url()).toContain(HIGHLIGHTER)
+    expect(await chat.page.locator('.code code').innerHTML()).toBe(
+      'const answer: number = 42 // that is it',
+    )
+  })
+
+  test('it has colours by every name that models give to its language', async () => {
+    const chat = await site.visit()
+    const samples: Record<string, string> = {
+      'js mjs cjs jsx ts mts cts tsx JavaScript TypeScript': 'const a = 1',
+      'json jsonc': '{"a": 1}',
+      'bash sh shell zsh': 'if true; then echo "a"; fi',
+      'py python': 'def a(): pass',
+      sql: 'select 1',
+      'html xml svg': '<p>a</p>',
+      css: 'a { color: red }',
+      'yaml yml': 'a: 1',
+      'go golang': 'func a() {}',
+      'rust rs': 'fn a() {}',
+      java: 'class A {}',
+      'c h cc cpp hpp c++': 'int a = 1;',
+      'diff patch': '- a\n+ b',
+    }
+    const blocks = Object.entries(samples).flatMap(([names, code]) =>
+      names.split(' ').map((name) => `\`\`\`${name}\n${code}\n\`\`\``),
+    )
+    await chat.say(reply(blocks.join('\n\n')))
+    await chat.settled()
+    await chat.page
+      .locator('.code')
+      .nth(blocks.length - 1)
+      .locator('span')
+      .first()
+      .waitFor()
+    expect(await chat.page.locator('.code').count()).toBe(blocks.length)
+    expect(await chat.page.locator('.code:not(:has(span))').allInnerTexts()).toEqual([])
+  })
+
+  test('a button reached by keyboard copies it as it was written, and says so', async () => {
+    const chat = await site.visit({ permissions: ['clipboard-read', 'clipboard-write'] })
+    await chat.say(reply('```py\nif a < b:\n\tprint("c")\n```'))
+    await chat.settled()
+    await chat.page.locator('.code pre').focus()
+    await chat.page.keyboard.press('Tab')
+    const button = chat.page.locator('.code button')
+    expect(await button.evaluate((element) => element.matches(':focus-visible'))).toBe(true)
+    expect(await button.getAttribute('aria-label')).toBe('Copy code')
+    await chat.page.keyboard.press('Enter')
+    await chat.page.getByRole('button', { name: 'Copied' }).waitFor()
+    expect(await chat.page.evaluate(() => navigator.clipboard.readText())).toBe(
+      'if a < b:\n\tprint("c")',
+    )
+    await chat.page.getByRole('button', { name: 'Copy code' }).waitFor()
+  })
+
+  test('its language is named beside it, and not spoken with the reply', async () => {
+    const chat = await site.visit()
+    await chat.say(reply('```python\npass\n```'))
+    await chat.settled()
+    const label = chat.page.locator('.code')
+    expect(await label.evaluate((code) => getComputedStyle(code, '::before').content)).toBe(
+      '"python"',
+    )
+    expect((await chat.lastReply.innerText()).trim()).toBe('pass')
+  })
+})
+
+test('a page of another origin loads the highlighter from where the widget came from', async () => {
+  const page = await site.browser.newPage()
+  const host = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html')
+    response.end('<!doctype html><title>Host</title>')
+  })
+  await once(host.listen(0, '127.0.0.1'), 'listening')
+  try {
+    const address = host.address()
+    if (typeof address !== 'object' || !address) throw new Error('no port')
+    await page.goto(`http://127.0.0.1:${address.port}`)
+    const widget = `${site.worker.url}/widget.js`
+    const specifier = /import\("([^"]*highlight[^"]*)"\)/.exec(await (await fetch(widget)).text())
+    const chunk = new URL(specifier?.[1] ?? '', widget).href
+    // As a text, in which the test runner does not touch the import.
+    const html = await page.evaluate(`import(${JSON.stringify(chunk)}).then(({ highlight }) => {
+      const code = document.createElement('code')
+      code.textContent = 'const a = 1'
+      highlight(code, 'js')
+      return code.innerHTML
+    })`)
+    expect(html).toContain('<span class="hljs-keyword">const</span>')
+  } finally {
+    host.close()
+  }
+})
+
+describe('tables', () => {
+  const TABLE = '| Left | Right |\n|:--|--:|\n| a | 1 |\n| b | 2 |'
+
+  test('are tables, with a head and columns that stand as they were asked to', async () => {
+    const chat = await site.visit()
+    await chat.say(reply(TABLE))
+    await chat.settled()
+    expect(await chat.page.getByRole('columnheader').allInnerTexts()).toEqual(['Left', 'Right'])
+    expect(await chat.page.getByRole('cell').allInnerTexts()).toEqual(['a', '1', 'b', '2'])
+    const align = chat.page.getByRole('cell').nth(1)
+    expect(await align.evaluate((cell) => getComputedStyle(cell).textAlign)).toBe('right')
+  })
+
+  test('that are wider than the chat are scrolled by themselves, by keyboard too', async () => {
+    const chat = await site.visit()
+    const wide = Array.from({ length: 12 }, (_, column) => `column${column}`).join(' | ')
+    await chat.say(reply(`| ${wide} |\n|${'---|'.repeat(12)}`))
+    await chat.settled()
+    const frame = chat.page.locator('.table')
+    const [inner, outer] = await frame.evaluate((table) => [table.scrollWidth, table.clientWidth])
+    expect(inner).toBeGreaterThan(outer)
+    expect(
+      await chat.page.getByRole('log').evaluate((log) => log.scrollWidth - log.clientWidth),
+    ).toBe(0)
+    await frame.focus()
+    await chat.page.keyboard.press('ArrowRight')
+    await chat.page.waitForFunction(() => {
+      const root = document.querySelector('chatbot-widget')?.shadowRoot
+      return (root?.querySelector('.table')?.scrollLeft ?? 0) > 0
+    })
+  })
+})
+
+test('a reply of every kind is the same when it is restored', async () => {
+  const chat = await site.visit()
+  await chat.say(reply(EVERY_KIND))
+  await chat.settled()
+  await chat.page.locator('.code .hljs-keyword').first().waitFor()
+  const streamed = await chat.lastReply.innerHTML()
+  await chat.page.reload()
+  await chat.page.locator('.code .hljs-keyword').first().waitFor()
+  expect(await chat.lastReply.innerHTML()).toBe(streamed)
+})

@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest'
+import { type Chat, reply, setUpSite } from '../helpers/visit-page.ts'
+import { xssCorpus } from '../helpers/xss-corpus.ts'
+
+const site = setUpSite()
+const corpus = xssCorpus()
+
+/** The page's own files and the API: what may be asked for at all. */
+const OWN_PATH = /^\/(?:$|(?:page|widget)\.(?:js|css)$|chunks\/[a-z]+\.js$|v1\/)/
+
+/** What the widget makes of Markdown, without its copy buttons. */
+const TAGS =
+  'p h3 h4 h5 h6 ul ol li blockquote hr pre code table thead tbody tr th td a strong em del br div span'
+const ATTRIBUTES = 'href target rel start class tabindex data-language data-loose'
+
+// Without the page's policy, so that it is the widget that holds; and with it, which refuses nothing.
+const policies = [{ bypassCSP: true }, { bypassCSP: false }]
+
+test('the corpus has more than 200 payloads', () => {
+  expect(corpus.length).toBeGreaterThan(200)
+})
+
+/** The payloads, put together to texts of at most `maxChars`. */
+function pack(maxChars: number): string[] {
+  const packed: string[] = []
+  for (const payload of corpus) {
+    const joined = `${packed.at(-1) ?? ''}\n\n${payload}`.trimStart()
+    if (packed.length > 0 && joined.length <= maxChars) packed[packed.length - 1] = joined
+    else packed.push(payload)
+  }
+  return packed
+}
+
+/** Everything on the page that should not be there, once what could run has had its time. */
+async function findHarm(chat: Chat): Promise<string[]> {
+  const found = await chat.page.evaluate(async () => {
+    // What loads or is animated would have reported by then.
+    await fetch('/v1/never')
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))
+    return globalThis.harmNow()
+  })
+  const paths = chat.requests.map((request) => new URL(request.url()).pathname)
+  return [...found, ...paths.filter((path) => !OWN_PATH.test(path))]
+}
+
+declare global {
+  /** What is there at this moment that should not be. */
+  var harmNow: () => string[]
+}
+
+/** Puts `harmNow` on the page. */
+async function watchForHarm(chat: Chat): Promise<void> {
+  await chat.page.evaluate(
+    ([tags, attributes]) => {
+      globalThis.harmNow = () => {
+        const root = document.querySelector('chatbot-widget')!.shadowRoot!
+        const harm: string[] = []
+        const report = (element: Element) => harm.push(element.outerHTML.slice(0, 200))
+        if ('hacked' in globalThis) harm.push('code ran')
+        const forbidden =
+          'script, iframe, object, embed, img, image, video, audio, source, link, meta, base, style, template, form form, use, .widget [style], [src], [srcset], [srcdoc], [background], [ping], [formaction], [action]'
+        for (const element of root.querySelectorAll(forbidden)) report(element)
+        for (const element of document.querySelectorAll('iframe, object, base, meta[http-equiv]')) {
+          report(element)
+        }
+        for (const element of root.querySelectorAll('*')) {
+          const names = element.getAttributeNames()
+          if (names.some((name) => name.startsWith('on'))) report(element)
+        }
+        for (const element of root.querySelectorAll('.body :not(button.tool, button.tool *)')) {
+          const names = element.getAttributeNames()
+          if (!tags!.split(' ').includes(element.localName)) report(element)
+          if (names.some((name) => !attributes!.split(' ').includes(name))) report(element)
+        }
+        for (const link of root.querySelectorAll('a')) {
+          if (!/^(?:https?|mailto):/.test(link.href)) report(link)
+          if (link.target !== '_blank' || !link.rel.includes('noopener')) report(link)
+        }
+        return harm
+      }
+    },
+    [TAGS, ATTRIBUTES],
+  )
+}
+
+/** Sends them one after the other, as the page can, and waits for each reply. */
+async function sendAll(chat: Chat, texts: string[]): Promise<void> {
+  await chat.page.evaluate(async (all) => {
+    for (const text of all) await document.querySelector('chatbot-widget')!.send(text)
+  }, texts)
+}
+
+describe.each(policies)('nothing runs, loads or leads away: %o', (options) => {
+  test.each([
+    ['visitor', pack(7500)],
+    // In JSON they are longer.
+    ['model', pack(5000).map((text) => reply(text))],
+  ])('from the %s, live and restored', async (_author, texts) => {
+    const chat = await site.visit(options)
+    await sendAll(chat, texts)
+    for (const moment of ['live', 'restored']) {
+      await watchForHarm(chat)
+      const shown = chat.page.locator('.user .body')
+      expect(await shown.evaluateAll((all) => all.map((each) => each.textContent))).toEqual(texts)
+      expect(await chat.page.locator('.assistant .body').count()).toBe(texts.length)
+      expect(await chat.lastReply.innerText()).not.toBe('')
+      expect(await findHarm(chat), moment).toEqual([])
+      await chat.page.reload()
+      await chat.messages.nth(2 * texts.length - 1).waitFor()
+      await chat.settled()
+    }
+  })
+
+  test('from an error', async () => {
+    const chat = await site.visit(options)
+    await watchForHarm(chat)
+    // No more of an error is shown than 300 characters.
+    const texts = pack(300)
+    let failures = 0
+    await chat.page.route('**/v1/chat', (route) => {
+      const member = failures % 2 === 0 ? 'title' : 'detail'
+      const json = { code: 'refused_by_test', [member]: texts[failures++], retryable: false }
+      return route.fulfill({ status: 400, contentType: 'application/problem+json', json })
+    })
+    const seen = await chat.page.evaluate(async (count) => {
+      const widget = document.querySelector('chatbot-widget')!
+      const notes: { text: string | null | undefined; harm: string[] }[] = []
+      for (let index = 0; index < count; index++) {
+        await widget.send('Hello')
+        const note = widget.shadowRoot!.querySelector('.composer .note')
+        notes.push({ text: note?.textContent, harm: globalThis.harmNow() })
+      }
+      return notes
+    }, texts.length)
+    expect(seen.map(({ text }) => text)).toEqual(texts)
+    expect(seen.flatMap(({ harm }) => harm)).toEqual([])
+    expect(await findHarm(chat)).toEqual([])
+  })
+
+  test('from the options of the widget', async () => {
+    const chat = await site.visit(options)
+    await watchForHarm(chat)
+    const harm = await chat.page.evaluate((payloads) => {
+      const widget = document.querySelector('chatbot-widget')!
+      const names = [
+        'title',
+        'greeting',
+        'placeholder',
+        'suggestions',
+        'theme',
+        'name',
+        'dir',
+        'lang',
+      ]
+      return payloads.flatMap((payload) => {
+        for (const name of names) widget.setAttribute(name, payload)
+        return globalThis.harmNow()
+      })
+    }, corpus)
+    expect(harm).toEqual([])
+    expect(await findHarm(chat)).toEqual([])
+    const last = corpus.at(-1)!
+    await chat.page.getByRole('heading', { name: last }).waitFor()
+  })
+
+  test('from the words that a page gives it', async () => {
+    const chat = await site.visit(options)
+    await watchForHarm(chat)
+    const words = ['open', 'close', 'newChat', 'log', 'send', 'placeholder', 'greeting', 'loading']
+    for (const payload of pack(2000)) {
+      await chat.page.evaluate(
+        ([text, names]) => {
+          const widget = document.querySelector('chatbot-widget')!
+          widget.words = Object.fromEntries(names!.split(' ').map((name) => [name, text!]))
+        },
+        [payload, words.join(' ')],
+      )
+      await chat.page.waitForFunction((text) => {
+        const log = document
+          .querySelector('chatbot-widget')
+          ?.shadowRoot?.querySelector('[role=log]')
+        return log?.getAttribute('aria-label') === text
+      }, payload)
+      expect(await findHarm(chat)).toEqual([])
+    }
+  })
+})
