@@ -20,24 +20,32 @@ const stylesheetAsText: Plugin = {
 }
 
 /**
- * What is imported dynamically is a file of its own, which shares nothing with `widget.js` (esbuild's
- * splitting would put what both need into a third). Wherever `widget.js` came from, it is found
- * beside it: specifiers are relative to the module they are in.
+ * What is imported dynamically is a file of its own, which shares nothing with the others (esbuild's splitting would
+ * put what two need into a third). Wherever `widget.js` came from, they are found beside it: specifiers are relative to
+ * the module they are in.
+ * @param folder where the chunks are, as seen from what imports them
  */
-const chunksApart: Plugin = {
-  name: 'chunks-apart',
-  setup(build) {
-    build.onResolve({ filter: /\.ts$/ }, ({ kind, path }) =>
-      kind === 'dynamic-import'
-        ? { path: `./chunks/${basename(path, '.ts')}.js`, external: true }
-        : undefined,
-    )
-  },
+function chunksApart(folder: string): Plugin {
+  return {
+    name: 'chunks-apart',
+    setup(build) {
+      build.onResolve({ filter: /\.ts$/ }, ({ kind, path }) =>
+        kind === 'dynamic-import'
+          ? { path: `${folder}${basename(path, '.ts')}.js`, external: true }
+          : undefined,
+      )
+    },
+  }
 }
 
 async function findChunks(): Promise<Record<string, string>> {
   const languages = await readdir(join(SOURCE, 'words'))
-  const sources = ['highlight.ts', 'session-list.ts', ...languages.map((name) => `words/${name}`)]
+  const sources = [
+    'conversation.ts',
+    'highlight.ts',
+    'session-list.ts',
+    ...languages.map((name) => `words/${name}`),
+  ]
   return Object.fromEntries(sources.map((path) => [`chunks/${basename(path, '.ts')}`, path]))
 }
 
@@ -87,13 +95,13 @@ export async function buildWidget({
         page: 'page/page.ts',
       },
       minify: true,
-      plugins: [stylesheetAsText, chunksApart],
+      plugins: [stylesheetAsText, chunksApart('./chunks/')],
     }),
     context({
       ...common,
       entryPoints: chunks,
       minify: true,
-      plugins: [stylesheetAsText],
+      plugins: [stylesheetAsText, chunksApart('./')],
     }),
     context({
       ...common,

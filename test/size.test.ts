@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, inject, test } from 'vitest'
+import { buildWidget } from '../scripts/build-widget.ts'
 
 const maxKiB = 320
 
@@ -12,4 +14,23 @@ test(`the Worker is at most ${maxKiB} KiB, minified and gzipped`, async () => {
   expect(kiB).toBeLessThan(maxKiB)
   // It is the minified one that is measured.
   expect(worker.toString().split('\n').length).toBeLessThan(3_000)
+})
+
+const widgetMaxKiB = { 'widget.js': 16, 'ChatbotWidget.js': 1, 'chunks/highlight.js': 27 }
+/** A language, or a part of the chat that is rarely opened. */
+const chunkMaxKiB = 3
+
+test('the widget is at most 16 KiB, and what it loads when it needs it has limits of its own', async () => {
+  const outDir = await mkdtemp(join(tmpdir(), 'widget-'))
+  try {
+    const { gzipBytes } = await buildWidget({ outDir })
+    const limits: Record<string, number> = widgetMaxKiB
+    const tooBig = Object.entries(gzipBytes)
+      .map(([name, bytes]) => ({ name, kiB: bytes / 1024 }))
+      .filter(({ name, kiB }) => kiB > (limits[name] ?? chunkMaxKiB))
+    expect(tooBig).toEqual([])
+    expect(Object.keys(gzipBytes)).toEqual(expect.arrayContaining(Object.keys(limits)))
+  } finally {
+    await rm(outDir, { recursive: true })
+  }
 })

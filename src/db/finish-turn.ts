@@ -60,8 +60,20 @@ export async function finishTurn(
   end: TurnEnd,
   options: { historyLimit: number; timeoutMs?: number },
 ): Promise<Finished> {
+  const { rows, history } = await store(db, turn, end, options)
+  const [row] = rows
+  if (row === undefined) return { outcome: 'session_deleted' }
+  if (row.id === null) return { outcome: 'taken_over' }
+  return { outcome: 'stored', reply: toMessage(row), history }
+}
+
+async function store(
+  db: Database,
+  turn: TurnKey,
+  end: TurnEnd,
+  options: { historyLimit: number; timeoutMs?: number },
+): Promise<{ rows: (MessageRecord | { id: null })[]; history: History }> {
   const { sessionId } = turn
-  const range = { sessionId, limit: options.historyLimit }
   const queries = [
     lockSession(sessionId).compile(db.kysely),
     finishQuery(db, turn, end),
@@ -69,17 +81,13 @@ export async function finishTurn(
   ] as const
   // The last: it locks the site's row, which is everybody's.
   const refund = refundQuery(db, turn, end)
-  const [, , [row], history] =
-    range.limit > 0
-      ? await db.batch([...queries, historyQuery(db, range, hasLease(turn)), refund], options)
-      : [...(await db.batch([...queries, refund], options)), undefined]
-  if (row === undefined) return { outcome: 'session_deleted' }
-  if (row.id === null) return { outcome: 'taken_over' }
-  return {
-    outcome: 'stored',
-    reply: toMessage(row),
-    history: history ? toHistory(history) : { messages: [], hasMore: true },
+  if (options.historyLimit === 0) {
+    const [, , rows] = await db.batch([...queries, refund], options)
+    return { rows, history: { messages: [], hasMore: true } }
   }
+  const newest = historyQuery(db, { sessionId, limit: options.historyLimit }, hasLease(turn))
+  const [, , rows, history] = await db.batch([...queries, newest, refund], options)
+  return { rows, history: toHistory(history) }
 }
 
 /**

@@ -118,14 +118,25 @@ function isCount(value: unknown): value is number {
 function toProblem(cause: unknown, begun: boolean): Problem {
   if (!(cause instanceof OpenAI.APIError))
     return new Problem('model_unavailable', { hint: nonsense, cause })
+  const isUnspent = !begun && isRefusal(cause)
   if (cause.code === 'context_length_exceeded' && !begun)
-    return new Problem('model_context_exceeded', { cause })
+    return new Problem('model_context_exceeded', { isUnspent, cause })
   if (cause.status === 429)
     return new Problem('model_rate_limited', {
       retryAfterSeconds: retryAfterSeconds(cause.headers?.get('retry-after')),
+      isUnspent,
       cause,
     })
-  return new Problem('model_unavailable', { hint: hintFor(cause.status), cause })
+  return new Problem('model_unavailable', { hint: hintFor(cause.status), isUnspent, cause })
+}
+
+/**
+ * An HTTP error, or no answer at all: nothing was written. (A connection that was refused looks like one that broke
+ * before the answer began, when the model may have been at work; it counts as nothing too, or an outage would use up
+ * everybody's day.)
+ */
+function isRefusal(error: InstanceType<typeof OpenAI.APIError>): boolean {
+  return error instanceof OpenAI.APIConnectionError || error.status !== undefined
 }
 
 const nonsense = 'the model server answered nonsense: check OPENAI_BASE_URL'

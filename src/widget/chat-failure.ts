@@ -9,6 +9,8 @@ type ReadProblem = {
   reply: Message
 }
 
+const NAME = 'ChatFailure'
+
 /** A request or a turn that did not succeed. `status` is 0 where no whole answer came. */
 export class ChatFailure extends Error {
   readonly status: number
@@ -21,6 +23,7 @@ export class ChatFailure extends Error {
 
   constructor(status: number, problem: Partial<ReadProblem>, retryAfterMs?: number) {
     super(problem.code ?? `status ${status}`)
+    this.name = NAME
     this.status = status
     this.code = problem.code ?? ''
     this.detail = problem.detail ?? problem.title
@@ -40,7 +43,12 @@ export function networkFailure(): ChatFailure {
 
 /** Whatever was thrown where the server was asked for something. */
 export function asFailure(error: unknown): ChatFailure {
-  return error instanceof ChatFailure ? error : networkFailure()
+  return isFailure(error) ? error : networkFailure()
+}
+
+/** By its name: each file of the widget that is loaded apart has a class of its own. */
+function isFailure(error: unknown): error is ChatFailure {
+  return error instanceof Error && error.name === NAME
 }
 
 export async function failureOf(response: Response): Promise<ChatFailure> {

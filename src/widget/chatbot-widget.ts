@@ -73,19 +73,20 @@ export class ChatbotWidget
   }
 
   async send(text: string, options?: { contextText?: string }): Promise<void> {
-    const { conversation, restore } = await this.#settle()
+    const { converse, restore } = await this.#settle()
     await restore()
-    await conversation.send(text, options)
+    await (await converse()).send(text, options)
   }
 
   async newSession(): Promise<void> {
-    const { conversation } = await this.#settle()
-    conversation.newSession()
+    const { converse } = await this.#settle()
+    const { newSession } = await converse()
+    newSession()
   }
 
   async setSession(sessionId: string | undefined): Promise<void> {
-    const { conversation } = await this.#settle()
-    await conversation.setSession(sessionId)
+    const { converse } = await this.#settle()
+    await (await converse()).setSession(sessionId)
   }
 
   async #settle(): Promise<MountedChat> {

@@ -1,6 +1,9 @@
+import { type ChatClientOptions, createChatClient } from './chat-client.ts'
 import type { ChatFailure } from './chat-failure.ts'
-import { createDraft } from './draft.ts'
+import type { Draft } from './draft.ts'
 import { createHistory } from './history.ts'
+import { createMessageView, type ViewedMessage } from './message-view.ts'
+import type { PanelActions } from './panel.ts'
 import { addPending, readPending, removePending } from './pending-turns.ts'
 import { randomUuid } from './random-uuid.ts'
 import type { TurnSite } from './show-turn.ts'
@@ -13,7 +16,11 @@ import { explain } from './words.ts'
 /** What the message is about: text that was selected on the page. */
 type SendOptions = { contextText?: string | undefined }
 
+export type ConversationOptions = Omit<TurnSite, 'client'> & ChatClientOptions & { draft: Draft }
+
 export type Conversation = {
+  /** What the visitor can do in the panel. */
+  actions: PanelActions
   /** Shows what is stored and takes up a turn that was not finished. Never rejects. */
   restore: () => Promise<void>
   /** Resolves when the reply has ended, whichever way. */
@@ -24,21 +31,30 @@ export type Conversation = {
   stop: () => void
 }
 
-/** Connects the visitor's actions, the server and the panel. */
-export function createConversation(site: TurnSite): Conversation {
-  const { client, store, panel, words, emit } = site
+/**
+ * Connects the visitor's actions, the server and the panel. With all that it needs a file of its own, loaded when the
+ * chat is first wanted: a page that is only looked at does without.
+ */
+export function createConversation(parts: ConversationOptions): Conversation {
+  const { store, panel, words, emit, draft } = parts
+  const client = createChatClient(parts)
+  const site = { client, store, panel, words, emit }
   const { log, composer } = panel
-  const turns = createShownTurns(log)
-  const history = createHistory(site, { again: () => void restore(), anew: newSession })
+  const createView = (message: ViewedMessage) =>
+    createMessageView({ ...message, words, actions: () => actions })
+  const turns = createShownTurns(log, createView)
+  const history = createHistory(site, {
+    createView,
+    again: () => void restore(),
+    anew: newSession,
+  })
   const news = createTabNews(store, (id) => void hear(id))
   const runner = createTurnRunner(site, turns, { accepted, ended, refused })
-  const draft = createDraft(store, composer)
-  const lifetime = new AbortController()
   let scope = new AbortController()
   let isRestored = false
   let announced = client.sessionId()
 
-  panel.connect({
+  const actions: PanelActions = {
     send: (text, options?: SendOptions) => void send(text, options),
     stopReply: () => void runner.stopReply(),
     regenerate: runner.regenerate,
@@ -56,8 +72,7 @@ export function createConversation(site: TurnSite): Conversation {
       if (change === 'deleted' && id === client.sessionId()) newSession()
       else tell()
     },
-  })
-  panel.askButton.watch(lifetime.signal)
+  }
   composer.setBusy(false)
 
   async function restore(): Promise<void> {
@@ -183,13 +198,13 @@ export function createConversation(site: TurnSite): Conversation {
   }
 
   return {
+    actions,
     restore,
     send,
     newSession,
     setSession,
     stop() {
       begin()
-      lifetime.abort()
       news.stop()
       composer.setBusy('loading')
     },

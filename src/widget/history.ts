@@ -1,5 +1,6 @@
 import type { Message, Page } from '../protocol.ts'
 import { asFailure, type ChatFailure } from './chat-failure.ts'
+import type { MessageView, ViewedMessage } from './message-view.ts'
 import type { TurnSite } from './show-turn.ts'
 import type { ShownTurn } from './shown-turns.ts'
 import { backoffMs, sleepUntilOnline } from './sleep.ts'
@@ -26,7 +27,11 @@ const EARLIER_MESSAGES = 100
 /** Reads stored messages page by page, and says so meanwhile above those that are there. */
 export function createHistory(
   { client, panel: { log }, words }: TurnSite,
-  on: { again: () => void; anew: () => void },
+  on: {
+    createView: (message: ViewedMessage) => MessageView
+    again: () => void
+    anew: () => void
+  },
 ): History {
   let firstSeq = 1
 
@@ -39,11 +44,18 @@ export function createHistory(
         signal,
       )
       if (signal.aborted) return
-      log.prepend(page?.data ?? [])
+      log.prepend((page?.data ?? []).map(viewOf))
       arrive(page, signal)
     } catch (error) {
       if (!signal.aborted) complain(asFailure(error), again)
     }
+  }
+
+  function viewOf(message: Message): MessageView {
+    const { role, context_text: quotation } = message
+    const view = on.createView({ role, quotation })
+    view.show(message)
+    return view
   }
 
   function arrive(page: Page<Message> | undefined, signal: AbortSignal): void {

@@ -6,8 +6,8 @@ export type HrefOf = (url: string) => string | undefined
 /** The address if a reader may follow it, in the form that the browser will use; else undefined. */
 export function safeHref(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined
-  const { href } = new URL(url)
-  return href
+  const { protocol, href } = new URL(url)
+  return protocol === 'https:' || protocol === 'http:' || protocol === 'mailto:' ? href : undefined
 }
 
 /** What ends a sentence or closes a bracket around it is not part of an address. */

@@ -70,7 +70,7 @@ const shownIn = new WeakMap<Element, Block | Container>()
 
 /** The first child that the element does not show as it will stay. */
 function firstToDraw(element: Element, block: Block | Container): number {
-  void 0
+  if (shownIn.get(element) !== block) block.drawn = 0
   shownIn.set(element, block)
   return Math.min(block.drawn, block.settled)
 }

@@ -1,11 +1,5 @@
-import type { Message } from '../protocol.ts'
 import { button, el } from './dom.ts'
-import {
-  createMessageView,
-  type MessageActions,
-  type MessageView,
-  type NoteAction,
-} from './message-view.ts'
+import type { MessageActions, MessageView, NoteAction } from './message-view.ts'
 import type { Words } from './words.ts'
 
 export type MessageLog = {
@@ -13,9 +7,9 @@ export type MessageLog = {
   setGreeting: (text: string) => void
   /** Questions to be sent by a click while there is no message. */
   setSuggestions: (questions: readonly string[]) => void
-  append: (role: 'user' | 'assistant', text?: string, quotation?: string) => MessageView
+  append: (view: MessageView) => void
   /** Puts older messages before the others without moving what is being read. */
-  prepend: (messages: readonly Message[]) => void
+  prepend: (views: readonly MessageView[]) => void
   remove: (view: MessageView) => void
   clear: () => void
   /** Removes what stands before `view`. */
@@ -34,6 +28,7 @@ const FOLLOW_DISTANCE = 48
 /** How near to the top, in pixels, the reader comes before older messages are fetched. */
 const EARLIER_DISTANCE = 200
 
+/** Where the messages are: it places them, and the conversation makes them. */
 export function createMessageLog(words: Words, actions: () => MessageActions): MessageLog {
   const greeting = el('p', { class: 'greeting', dir: 'auto' })
   const notice = el('p', { class: 'notice', hidden: true })
@@ -90,21 +85,10 @@ export function createMessageLog(words: Words, actions: () => MessageActions): M
         ),
       )
     },
-    append(role, text = '', quotation) {
-      const view = createMessageView({ words, actions, role, text, quotation })
-      list.append(view.node)
-      return view
-    },
-    prepend(messages) {
+    append: (view) => list.append(view.node),
+    prepend(views) {
       const fromEnd = node.scrollHeight - node.scrollTop
-      list.prepend(
-        ...messages.map((message) => {
-          const { role, context_text: quotation } = message
-          const view = createMessageView({ words, actions, role, quotation })
-          view.show(message)
-          return view.node
-        }),
-      )
+      list.prepend(...views.map((view) => view.node))
       node.scrollTop = node.scrollHeight - fromEnd
     },
     remove: (view) => view.node.remove(),

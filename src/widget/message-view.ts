@@ -32,15 +32,17 @@ export type MessageView = {
   readText: () => string
 }
 
-/** One message of the conversation: the visitor's as typed, the assistant's as Markdown. */
-export function createMessageView(options: {
-  words: Words
-  actions: () => MessageActions
+export type ViewedMessage = {
   role: 'user' | 'assistant'
   text?: string
   /** What the visitor asks about. */
   quotation?: string | undefined
-}): MessageView {
+}
+
+/** One message of the conversation: the visitor's as typed, the assistant's as Markdown. */
+export function createMessageView(
+  options: ViewedMessage & { words: Words; actions: () => MessageActions },
+): MessageView {
   const { words, actions, role, quotation } = options
   const isUser = role === 'user'
   const body = el('div', { class: 'body', part: `message ${role}-message`, dir: 'auto' })

@@ -1,20 +1,22 @@
-import { createChatClient } from './chat-client.ts'
+import { networkFailure } from './chat-failure.ts'
 import conversationStyles from './conversation.css'
-import { createConversation, type Conversation } from './conversation.ts'
+import type { Conversation } from './conversation.ts'
+import { createDraft, type Draft } from './draft.ts'
 import { readCovered, readTheme } from './follow-page.ts'
 import markdownStyles from './markdown.css'
-import { createPanel, type Panel } from './panel.ts'
+import { createPanel, type Panel, type PanelActions } from './panel.ts'
 import { createSiteStore } from './site-store.ts'
 import styles from './widget.css'
 import type { Emit, UserTokenProvider } from './widget-types.ts'
-import type { Words } from './words.ts'
+import { explain, type Words } from './words.ts'
 
 /** The chat of one user with one server, in one language, on the page. */
 export type MountedChat = {
   readonly panel: Panel
-  readonly conversation: Conversation
+  /** What talks to the server: loaded when it is first asked for. Rejects where it can't be. */
+  converse: () => Promise<Conversation>
   readonly words: Words
-  /** Shows what is stored; it is read once, however often it is asked for. */
+  /** Shows what is stored; it is read once, however often it is asked for. Never rejects. */
   restore: () => Promise<void>
   /** Empty texts are the widget's own; a greeting may be none. */
   setTexts: (texts: {
@@ -52,23 +54,53 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   }
   root.adoptedStyleSheets = [sheet]
   const store = createSiteStore(server, name)
-  const panel = createPanel({ words, toggle, close })
-  const conversation = createConversation({
-    client: createChatClient({ server, store, userToken }),
-    store,
-    panel,
-    words,
-    emit,
-  })
+  const panel = createPanel({ words, toggle, close, ready: converse })
+  const { node, log, composer, askButton } = panel
+  const draft = createDraft(store, composer)
+  const lifetime = new AbortController()
+  let conversation: Promise<Conversation> | undefined
   let restored: Promise<void> | undefined
-  const { node, log, composer } = panel
+  panel.connect(onceLoaded(converse, draft))
+  askButton.watch(lifetime.signal)
+  composer.setBusy('loading')
+  // Who comes near the button will press it.
+  panel.launcher.addEventListener('pointerenter', () => void converse().catch(() => {}))
+
+  async function load(): Promise<Conversation> {
+    const { createConversation } = await import('./conversation.ts')
+    lifetime.signal.throwIfAborted()
+    const loaded = createConversation({ server, store, userToken, panel, words, emit, draft })
+    panel.connect(loaded.actions)
+    return loaded
+  }
+
+  async function converse(): Promise<Conversation> {
+    try {
+      return await (conversation ??= load())
+    } catch (error) {
+      conversation = undefined
+      throw error
+    }
+  }
+
+  async function restore(): Promise<void> {
+    try {
+      await (await converse()).restore()
+    } catch {
+      restored = undefined
+      if (lifetime.signal.aborted) return
+      const run = () => void (restored ??= restore())
+      log.setNotice(explain(words, networkFailure()), { label: words.retry, run })
+    }
+  }
+
   root.append(node)
 
   return {
     panel,
-    conversation,
     words,
-    restore: () => (restored ??= conversation.restore()),
+    converse,
+    restore: () => (restored ??= restore()),
     setTexts({ title, greeting, placeholder, suggestions }) {
       panel.setTitle(title || words.title)
       log.setGreeting(greeting ?? words.greeting)
@@ -90,8 +122,24 @@ export function mountChat(options: MountedChatOptions): MountedChat {
       if (!isInline) node.togglePopover?.(true)
     },
     unmount() {
-      conversation.stop()
+      lifetime.abort()
+      void conversation?.then(({ stop }) => stop()).catch(() => {})
       node.remove()
     },
   }
+}
+
+type AnyActions = Record<string, (...args: never[]) => unknown>
+
+/** Actions that wait for what does them; only what is typed is kept at once. */
+function onceLoaded(converse: () => Promise<Conversation>, draft: Draft): PanelActions {
+  const actions = { change: draft.save } as PanelActions
+  return new Proxy(actions, {
+    get: (target, name: keyof PanelActions) =>
+      target[name] ??
+      (async (...args: never[]) => {
+        const { actions: loaded }: { actions: AnyActions } = await converse()
+        return loaded[name]?.(...args)
+      }),
+  })
 }

@@ -36,13 +36,19 @@ const LIST = 'M4 6h16v2H4zm0 5h16v2H4zm0 5h16v2H4z'
 const PLUS = 'M11 5v6H5v2h6v6h2v-6h6v-2h-6V5z'
 
 /** The button on the page and the dialog that it opens. */
-export function createPanel(on: { words: Words; toggle: () => void; close: () => void }): Panel {
+export function createPanel(on: {
+  words: Words
+  toggle: () => void
+  close: () => void
+  /** Resolves once the actions are those of the conversation. */
+  ready: () => Promise<unknown>
+}): Panel {
   const { words } = on
   let connected: PanelActions | undefined
   const actions = () => connected!
   const log = createMessageLog(words, actions)
   const composer = createComposer(words, actions)
-  const sessions = createSessionsView(words, () => ({
+  const sessions = createSessionsView(words, on.ready, () => ({
     ...actions(),
     openSession(id) {
       showSessions(false)

@@ -10,7 +10,11 @@ export type SessionsView = {
 }
 
 /** Where past sessions are listed; what lists them is loaded when it is first wanted. */
-export function createSessionsView(words: Words, actions: () => SessionActions): SessionsView {
+export function createSessionsView(
+  words: Words,
+  ready: () => Promise<unknown>,
+  actions: () => SessionActions,
+): SessionsView {
   const node = el('section', {
     id: 'sessions',
     'aria-label': words.sessions,
@@ -21,7 +25,7 @@ export function createSessionsView(words: Words, actions: () => SessionActions):
   let list: Promise<SessionList> | undefined
 
   async function load(): Promise<SessionList> {
-    const { createSessionList } = await import('./session-list.ts')
+    const [{ createSessionList }] = await Promise.all([import('./session-list.ts'), ready()])
     return createSessionList(node, { words, actions: actions(), explain: say })
   }
 

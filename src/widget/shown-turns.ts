@@ -1,7 +1,7 @@
 import type { Message } from '../protocol.ts'
 import type { Turn } from './chat-client.ts'
 import type { MessageLog } from './message-log.ts'
-import type { MessageView } from './message-view.ts'
+import type { MessageView, ViewedMessage } from './message-view.ts'
 
 /** One turn on the screen: what was asked, and where its reply goes. */
 export type ShownTurn = {
@@ -28,15 +28,24 @@ export type ShownTurns = {
 }
 
 /** Keeps every turn on the screen once, by the ids of its messages. */
-export function createShownTurns(log: MessageLog): ShownTurns {
+export function createShownTurns(
+  log: MessageLog,
+  createView: (message: ViewedMessage) => MessageView,
+): ShownTurns {
   let turns: ShownTurn[] = []
+
+  function appendView(message: ViewedMessage): MessageView {
+    const view = createView(message)
+    log.append(view)
+    return view
+  }
 
   function append(turn: Turn, seq?: number): ShownTurn {
     const shown: ShownTurn = {
       turn,
       seq,
-      question: log.append('user', turn.message, turn.contextText),
-      reply: log.append('assistant'),
+      question: appendView({ role: 'user', text: turn.message, quotation: turn.contextText }),
+      reply: appendView({ role: 'assistant' }),
     }
     turns.push(shown)
     return shown
@@ -63,7 +72,7 @@ export function createShownTurns(log: MessageLog): ShownTurns {
         } else if (shown) {
           // Another reply instead of the one that is there, or the same as it stands now.
           shown.reply.show(message)
-        } else log.append(role).show(message)
+        } else appendView({ role }).show(message)
       }
     },
     remove(shown) {

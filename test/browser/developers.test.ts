@@ -25,11 +25,15 @@ const address = elsewhere.address()
 const elsewhereUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
 afterAll(() => void elsewhere.close())
 
+/** A loaded machine is slow; what is waited for comes all the same. */
+const PATIENCE = { timeout: 15_000 }
+
 const site = setUpSite({ vars: { AUTH_JWT_SECRET: SECRET, ALLOWED_ORIGINS: elsewhereUrl } })
 
 /** The widget on a page of somebody else's; `init` runs before its scripts. */
 async function visitHost(host: HostPage = {}, init = () => {}): Promise<Chat> {
-  const context = await site.browser.newContext({ viewport: { width: 1280, height: 800 } })
+  const viewport = { width: 1280, height: 800 }
+  const context = await site.browser.newContext({ viewport, reducedMotion: 'reduce' })
   await context.addInitScript(init)
   const page = await context.newPage()
   page.setDefaultTimeout(15_000)
@@ -283,18 +287,18 @@ test('who signs in sees their own chat alone, and the visitor’s is there again
 
   await talk('the visitor')
   await setToken(await signIn('ada'))
-  await expect.poll(shown).toEqual([''])
+  await expect.poll(shown, PATIENCE).toEqual([''])
   await talk('ada')
   // At the next page view, another user is signed in.
   await page.reload()
   await setToken(await signIn('bob'))
-  await expect.poll(shown).toEqual([''])
+  await expect.poll(shown, PATIENCE).toEqual([''])
   expect(await page.evaluate(() => document.body.innerText)).not.toContain('ada')
   await talk('bob')
   await setToken(await signIn('ada'))
-  await expect.poll(shown).toEqual(['ada', 'draft of ada'])
+  await expect.poll(shown, PATIENCE).toEqual(['ada', 'draft of ada'])
   await setToken(undefined)
-  await expect.poll(shown).toEqual(['the visitor', 'draft of the visitor'])
+  await expect.poll(shown, PATIENCE).toEqual(['the visitor', 'draft of the visitor'])
   const stored = await page.evaluate(() => JSON.stringify(localStorage))
   expect(stored).not.toContain(await signIn('ada').then((token) => token.split('.')[1]))
 })
@@ -317,7 +321,7 @@ test('a provider is asked for the token, and who is not signed in is a visitor',
   expect(paths()).not.toContain('/v1/visitors')
 
   await page.evaluate(() => document.querySelector('chatbot-widget')!.setToken(() => undefined))
-  await expect.poll(() => chat.messages.count()).toBe(0)
+  await expect.poll(() => chat.messages.count(), PATIENCE).toBe(0)
   await chat.say(reply('A visitor'))
   await expectText(chat, 'A visitor')
   expect(paths()).toContain('/v1/visitors')
@@ -495,7 +499,7 @@ test('removed and added again, the widget leaves nothing behind', async () => {
     })
   const add = () => page.evaluate('document.body.append(widget)')
   await remove()
-  await expect.poll(live).toEqual(nothing)
+  await expect.poll(live, PATIENCE).toEqual(nothing)
   await add()
   await expectText(chat, 'seven eight')
   await chat.settled()
@@ -510,7 +514,7 @@ test('removed and added again, the widget leaves nothing behind', async () => {
     channels: inUse.channels,
   })
   await remove()
-  await expect.poll(live).toEqual(nothing)
+  await expect.poll(live, PATIENCE).toEqual(nothing)
 })
 
 test('a page of another origin, whose policy names the Worker, has the whole widget', async () => {
@@ -602,7 +606,7 @@ test('the React component speaks for the signed-in user', async () => {
   await expectText(chat, 'A visitor')
   await chat.settled()
   await page.evaluate(`render(${JSON.stringify(await signIn('dora'))})`)
-  await expect.poll(() => chat.messages.count()).toBe(0)
+  await expect.poll(() => chat.messages.count(), PATIENCE).toBe(0)
   await chat.say(reply('Signed in'))
   await expectText(chat, 'Signed in')
   await chat.settled()

@@ -145,6 +145,14 @@ describe('history', () => {
     expect((await fetch(`${origin}/widget.js`)).status).toBe(200)
   })
 
+  test('a site on any port of this machine may use it, and no other', async () => {
+    const statusFrom = async (from: string) =>
+      (await visitor.request('GET', '/v1/sessions', undefined, { origin: from })).status
+    for (const site of ['http://localhost:3000', 'http://127.0.0.1:5173', origin])
+      expect(await statusFrom(site), site).toBe(200)
+    expect(await statusFrom('https://www.example.com')).toBe(403)
+  })
+
   test('a second start in the same folder is refused, and told what to do', async () => {
     const second = startDev()
     expect(await second.exited).toBe(1)

@@ -139,6 +139,7 @@ describe('parameters are bound as text, of the type that the statement wants', (
   test.each([
     ['$1::text', 'O\'Reilly "\\" é 🙂', 'O\'Reilly "\\" é 🙂'],
     ['$1::text', '', ''],
+    ['$1::text', '\ufeffa\ufeff', '\ufeffa\ufeff'],
     ['$1::text', null, null],
     ['$1::text', undefined, null],
     ['$1::bool', true, true],

@@ -10,6 +10,8 @@ let visitor: Client
 beforeAll(async () => {
   worker = await startWorker()
   visitor = await newVisitor(worker.url)
+  // The model's first completion loads a vocabulary: one that takes longer than 2 s costs a checkpoint.
+  await visitor.chat({ message: 'Hello' })
 })
 afterAll(() => worker.close())
 

@@ -8,7 +8,7 @@ import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
 let worker: TestWorker
 let visitor: Client
 beforeAll(async () => {
-  worker = await startWorker({ vars: { DATABASE_TIMEOUT_MS: '1200' } })
+  worker = await startWorker({ vars: { DATABASE_TIMEOUT_MS: '4000' } })
   visitor = await newVisitor(worker.url)
 })
 beforeEach(() => worker.clear())

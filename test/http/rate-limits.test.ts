@@ -2,18 +2,20 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { clientAddress } from '../../src/middleware/client-address.ts'
 import { createClient, newVisitor } from '../helpers/client.ts'
 import { problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { configuredRateLimits, startWorker, type TestWorker } from '../helpers/start-worker.ts'
 
 /*
- * The limits of wrangler.toml. Their local windows begin at each full minute, and one may begin in the middle of a
- * test: so nobody counts on the answer to one certain request.
+ * Local windows begin at each full minute, and one may begin in the middle of a test: so nobody counts on the answer to
+ * one certain request.
  */
-const addressLimit = 300
-const userLimit = 30
+const addressLimit = 40
+const userLimit = 10
 
 let worker: TestWorker
 beforeAll(async () => {
-  worker = await startWorker({ rateLimits: true })
+  worker = await startWorker({
+    rateLimits: { ADDRESS_RATE_LIMITER: addressLimit, USER_RATE_LIMITER: userLimit },
+  })
 })
 beforeEach(() => worker.clear())
 afterAll(() => worker.close())
@@ -40,7 +42,7 @@ async function untilLimited(limit: number, send: (nth: number) => Promise<Respon
   // A window that begins in the middle lets as many through once more.
   while (passed <= 2 * limit) {
     const first = passed
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, nth) => send(first + nth)))
+    const answers = await Promise.all(Array.from({ length: 10 }, (_, nth) => send(first + nth)))
     const refused = answers.find(({ status }) => status === 429)
     passed += answers.filter(({ status }) => status !== 429).length
     const others = answers.filter((each) => each !== refused)
@@ -162,6 +164,13 @@ describe('a user', () => {
     await untilLimited(userLimit, () => empty(user))
     expect((await empty(other)).status).toBe(400)
   })
+})
+
+test('the limits of wrangler.toml are counted apart, in the seconds that Retry-After tells', () => {
+  const configured = configuredRateLimits()
+  expect(configured.map(({ name }) => name)).toEqual(['ADDRESS_RATE_LIMITER', 'USER_RATE_LIMITER'])
+  expect(configured.map(({ simple }) => simple.period)).toEqual([60, 60])
+  expect(new Set(configured.map(({ namespace_id }) => namespace_id)).size).toBe(2)
 })
 
 test('a limiter that fails lets requests pass, and is logged', async () => {

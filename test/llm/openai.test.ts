@@ -152,7 +152,24 @@ describe('a failure', () => {
 
   test('is told where nobody listens', async () => {
     const model = modelOf('http://127.0.0.1:1/v1')
-    expect((await failure(model, 'Hello')).code).toBe('model_unavailable')
+    const { code, options } = await failure(model, 'Hello')
+    expect([code, options.isUnspent]).toEqual(['model_unavailable', true])
+  })
+
+  test.each([
+    ['refused', true],
+    ['status=401', true],
+    ['status=500', true],
+    ['status=429', true],
+    ['context-length', true],
+    ['cut after=0', false],
+    ['cut after=2', false],
+    ['error-chunk after=0', false],
+    ['nonsense after=0', false],
+  ])('is paid for where the model may have been at work: %s', async (fault, isUnspent) => {
+    const message = `[[fault ${fault}]] write 9 words`
+    const { options } = await failure(modelOf(server.baseUrl), message)
+    expect(options.isUnspent ?? false).toBe(isUnspent)
   })
 
   test.each([
