@@ -38,6 +38,23 @@ function chunksApart(folder: string): Plugin {
   }
 }
 
+const base = {
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  charset: 'utf8',
+  logLevel: 'warning',
+} satisfies BuildOptions
+
+/**
+ * How the widget's own scripts are built.
+ * @param chunks where its chunks are, as seen from what is built
+ */
+export function widgetOptions(chunks: string) {
+  const plugins = [stylesheetAsText, chunksApart(chunks)]
+  return { ...base, minify: true, plugins } satisfies BuildOptions
+}
+
 async function findChunks(): Promise<Record<string, string>> {
   const languages = await readdir(join(SOURCE, 'words'))
   const sources = [
@@ -77,15 +94,7 @@ export async function buildWidget({
   outDir = OUT_DIR,
   watch = false,
 }: { outDir?: string; watch?: boolean } = {}): Promise<WidgetBuild> {
-  const common: BuildOptions = {
-    absWorkingDir: SOURCE,
-    outdir: outDir,
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    charset: 'utf8',
-    logLevel: 'warning',
-  }
+  const common: BuildOptions = { ...base, absWorkingDir: SOURCE, outdir: outDir }
   const chunks = await findChunks()
   const contexts = await Promise.all([
     context({
@@ -94,14 +103,12 @@ export async function buildWidget({
         widget: 'widget.ts',
         page: 'page/page.ts',
       },
-      minify: true,
-      plugins: [stylesheetAsText, chunksApart('./chunks/')],
+      ...widgetOptions('./chunks/'),
     }),
     context({
       ...common,
       entryPoints: chunks,
-      minify: true,
-      plugins: [stylesheetAsText, chunksApart('./')],
+      ...widgetOptions('./'),
     }),
     context({
       ...common,

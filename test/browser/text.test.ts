@@ -88,7 +88,7 @@ describe('while a reply comes character by character', () => {
     const cuts = fc.array(fc.tuple(fc.nat(100), fc.boolean()), { maxLength: 20 })
     const growths = [
       ...fc.sample(fc.tuple(fc.constant(EVERY_KIND), cuts), 40),
-      ...fc.sample(fc.tuple(anyMarkdown, cuts), 4000),
+      ...fc.sample(fc.tuple(anyMarkdown, cuts), 3000),
     ]
     const wrong = await page.evaluate((all) => {
       const grown = document.createElement('div')

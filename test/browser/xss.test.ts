@@ -122,16 +122,19 @@ describe.each(policies)('nothing runs, loads or leads away: %o', (options) => {
       const json = { code: 'refused_by_test', [member]: texts[failures++], retryable: false }
       return route.fulfill({ status: 400, contentType: 'application/problem+json', json })
     })
-    const seen = await chat.page.evaluate(async (count) => {
+    const seen = await chat.page.evaluate(async (all) => {
       const widget = document.querySelector('chatbot-widget')!
       const notes: { text: string | null | undefined; harm: string[] }[] = []
-      for (let index = 0; index < count; index++) {
+      const shown = () => widget.shadowRoot!.querySelector('.composer .note')?.textContent
+      for (const text of all) {
         await widget.send('Hello')
-        const note = widget.shadowRoot!.querySelector('.composer .note')
-        notes.push({ text: note?.textContent, harm: globalThis.harmNow() })
+        for (let tries = 0; shown() !== text && tries < 100; tries++) {
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+        notes.push({ text: shown(), harm: globalThis.harmNow() })
       }
       return notes
-    }, texts.length)
+    }, texts)
     expect(seen.map(({ text }) => text)).toEqual(texts)
     expect(seen.flatMap(({ harm }) => harm)).toEqual([])
     expect(await findHarm(chat)).toEqual([])
