@@ -35,7 +35,7 @@ export type Site = {
   readonly worker: TestWorker
   readonly browser: Browser
   /** A new visitor on the demo page. */
-  visit(options?: VisitOptions): Promise<Chat>
+  readonly visit: (options?: VisitOptions) => Promise<Chat>
   /** Notes what a page must not cause; the test fails by it at its end. */
   watch(page: Page, url: string): Request[]
   /** What no test may cause: errors, violations of the page's policy, requests to other hosts. */
