@@ -135,7 +135,7 @@ describe('code', () => {
     )
     await expectText(chat, 'end')
     await chat.settled()
-    expect(chat.requests.filter((request) => request.url().includes('/chunks/'))).toEqual([])
+    expect(chat.requests.filter((request) => request.url().endsWith(HIGHLIGHTER))).toEqual([])
   })
 
   test('finished code has colours, of two themes, and its text stays what it was', async () => {
@@ -255,9 +255,10 @@ test('a page of another origin loads the highlighter from where the widget came 
     const address = host.address()
     if (typeof address !== 'object' || !address) throw new Error('no port')
     await page.goto(`http://127.0.0.1:${address.port}`)
-    const widget = `${site.worker.url}/widget.js`
-    const specifier = /import\("([^"]*highlight[^"]*)"\)/.exec(await (await fetch(widget)).text())
-    const chunk = new URL(specifier?.[1] ?? '', widget).href
+    const importer = `${site.worker.url}/chunks/conversation.js`
+    const script = await (await fetch(importer)).text()
+    const [, specifier = ''] = /import\("([^"]*highlight[^"]*)"\)/.exec(script) ?? []
+    const chunk = new URL(specifier, importer).href
     // As a text, in which the test runner does not touch the import.
     const html = await page.evaluate(`import(${JSON.stringify(chunk)}).then(({ highlight }) => {
       const code = document.createElement('code')

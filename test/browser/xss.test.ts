@@ -6,7 +6,7 @@ const site = setUpSite()
 const corpus = xssCorpus()
 
 /** The page's own files and the API: what may be asked for at all. */
-const OWN_PATH = /^\/(?:$|(?:page|widget)\.(?:js|css)$|chunks\/[a-z]+\.js$|v1\/)/
+const OWN_PATH = /^\/(?:$|(?:page|widget)\.(?:js|css)$|chunks\/[a-z-]+\.js$|v1\/)/
 
 /** What the widget makes of Markdown, without its copy buttons. */
 const TAGS =

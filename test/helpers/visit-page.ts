@@ -37,7 +37,7 @@ export type Site = {
   /** A new visitor on the demo page. */
   readonly visit: (options?: VisitOptions) => Promise<Chat>
   /** Notes what a page must not cause; the test fails by it at its end. */
-  watch(page: Page, url: string): Request[]
+  watch: (page: Page, url: string) => Request[]
   /** What no test may cause: errors, violations of the page's policy, requests to other hosts. */
   troubles: string[]
 }
