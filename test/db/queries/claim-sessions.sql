@@ -1,7 +1,7 @@
-with locked as materialized (
-  select id, pg_advisory_xact_lock(hashtextextended(id::text, 0)) from (
-    select id from sessions where user_id = $1 order by id limit $2
-  ) batch
+with theirs as materialized (
+  select id from sessions where user_id = $1
+), locked as materialized (
+  select id, pg_advisory_xact_lock(hashtextextended(id::text, 0)) from (select id from theirs order by id limit $2) batch
 ), claimed as (
   update sessions set user_id = $3 from locked
   where sessions.id = locked.id and user_id = $4
