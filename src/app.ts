@@ -1,5 +1,4 @@
 import { Hono } from 'hono'
-import { requestId } from 'hono/request-id'
 import type { AppEnv } from './app-env.ts'
 import type { Deps } from './deps.ts'
 import { Problem } from './errors.ts'
@@ -10,6 +9,7 @@ import { noStore } from './middleware/no-store.ts'
 import { origins } from './middleware/origins.ts'
 import { problemResponse } from './middleware/problem-response.ts'
 import { addressRateLimit, userRateLimit } from './middleware/rate-limit.ts'
+import { requestId } from './middleware/request-id.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { withDeps } from './middleware/with-deps.ts'
 import { admin } from './routes/admin.ts'
@@ -35,6 +35,7 @@ export function createApp(depsOf: (bindings: object) => Deps) {
     .use('/health/*', noStore())
     .route('/health/live', live)
     .use(withDeps(depsOf))
+    .use('/health/ready', addressRateLimit())
     .route('/health/ready', ready)
     .use('/v1/*', noStore(), origins(), addressRateLimit())
     .route('/v1/admin', admin)

@@ -44,6 +44,7 @@ export function createDeps(bindings: unknown): Deps {
     dailyCaps: dailyCapsOf(env),
   }
   if (historyTokens(settings, 1) < 0) throw noRoom(settings)
+  checkCaps(env)
   if (checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS) + otherCalls > maxDatabaseCalls)
     throw tooManyCalls()
   return {
@@ -58,6 +59,19 @@ export function createDeps(bindings: unknown): Deps {
 function noRoom({ systemTokens }: { systemTokens: number }) {
   const message = `leaves no room beside MAX_COMPLETION_TOKENS and a SYSTEM_PROMPT of ${systemTokens} tokens`
   return misconfigured([{ name: 'CONTEXT_TOKEN_BUDGET', message }])
+}
+
+/** A cap that one turn may pass would end a long session for good, on whatever day. */
+function checkCaps(env: Env): void {
+  const names = [
+    'DAILY_TOKENS_PER_USER',
+    'DAILY_TOKENS_PER_ADDRESS',
+    'DAILY_TOKENS_PER_SITE',
+  ] as const
+  const tooSmall = names.filter((name) => (env[name] ?? Infinity) < env.CONTEXT_TOKEN_BUDGET)
+  if (tooSmall.length === 0) return
+  const message = `must be at least CONTEXT_TOKEN_BUDGET, ${env.CONTEXT_TOKEN_BUDGET}: what one turn may cost`
+  throw misconfigured(tooSmall.map((name) => ({ name, message })))
 }
 
 function tooManyCalls() {

@@ -76,6 +76,13 @@ const secret = optional.transform((value, context) =>
     : fault(context, 'must have at least 32 characters'),
 )
 
+/** One that a header can carry as it is. */
+const bearerSecret = secret.transform((value, context) =>
+  value === undefined || /^[!-~]+$/.test(value)
+    ? value
+    : fault(context, 'must be of letters, digits and signs, without spaces'),
+)
+
 /** A whole number of tokens a day; `off` for no cap. */
 const dailyTokens = (fallback: number) =>
   optional.transform((value, context) => {
@@ -140,7 +147,7 @@ export const Env = z
     AUTH_JWT_SECRET: secret,
     AUTH_ISSUER: optional,
     AUTH_AUDIENCE: optional,
-    ADMIN_TOKEN: secret,
+    ADMIN_TOKEN: bearerSecret,
     RETENTION_DAYS: optional.transform((value, context) => {
       if (value === undefined) return undefined
       const days = /^\d{1,5}$/.test(value) ? Number(value) : 0

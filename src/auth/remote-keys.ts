@@ -9,7 +9,10 @@ const timeoutMs = 3_000
 const freshMs = 10 * 60_000
 /** How long keys are trusted that cannot be fetched anew: while the login is down, hardly a token outlives that. */
 const trustedMs = 60 * 60_000
-/** An unknown `kid` has the keys fetched at once, but at most so often: anybody may make one up. */
+/**
+ * An unknown `kid` has the keys fetched at once, but at most so often after the last success: anybody may make one up.
+ * (While the login is down each of them asks it once more; the rate limit by address bounds that.)
+ */
 const cooldownMs = 10_000
 
 /**

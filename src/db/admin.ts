@@ -108,7 +108,7 @@ export interface UsageRange {
 export async function listUsage(
   { kysely }: Database,
   { by, userId, since, until, limit }: UsageRange,
-): Promise<UsageRow[]> {
+): Promise<{ rows: UsageRow[]; hasMore: boolean }> {
   const key = by === 'day' ? sql<string>`day::text` : sql<string>`payer`
   const rows = await kysely
     .selectFrom('spending')
@@ -125,9 +125,14 @@ export async function listUsage(
     .$if(userId !== undefined, (query) => query.where('payer', '=', userId ?? ''))
     .groupBy(sql`1`)
     .orderBy(by === 'day' ? sql`1 desc` : sql`2 desc, 1`)
-    .limit(limit)
+    .limit(limit + 1)
     .execute()
-  return rows.map(({ key: name, users, ...sums }) =>
-    by === 'day' ? { day: name, users, ...sums } : { user_id: name, ...sums },
-  )
+  return {
+    rows: rows
+      .slice(0, limit)
+      .map(({ key: name, users, ...sums }) =>
+        by === 'day' ? { day: name, users, ...sums } : { user_id: name, ...sums },
+      ),
+    hasMore: rows.length > limit,
+  }
 }

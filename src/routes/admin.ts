@@ -65,13 +65,16 @@ export const admin = new Hono<AppEnv>()
   .get('/usage', queryString(AdminUsageQuery), async (c) => {
     const { user_id: userId, since, until, ...rest } = c.req.valid('query')
     const today = new Date().toISOString().slice(0, 10)
-    const data = await listUsage(c.get('deps').db, {
+    const { rows, hasMore } = await listUsage(c.get('deps').db, {
       ...rest,
       userId,
       since: since ?? monthBefore(until ?? today),
       until: until ?? today,
     })
-    return c.json({ data } satisfies { data: UsageRow[] })
+    return c.json({ data: rows, has_more: hasMore } satisfies {
+      data: UsageRow[]
+      has_more: boolean
+    })
   })
 
 /** 30 days with `day` itself. */

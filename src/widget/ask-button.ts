@@ -42,7 +42,7 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
     const root = node.getRootNode()
     if (!(root instanceof ShadowRoot)) return false
     const isWriting = document.activeElement?.matches(FIELDS)
-    return !isWriting && document.querySelector(root.host.localName) === root.host
+    return !isWriting && document.querySelector(OFFERING) === root.host
   }
 
   return {
@@ -64,6 +64,7 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
   }
 }
 
+const OFFERING = 'chatbot-widget:not([selection="off"])'
 const FIELDS = 'input, textarea, [contenteditable]'
 
 /**

@@ -23,6 +23,8 @@ export class ChatbotWidget
   /** Resolves once the chat is there, as the last change wants it. */
   #mounted: Promise<void> | undefined
   #mounts = 0
+  /** It was opened before the chat was there to tell of it. */
+  #missedOpen = false
   /** The language that was last looked for. */
   #language = ''
   /** Ends what listens to the page. */
@@ -73,9 +75,11 @@ export class ChatbotWidget
   }
 
   async send(text: string, options?: { contextText?: string }): Promise<void> {
-    const { converse, restore } = await this.#settle()
-    await restore()
-    await (await converse()).send(text, options)
+    const chat = await this.#settle()
+    await chat.restore()
+    // Another user's, by now, or in another language.
+    if (chat !== this.#chat) return this.send(text, options)
+    await (await chat.converse()).send(text, options)
   }
 
   async newSession(): Promise<void> {
@@ -129,7 +133,8 @@ export class ChatbotWidget
     if (!this.dir && this.lang.startsWith('ar')) this.#chat.panel.node.dir = 'rtl'
     this.#apply()
     this.#fitPage()
-    if (hadFocus) this.#chat.panel.focus()
+    if (this.#missedOpen) this.#changeOpen(true)
+    else if (hadFocus) this.#focusChat()
   }
 
   #unmount(): void {
@@ -162,7 +167,13 @@ export class ChatbotWidget
     this.#apply()
     if (isOpen) this.#chat?.panel.focus()
     else if (hadFocus) this.#giveFocusBack()
+    this.#missedOpen = isOpen && !this.#chat
     if (this.#chat) this.#emit(isOpen ? 'open' : 'close', null)
+  }
+
+  #focusChat(): void {
+    if (this.hasAttribute('open') || this.inline) this.#chat?.panel.focus()
+    else this.#chat?.panel.launcher.focus()
   }
 
   #giveFocusBack(): void {

@@ -11,6 +11,7 @@ export type Composer = {
   readText: () => string
   /** Text of the page that the next message is about. */
   setQuotation: (text: string | undefined) => void
+  readQuotation: () => string | undefined
   /** Words about what was typed, until it is changed or sent. */
   setNotice: (notice: string) => void
   focus: () => void
@@ -93,6 +94,7 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     update()
     // The button is disabled now, and would swallow the keys that follow.
     input.focus()
+    changed()
     actions().send(text, { contextText: quotation })
   }
   function changed() {
@@ -126,6 +128,7 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     },
     readText: () => input.value,
     setQuotation: chip.set,
+    readQuotation: chip.read,
     focus: () => input.focus(),
   }
 }

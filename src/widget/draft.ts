@@ -23,8 +23,8 @@ export function createDraft(store: SiteStore, composer: Composer): Draft {
     giveBack({ message, contextText }) {
       const typed = composer.readText()
       composer.setText(typed === '' ? message : `${message}\n${typed}`)
-      if (contextText) composer.setQuotation(contextText)
-      save(composer.readText(), contextText)
+      if (!composer.readQuotation()) composer.setQuotation(contextText)
+      save(composer.readText(), composer.readQuotation())
     },
   }
 }

@@ -21,6 +21,8 @@ export type MessageLog = {
   /** Runs `change` and stays at the end if the reader was there. */
   follow: (change: () => void) => void
   scrollToEnd: () => void
+  /** To be called when it is shown again: what came meanwhile is in sight of who had read to the end. */
+  reveal: () => void
 }
 
 /** How far from the end, in pixels, still counts as reading along. */
@@ -31,7 +33,7 @@ const EARLIER_DISTANCE = 200
 /** Where the messages are: it places them, and the conversation makes them. */
 export function createMessageLog(words: Words, actions: () => MessageActions): MessageLog {
   const greeting = el('p', { class: 'greeting', dir: 'auto' })
-  const notice = el('p', { class: 'notice', hidden: true })
+  const notice = el('p', { class: 'notice', 'aria-live': 'polite', hidden: true })
   const list = el('ol', { class: 'messages' })
   const suggestions = el('div', { class: 'suggestions' })
   // Spoken by the widget's live region once a reply is whole; token by token it would be noise.
@@ -58,7 +60,14 @@ export function createMessageLog(words: Words, actions: () => MessageActions): M
       rootMargin: `${EARLIER_DISTANCE}px 0px`,
     })
 
+  let wasAtEnd = true
+  const isAtEnd = () => node.scrollHeight - node.scrollTop - node.clientHeight < FOLLOW_DISTANCE
+  node.addEventListener('scroll', () => {
+    if (node.clientHeight > 0) wasAtEnd = isAtEnd()
+  })
+
   const scrollToEnd = () => {
+    wasAtEnd = true
     node.scrollTop = node.scrollHeight
   }
 
@@ -74,6 +83,9 @@ export function createMessageLog(words: Words, actions: () => MessageActions): M
   return {
     node,
     scrollToEnd,
+    reveal() {
+      if (wasAtEnd) scrollToEnd()
+    },
     setNotice,
     setGreeting(text) {
       greeting.textContent = text
@@ -104,9 +116,9 @@ export function createMessageLog(words: Words, actions: () => MessageActions): M
       watcher?.observe(notice)
     },
     follow(change) {
-      const isAtEnd = node.scrollHeight - node.scrollTop - node.clientHeight < FOLLOW_DISTANCE
+      const follows = node.clientHeight > 0 ? isAtEnd() : wasAtEnd
       change()
-      if (isAtEnd) scrollToEnd()
+      if (follows) scrollToEnd()
     },
   }
 }

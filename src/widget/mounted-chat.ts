@@ -6,6 +6,7 @@ import { readCovered, readTheme } from './follow-page.ts'
 import markdownStyles from './markdown.css'
 import { createPanel, type Panel, type PanelActions } from './panel.ts'
 import { createSiteStore } from './site-store.ts'
+import { backoffMs, sleepUntilOnline } from './sleep.ts'
 import styles from './widget.css'
 import type { Emit, UserTokenProvider } from './widget-types.ts'
 import { explain, type Words } from './words.ts'
@@ -64,7 +65,9 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   askButton.watch(lifetime.signal)
   composer.setBusy('loading')
   // Who comes near the button will press it.
-  panel.launcher.addEventListener('pointerenter', () => void converse().catch(() => {}))
+  panel.launcher.addEventListener('pointerenter', () => {
+    if (navigator.onLine) void converse().catch(() => {})
+  })
 
   async function load(): Promise<Conversation> {
     const { createConversation } = await import('./conversation.ts')
@@ -76,21 +79,25 @@ export function mountChat(options: MountedChatOptions): MountedChat {
 
   async function converse(): Promise<Conversation> {
     try {
-      return await (conversation ??= load())
+      const loaded = await (conversation ??= load())
+      lifetime.signal.throwIfAborted()
+      return loaded
     } catch (error) {
       conversation = undefined
       throw error
     }
   }
 
+  /** Waits for the network as long as it takes. */
   async function restore(): Promise<void> {
-    try {
-      await (await converse()).restore()
-    } catch {
-      restored = undefined
-      if (lifetime.signal.aborted) return
-      const run = () => void (restored ??= restore())
-      log.setNotice(explain(words, networkFailure()), { label: words.retry, run })
+    log.setNotice(words.loading)
+    for (let losses = 0; !lifetime.signal.aborted; losses++) {
+      try {
+        return await (await converse()).restore()
+      } catch {
+        log.setNotice(explain(words, networkFailure()))
+        await sleepUntilOnline(backoffMs(losses), lifetime.signal)
+      }
     }
   }
 

@@ -119,7 +119,7 @@ export function createPanel(on: {
     sessions.node.hidden = !isShown
     log.node.hidden = composer.node.hidden = isShown
     past.setAttribute('aria-expanded', String(isShown))
-    if (!isShown) return
+    if (!isShown) return log.reveal()
     sessions.node.focus()
     void sessions.refresh()
   }
@@ -145,6 +145,7 @@ export function createPanel(on: {
     },
     setOpen(isOpen) {
       dialog.hidden = !isOpen
+      if (isOpen) log.reveal()
       launcher.setAttribute('aria-expanded', String(isOpen))
       launcher.setAttribute('aria-label', isOpen ? words.close : words.open)
     },

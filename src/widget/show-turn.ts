@@ -45,6 +45,7 @@ export async function showTurn(
   // What a reply that is to be replaced said, until there is another.
   const before = turn.regenerate === undefined ? undefined : reply.stored()
   let hasText = false
+  let waitsFor: Wait | undefined
   let retryable: ChatFailure | undefined
   announce('')
   reply.setNote(before ? words.stillRunning : '')
@@ -65,13 +66,18 @@ export async function showTurn(
           hasText = true
           reply.setText(update.text)
           break
-        case 'waiting':
-          reply.setNote(fill(words[NOTES[update.for]], Math.ceil(update.waitMs / 1000)))
+        case 'waiting': {
+          const note = fill(words[NOTES[update.for]], Math.ceil(update.waitMs / 1000))
+          reply.setNote(note)
+          if (waitsFor !== update.for) announce(note)
+          waitsFor = update.for
           break
+        }
         case 'restarted':
           shown.seq = undefined
           turns.clearBefore(shown)
           log.setNotice(words.startedAnew)
+          announce(words.startedAnew)
           break
         case 'completed':
           reply.setOpen(false)

@@ -8,19 +8,21 @@ export type SiteStore = {
   set(name: StoredName, value: string | undefined): void
 }
 
+/** What localStorage refused, of all widgets of the page: it outlives each of them. */
+const memory = new Map<string, string | undefined>()
+
 /**
  * What the widget remembers in this browser about one server; for a signed-in `user` apart from
  * what it remembers of a visitor. Where localStorage refuses (blocked, full, sandboxed), the entry
  * lives in memory, until the page is left.
  */
 export function createSiteStore(server: string, user = ''): SiteStore {
-  const memory = new Map<StoredName, string | undefined>()
   const key = `chatbot-widget:${server}${user && ` ${user}`}`
   const keyOf = (name: StoredName) => `${key}:${name}`
   return {
     key,
     get(name) {
-      if (memory.has(name)) return memory.get(name)
+      if (memory.has(keyOf(name))) return memory.get(keyOf(name))
       try {
         return localStorage.getItem(keyOf(name)) ?? undefined
       } catch {
@@ -31,9 +33,9 @@ export function createSiteStore(server: string, user = ''): SiteStore {
       try {
         if (value === undefined) localStorage.removeItem(keyOf(name))
         else localStorage.setItem(keyOf(name), value)
-        memory.delete(name)
+        memory.delete(keyOf(name))
       } catch {
-        memory.set(name, value)
+        memory.set(keyOf(name), value)
       }
     },
   }

@@ -21,8 +21,8 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
   get inline(): boolean {
     return this.hasAttribute('inline')
   }
-  set inline(isInline: boolean) {
-    this.toggleAttribute('inline', isInline)
+  set inline(isInline: boolean | string | null | undefined) {
+    this.toggleAttribute('inline', isTrue(isInline))
   }
 
   /** The attribute is a JSON array, or questions with `|` between them. */
@@ -37,8 +37,12 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
       .map((each) => each.trim())
       .filter(Boolean)
   }
-  set suggestions(questions: readonly string[]) {
-    this.setAttribute('suggestions', JSON.stringify(questions))
+  set suggestions(questions: readonly string[] | string | null | undefined) {
+    if (questions === null || questions === undefined) this.removeAttribute('suggestions')
+    else {
+      const text = typeof questions === 'string' ? questions : JSON.stringify(questions)
+      this.setAttribute('suggestions', text)
+    }
   }
 
   /**
@@ -49,7 +53,7 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
     return () => this.setAttribute('open', '')
   }
   set open(isOpen: boolean | string | null | undefined) {
-    this.toggleAttribute('open', isOpen === '' || Boolean(isOpen))
+    this.toggleAttribute('open', isTrue(isOpen))
   }
 
   close(): void {
@@ -64,6 +68,11 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
       Reflect.set(this, name, value)
     }
   }
+}
+
+/** Of an attribute, which a framework may assign as it would set it: it is there, and be it empty. */
+function isTrue(value: boolean | string | null | undefined): boolean {
+  return value === '' || Boolean(value)
 }
 
 for (const name of TEXTS) {

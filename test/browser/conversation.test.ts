@@ -484,3 +484,49 @@ test('a message over the limit of the day comes back to the box, in words', asyn
   expect(await chat.input.inputValue()).toBe('One more')
   expect(await chat.messages.count()).toBe(2)
 })
+
+test('what was sent does not come back to the box after a reload', async () => {
+  const chat = await site.visit()
+  await chat.say(reply('Here I am'))
+  await expectText(chat, 'Here I am')
+  await chat.settled()
+  await chat.page.reload()
+  await expectText(chat, 'Here I am')
+  expect(await chat.input.inputValue()).toBe('')
+})
+
+test('a reply that came while the chat was closed is in sight when it is opened', async () => {
+  const chat = await site.visit()
+  await chat.say(reply('line\n\n'.repeat(40) + 'the end'))
+  await expectText(chat, 'the end')
+  await chat.settled()
+  await chat.page.evaluate(
+    async (text) => {
+      const widget = document.querySelector('chatbot-widget')!
+      widget.close()
+      await widget.send(text)
+      widget.open()
+    },
+    reply('line\n\n'.repeat(40) + 'the very end'),
+  )
+  await expectText(chat, 'the very end')
+  const { bottom, edge } = await chat.page.evaluate(() => {
+    const root = document.querySelector('chatbot-widget')!.shadowRoot!
+    return {
+      bottom: root.querySelector('.assistant:last-child .body')!.getBoundingClientRect().bottom,
+      edge: root.querySelector('.log')!.getBoundingClientRect().bottom,
+    }
+  })
+  expect(bottom).toBeLessThanOrEqual(edge)
+})
+
+test('a conversation that cannot be loaded comes when the network is back', async () => {
+  const chat = await site.visit({ viewport: { width: 900, height: 700 } })
+  const chunk = '**/chunks/conversation.js*'
+  await chat.page.route(chunk, (route) => route.abort())
+  await chat.page.getByRole('button', { name: 'Open chat' }).click()
+  await chat.page.getByText('There is no connection to the chat.').waitFor()
+  await chat.page.unroute(chunk)
+  await chat.say(reply('At last'))
+  await expectText(chat, 'At last')
+})

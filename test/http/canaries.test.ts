@@ -177,7 +177,11 @@ async function makeMistakes(person: Person, path: string) {
   await ask(person, 'GET', `/v1/${wrong}/${wrong}?${wrong}`)
   await ask(person, 'GET', `/v1/sessions/${wrong}`)
   await ask(person, 'POST', '/v1/sessions/claim', { body: { visitor_token: wrong } })
-  const odd = { 'last-event-id': wrong, 'x-request-id': `<${wrong}>`, 'user-agent': wrong }
+  const odd = {
+    'last-event-id': wrong,
+    'x-request-id': wrong.replaceAll(/[^\w-]/g, ''),
+    'user-agent': wrong,
+  }
   await ask(person, 'GET', path, { headers: { ...odd, referer: `https://x/${wrong}` } })
   await ask(person, 'GET', path, { headers: { origin: `https://${wrong}.example` } })
   for (const credential of [`Bearer ${wrong}`, `Basic ${wrong}`, `Bearer vst_${wrong}`, wrong])

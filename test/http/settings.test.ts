@@ -61,6 +61,17 @@ describe('a setting that is missing or wrong', () => {
       'ftp://canary.example/jwks.json',
       'data:application/json,canary',
     ],
+    ADMIN_TOKEN: [
+      'canary',
+      'canary'.padEnd(31, 'x'),
+      `canary ${'x'.repeat(40)}`,
+      'cañary'.padEnd(40),
+    ],
+    RETENTION_DAYS: ['0', '100000', ...noWholeNumber],
+    // The last is less than one turn may cost.
+    DAILY_TOKENS_PER_USER: ['0', 'none', ...noWholeNumber, '7999'],
+    DAILY_TOKENS_PER_ADDRESS: ['0', 'none', ...noWholeNumber, '7999'],
+    DAILY_TOKENS_PER_SITE: ['0', 'none', ...noWholeNumber, '7999'],
     ALLOW_NO_ORIGIN: ['canary', '1', 'TRUE'],
     ALLOWED_ORIGINS: [
       '*',

@@ -189,7 +189,11 @@ test('a replay, a refusal and a turn that no site pays for wait for none that is
 })
 
 test('through the Worker: of a hundred turns at once those are let through that the cap covers, and paid for', async () => {
-  const caps = { DAILY_TOKENS_PER_USER: '6000', MAX_COMPLETION_TOKENS: '900' }
+  const caps = {
+    DAILY_TOKENS_PER_USER: '6000',
+    CONTEXT_TOKEN_BUDGET: '5000',
+    MAX_COMPLETION_TOKENS: '900',
+  }
   const worker = await startWorker({ database, vars: { ...caps, DATABASE_TIMEOUT_MS: '30000' } })
   try {
     const visitor = await newVisitor(worker.url)
