@@ -23,7 +23,7 @@ export class ChatbotWidget
   /** Resolves once the chat is there, as the last change wants it. */
   #mounted: Promise<void> | undefined
   #mounts = 0
-  /** It was opened before the chat was there to tell of it. */
+  /** It was opened on the page before the chat was there to tell of it. */
   #missedOpen = false
   /** The language that was last looked for. */
   #language = ''
@@ -167,7 +167,7 @@ export class ChatbotWidget
     this.#apply()
     if (isOpen) this.#chat?.panel.focus()
     else if (hadFocus) this.#giveFocusBack()
-    this.#missedOpen = isOpen && !this.#chat
+    this.#missedOpen = isOpen && this.#stay !== undefined && !this.#chat
     if (this.#chat) this.#emit(isOpen ? 'open' : 'close', null)
   }
 

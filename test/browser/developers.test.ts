@@ -134,6 +134,18 @@ test('attributes and properties are the same thing, whichever is set', async () 
   })
 })
 
+test('what a framework assigns as the text of an attribute means what the attribute does', async () => {
+  const { page } = await visitHost({ body: byHand('') })
+  const read = await page.evaluate(() => {
+    const widget = document.querySelector('chatbot-widget')!
+    Object.assign(widget, { suggestions: '["a","b"]', inline: '' })
+    const { suggestions, inline } = widget
+    Object.assign(widget, { suggestions: null, inline: null })
+    return { given: { suggestions, inline }, taken: [widget.suggestions, widget.inline] }
+  })
+  expect(read).toEqual({ given: { suggestions: ['a', 'b'], inline: true }, taken: [[], false] })
+})
+
 test('open and close are methods; what is assigned to open is the attribute', async () => {
   const { page, dialog } = await visitHost({ body: byHand('') })
   const call = (what: 'open' | 'close' | boolean | undefined) =>
