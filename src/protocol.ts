@@ -1,81 +1,14 @@
 import * as z from 'zod'
 import type { ProblemBody } from './errors.ts'
+import { limits } from './limits.ts'
+import { type JsonValue, type Metadata, metadataWithin, nonBlank } from './stored-text.ts'
 
-/** Limits of the wire, in UTF-16 units where not said otherwise. */
-export const limits = {
-  bodyBytes: 128 * 1024,
-  messageChars: 8_000,
-  contextTextChars: 8_000,
-  titleChars: 200,
-  commentChars: 1_000,
-  userIdChars: 300,
-  metadataChars: 4_096,
-  metadataLevels: 5,
-  historyMessages: 200,
-  historyBytes: 1024 * 1024,
-  pageDefault: 50,
-  pageMax: 200,
-} as const
+export type { JsonValue, Metadata }
 
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | JsonValue[]
-  | { [key: string]: JsonValue }
-export type Metadata = { [key: string]: JsonValue }
-
-/** Text that Postgres and UTF-8 can hold: no NUL, no lone surrogate. */
-export function isStorable(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed()
-}
-
-/** Counted in UTF-16 units, which zod's own `max` is not. */
-const text = (maxChars: number) =>
-  z
-    .string()
-    .refine((value) => value.length <= maxChars, `must be at most ${maxChars} characters`)
-    .refine(isStorable, 'must not contain NUL or a lone surrogate')
-
-const nonBlank = (maxChars: number) =>
-  text(maxChars).refine((value) => value.trim() !== '', 'must not be blank')
-
-/** Why a value can't be stored as metadata, or undefined. */
-function metadataFault(value: unknown, levels: number): string | undefined {
-  switch (typeof value) {
-    case 'string':
-      return isStorable(value) ? undefined : 'must not contain NUL or a lone surrogate'
-    case 'number':
-      return Number.isFinite(value) ? undefined : 'must not contain a number out of range'
-    case 'boolean':
-      return undefined
-    case 'object':
-      if (value === null) return undefined
-      if (levels === 0) return `must not be nested deeper than ${limits.metadataLevels} levels`
-      for (const [key, item] of Object.entries(value)) {
-        const fault = metadataFault(key, levels) ?? metadataFault(item, levels - 1)
-        if (fault !== undefined) return fault
-      }
-      return undefined
-    default:
-      return 'must be JSON'
-  }
-}
-
-const metadata = z.custom<Metadata>().check((context) => {
-  const { value } = context
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  const fault = isObject ? objectFault(value) : 'must be an object'
-  if (fault !== undefined) context.issues.push({ code: 'custom', message: fault, input: value })
+const metadata = metadataWithin({
+  maxChars: limits.metadataChars,
+  maxLevels: limits.metadataLevels,
 })
-
-function objectFault(value: object): string | undefined {
-  const fault = metadataFault(value, limits.metadataLevels)
-  if (fault !== undefined) return fault
-  if (JSON.stringify(value).length <= limits.metadataChars) return undefined
-  return `must be at most ${limits.metadataChars} characters as JSON`
-}
 
 /** Ids compare as Postgres prints them: in lower case. */
 const id = z.guid().transform((value) => value.toLowerCase())

@@ -1,7 +1,7 @@
 import { JOSEAlgNotAllowed, JOSEError, JWTClaimValidationFailed, JWTExpired } from 'jose/errors'
 import { type JWTVerifyGetKey, jwtVerify } from 'jose/jwt/verify'
 import { unauthorized } from '../errors.ts'
-import { isStorable } from '../protocol.ts'
+import { isStorable } from '../stored-text.ts'
 import { remoteKeys } from './remote-keys.ts'
 
 export interface JwtSettings {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import { limits, type Message, type Session } from '../protocol.ts'
+import { limits } from '../limits.ts'
+import type { Message, Session } from '../protocol.ts'
 import type { Database } from './database.ts'
 import { currentStatus, type MessageRecord, toMessage } from './messages.ts'
 import type { SessionRow } from './schema.ts'

@@ -1,5 +1,6 @@
 import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
-import { limits, type Message } from '../protocol.ts'
+import { limits } from '../limits.ts'
+import type { Message } from '../protocol.ts'
 import type { Database } from './database.ts'
 import type { MessageRow } from './schema.ts'
 

@@ -1,5 +1,5 @@
 import { invalidRequest, Problem } from '../errors.ts'
-import { limits } from '../protocol.ts'
+import { limits } from '../limits.ts'
 
 /** For a phone with a bad connection, and not for one that sends a byte now and then. */
 const bodyTimeoutMs = 15_000

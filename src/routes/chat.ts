@@ -8,7 +8,8 @@ import { Problem } from '../errors.ts'
 import { clientAddress } from '../middleware/client-address.ts'
 import { missingCredential, userOrNewVisitor } from '../middleware/identity.ts'
 import { jsonBody, limitBody, requireJson } from '../middleware/validate.ts'
-import { ChatRequest, type ChatResponse, limits } from '../protocol.ts'
+import { limits } from '../limits.ts'
+import { ChatRequest, type ChatResponse } from '../protocol.ts'
 import {
   eventResponse,
   failedEvent,

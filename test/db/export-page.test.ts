@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ExportItem, exportPage, exportStart } from '../../src/db/export-page.ts'
-import { limits } from '../../src/protocol.ts'
+import { limits } from '../../src/limits.ts'
 import { newUserId, testDatabase } from '../helpers/conversation.ts'
 import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
 

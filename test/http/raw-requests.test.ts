@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { limits } from '../../src/protocol.ts'
+import { limits } from '../../src/limits.ts'
 import { type Client, createClient, newVisitor } from '../helpers/client.ts'
 import { openRaw, type RawAnswer, readAnswers, sendRaw } from '../helpers/raw-request.ts'
 import { type Rig, startRig } from '../helpers/start-rig.ts'

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { failureOf, parseRetryAfter } from '../../src/widget/chat-failure.ts'
-import { limits } from '../../src/protocol.ts'
+import { limits } from '../../src/limits.ts'
 import { findTranslation } from '../../src/widget/languages.ts'
 import { english, explain, MAX_MESSAGE_CHARS } from '../../src/widget/words.ts'
 
