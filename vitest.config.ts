@@ -21,7 +21,7 @@ export default defineConfig(({ mode }) => ({
     reporters: ['default', './test/helpers/totals-reporter.ts'],
     // Most of them wait for a Worker, a model or a database of their own.
     maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 }))

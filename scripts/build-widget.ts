@@ -61,6 +61,7 @@ async function findChunks(): Promise<Record<string, string>> {
     'conversation.ts',
     'highlight.ts',
     'session-list.ts',
+    'store-user.ts',
     ...languages.map((name) => `words/${name}`),
   ]
   return Object.fromEntries(sources.map((path) => [`chunks/${basename(path, '.ts')}`, path]))

@@ -1,7 +1,6 @@
 import { followPage } from './follow-page.ts'
 import { findTranslation } from './languages.ts'
 import { mountChat, type MountedChat } from './mounted-chat.ts'
-import { storeUser } from './store-user.ts'
 import { WidgetProperties } from './widget-properties.ts'
 import type { ChatbotWidgetElement, Emit, UserTokenProvider } from './widget-types.ts'
 import { english, type Words } from './words.ts'
@@ -116,7 +115,7 @@ export class ChatbotWidget
     const translate = findTranslation(this.#language)
     const translation = translate && (await translate().catch(() => undefined))
     const provider = this.#userToken
-    const user = provider && (await storeUser(provider))
+    const user = provider && (await nameUser(provider))
     if (mount !== this.#mounts) return
     const { server, name } = this
     this.#chat = mountChat({
@@ -190,6 +189,14 @@ export class ChatbotWidget
   readonly #emit: Emit = (type, detail) => {
     this.dispatchEvent(new CustomEvent(type, { detail }))
   }
+}
+
+/** Where the name cannot be had, one that nobody else has. */
+async function nameUser(provider: UserTokenProvider): Promise<string> {
+  const { storeUser } = await import('./store-user.ts').catch(() => ({
+    storeUser: () => String(Math.random()),
+  }))
+  return storeUser(provider)
 }
 
 /** Where this script came from, where that is a server. */

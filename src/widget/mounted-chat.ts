@@ -6,7 +6,6 @@ import { readCovered, readTheme } from './follow-page.ts'
 import markdownStyles from './markdown.css'
 import { createPanel, type Panel, type PanelActions } from './panel.ts'
 import { createSiteStore } from './site-store.ts'
-import { backoffMs, sleepUntilOnline } from './sleep.ts'
 import styles from './widget.css'
 import type { Emit, UserTokenProvider } from './widget-types.ts'
 import { explain, type Words } from './words.ts'
@@ -44,6 +43,9 @@ export type MountedChatOptions = {
   toggle: () => void
   close: () => void
 }
+
+/** How long it is waited, where nobody says that the network is back. */
+const RETRY_MS = 4000
 
 let sheet: CSSStyleSheet | undefined
 
@@ -91,12 +93,15 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   /** Waits for the network as long as it takes. */
   async function restore(): Promise<void> {
     log.setNotice(words.loading)
-    for (let losses = 0; !lifetime.signal.aborted; losses++) {
+    while (!lifetime.signal.aborted) {
       try {
         return await (await converse()).restore()
       } catch {
         log.setNotice(explain(words, networkFailure()))
-        await sleepUntilOnline(backoffMs(losses), lifetime.signal)
+        await new Promise((resolve) => {
+          setTimeout(resolve, RETRY_MS)
+          addEventListener('online', resolve, { once: true, signal: lifetime.signal })
+        })
       }
     }
   }

@@ -38,11 +38,11 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
       .filter(Boolean)
   }
   set suggestions(questions: readonly string[] | string | null | undefined) {
-    if (questions === null || questions === undefined) this.removeAttribute('suggestions')
-    else {
-      const text = typeof questions === 'string' ? questions : JSON.stringify(questions)
-      this.setAttribute('suggestions', text)
-    }
+    setText(
+      this,
+      'suggestions',
+      typeof questions === 'object' && questions ? JSON.stringify(questions) : questions,
+    )
   }
 
   /**
@@ -70,6 +70,11 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
   }
 }
 
+function setText(element: HTMLElement, name: string, value: string | null | undefined): void {
+  if (value === null || value === undefined) element.removeAttribute(name)
+  else element.setAttribute(name, value)
+}
+
 /** Of an attribute, which a framework may assign as it would set it: it is there, and be it empty. */
 function isTrue(value: boolean | string | null | undefined): boolean {
   return value === '' || Boolean(value)
@@ -81,8 +86,7 @@ for (const name of TEXTS) {
       return this.getAttribute(name) ?? ''
     },
     set(this: HTMLElement, value: string | null | undefined) {
-      if (value === null || value === undefined) this.removeAttribute(name)
-      else this.setAttribute(name, value)
+      setText(this, name, value)
     },
   })
 }

@@ -539,7 +539,7 @@ test('a page of another origin, whose policy names the Worker, has the whole wid
   const chat = chatOn(page, [])
   await page.getByRole('button', { name: 'Senden' }).waitFor()
   await chat.input.fill(reply('Here I am'))
-  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Senden', disabled: false }).click()
   await expectText(chat, 'Here I am')
   expect(await chat.dialog.boundingBox()).toMatchObject({ width: 400 })
 })

@@ -141,7 +141,7 @@ describe("the provider's usage", () => {
       }),
       { numRuns: 60 },
     )
-  })
+  }, 180_000)
 
   function statusOf(status: string): Partial<TurnEnd> {
     if (status === 'complete') return {}
