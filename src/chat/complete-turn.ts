@@ -113,7 +113,7 @@ async function store(
     finishReason: completion.finishReason ?? null,
     errorCode: problem?.code ?? null,
     model: settings.model,
-    ...tokensOf(turn, content, completion),
+    ...tokensOf(turn, content, completion, settings.maxCompletionTokens),
     windowFrom: completion.windowFrom,
     overheadTokens: turnOverheadTokens,
     countedBy: settings.countedBy,
@@ -143,7 +143,12 @@ function problemOf(content: string, { finishReason, problem }: Completion): Prob
   return content === '' ? new Problem('model_empty_reply') : undefined
 }
 
-function tokensOf(turn: RunningTurn, content: string, completion: Completion) {
+function tokensOf(
+  turn: RunningTurn,
+  content: string,
+  completion: Completion,
+  maxCompletionTokens: number,
+) {
   const { usage } = completion
   const bytes = (text: string) => new TextEncoder().encode(text).length
   const tokens = { message: turn.messageTokens, reply: countTokens(content) }
@@ -153,7 +158,7 @@ function tokensOf(turn: RunningTurn, content: string, completion: Completion) {
   return {
     tokens,
     usage: usage && toUsage(usage),
-    spent: spentOf(completion, tokens.reply),
+    spent: spentOf(completion, tokens.reply, maxCompletionTokens),
     toldReplyTokens: isTold ? replyTokens : undefined,
     messageBytes: bytes(turn.rendered),
   }
@@ -163,9 +168,20 @@ function toUsage({ promptTokens, completionTokens }: CompletionUsage): Usage {
   return { prompt_tokens: promptTokens, completion_tokens: completionTokens }
 }
 
+/** How many times o200k's count a provider's may be: 3.4 was seen. More is nonsense, and would end everybody's day. */
+const believable = 8
+
 /** What is paid for: as told, or what the prompt and the reply so far hold at most. No prompt is of no tokens. */
-function spentOf({ usage, problem, promptTokens }: Completion, replyTokens: number): Usage {
-  if (usage && usage.promptTokens > 0) return toUsage(usage)
+function spentOf(
+  { usage, problem, promptTokens }: Completion,
+  replyTokens: number,
+  maxCompletionTokens: number,
+): Usage {
+  if (usage && usage.promptTokens > 0)
+    return {
+      prompt_tokens: Math.min(usage.promptTokens, believable * promptTokens),
+      completion_tokens: Math.min(usage.completionTokens, believable * maxCompletionTokens),
+    }
   if (problem?.options.isUnspent) return { prompt_tokens: 0, completion_tokens: 0 }
   return { prompt_tokens: promptTokens, completion_tokens: replyTokens }
 }

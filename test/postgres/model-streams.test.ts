@@ -189,6 +189,8 @@ test('no count of tokens that a provider tells makes a reply unstorable', async 
     const packets = [hi, finished(), event({ choices: [], usage: told }), done]
     expect(await hear(packets, id), String(tokens)).toMatchObject(says('Hi'))
   }
+  // Nor does nonsense use up the day.
+  expect((await visitor.expect(200, 'GET', '/v1/usage')).tokens_left).toBeGreaterThan(0)
 })
 
 describe('a reply is not complete', () => {
