@@ -81,12 +81,15 @@ test('a reply that was streamed, block by block, is the same when it is restored
   await chat.say('Show me markdown')
   await expectText(chat, 'I am the offline model')
   await chat.settled()
+  // The colours of code come when their chunk is there.
+  await chat.lastReply.locator('[class^="hljs-"]').first().waitFor()
   const streamed = await chat.lastReply.innerHTML()
   for (const tag of ['h3', 'strong', 'del', 'ul', 'ol', 'pre', 'blockquote', 'a']) {
     expect(streamed).toContain(`<${tag}`)
   }
   await chat.page.reload()
   await expectText(chat, 'I am the offline model')
+  await chat.lastReply.locator('[class^="hljs-"]').first().waitFor()
   expect(await chat.lastReply.innerHTML()).toBe(streamed)
 })
 

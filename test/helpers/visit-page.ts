@@ -108,7 +108,11 @@ export function setUpSite(options?: TestWorkerOptions): Site {
 }
 
 export function chatOn(page: Page, requests: Request[]): Chat {
-  const settled = () => page.locator('.message.is-open').waitFor({ state: 'detached' })
+  // The button that stops a reply is there from the moment that a message is sent.
+  const settled = async () => {
+    await page.locator('.composer .send').last().waitFor({ state: 'hidden' })
+    await page.locator('.message.is-open').waitFor({ state: 'detached' })
+  }
   return {
     page,
     requests,
