@@ -61,7 +61,7 @@ test('a reply is shown while it is written, and spoken once, when it is whole', 
     if (status) observer.observe(status, { childList: true, subtree: true, characterData: true })
     return heard
   })
-  await chat.say(`${reply(TEN)} [[fault pace ms=150]]`)
+  await chat.say(`${reply(TEN)} [[fault pace ms=400]]`)
   await expectText(chat, 'one two')
   expect(await chat.lastReply.innerText()).not.toContain('ten')
   expect(await chat.send.isHidden()).toBe(true)
