@@ -33,7 +33,8 @@ export const join = fc.record({ which, reply: fc.nat(3), place: fc.nat(30) }).ma
       expect([content.length - place, content.length - place + 1]).toContain(text.length)
       // A superseded reply is whole where it had been: the model ended it.
       const stored = await readSession(real, request.sessionId)
-      const isWhole = stored?.find((message) => message.id === id)?.finish_reason !== undefined
+      const wasWhole = stored?.find((message) => message.id === id)?.finish_reason !== undefined
+      const isWhole = status === 'complete' || (status === 'superseded' && wasWhole)
       expect(events.at(-1)?.event).toBe(isWhole ? 'turn.completed' : 'turn.failed')
     },
     ({ session }) => session !== undefined && runningTurn(session) === undefined,
