@@ -27,7 +27,7 @@ export interface Caller {
 
 /**
  * Who pays for a turn: always its user, whose day the owner may look at; those without a login also by address, since
- * a new visitor token costs nothing; the site last, since its row is everybody's and all turns take them in this order.
+ * a new visitor token costs nothing; and the site. User and address are locked in this order.
  */
 export async function payersOf(caps: DailyCaps, { userId, address }: Caller): Promise<Payer[]> {
   const payers: Payer[] = [{ kind: 'user', name: userId, maxTokens: caps.perUser }]
