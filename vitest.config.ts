@@ -1,27 +1,46 @@
 import { defineConfig } from 'vitest/config'
 
+const reporters = ['default', './test/rigs/totals-reporter.ts']
+
 /**
- * Three suites: `npm test` (anywhere, offline), `npm run test:postgres` (needs a PostgreSQL server's binaries) and
- * `npm run test:browser` (needs Chromium). And `npm run soak`, which is one test of the second for minutes,
- * and `npm run bench`, which measures.
+ * The projects, told apart in test/README.md. `unit` needs nothing but Node; the others share a built Worker and a
+ * database, started once for all their files.
  */
-const suites: Record<string, string[]> = {
-  test: ['test/*.test.ts', 'test/{auth,chat,db,dev,http,llm,widget}/**/*.test.ts'],
-  postgres: ['test/{db,http,postgres,soak}/**/*.test.ts', 'test/dev/neon-http.test.ts'],
-  browser: ['test/browser/**/*.test.ts'],
-  soak: ['test/soak/*.test.ts'],
-  bench: ['test/bench/*.test.ts'],
+export default defineConfig({
+  test: {
+    reporters,
+    projects: [
+      project('unit', ['test/unit/**/*.test.ts'], {}),
+      project(
+        'http',
+        ['test/*.test.ts', 'test/{db,dev,http}/**/*.test.ts'],
+        withDatabase('pglite'),
+      ),
+      project(
+        'postgres',
+        ['test/{db,http,postgres,soak}/**/*.test.ts', 'test/dev/neon-http.test.ts'],
+        withDatabase('postgres'),
+      ),
+      project('browser', ['test/browser/**/*.test.ts'], withDatabase('pglite')),
+      project('soak', ['test/soak/*.test.ts'], withDatabase('postgres')),
+      project('bench', ['test/bench/*.test.ts'], withDatabase('postgres')),
+    ],
+  },
+})
+
+function project(name: string, include: string[], options: object) {
+  return {
+    test: { name, include, ...options },
+  }
 }
 
-export default defineConfig(({ mode }) => ({
-  test: {
-    include: suites[mode] ?? [],
+function withDatabase(kind: 'pglite' | 'postgres') {
+  return {
     globalSetup: 'test/global-setup.ts',
-    env: { TEST_DATABASE: ['postgres', 'soak', 'bench'].includes(mode) ? 'postgres' : 'pglite' },
-    reporters: ['default', './test/helpers/totals-reporter.ts'],
+    env: { TEST_DATABASE: kind },
     // Most of them wait for a Worker, a model or a database of their own.
     maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 120_000,
-  },
-}))
+  }
+}

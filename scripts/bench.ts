@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
 for (const [name, value] of Object.entries(values)) {
   if (!(Number(value) > 0)) throw new Error(`--${name} must be a number, not ${value}`)
 }
-const { status } = spawnSync('vitest', ['run', '--mode', 'bench', ...positionals], {
+const { status } = spawnSync('vitest', ['run', '--project', 'bench', ...positionals], {
   stdio: 'inherit',
   env: { ...process.env, BENCH_SECONDS: values.seconds, BENCH_ROUNDS: values.rounds },
 })

@@ -1,5 +1,5 @@
 /**
- * Writes src/chat/vocabulary.ts from the ranks that gpt-tokenizer ships.
+ * Writes src/turn/tokens/vocabulary.ts from the ranks that gpt-tokenizer ships.
  *
  *     node scripts/build-vocabulary.ts            writes the file
  *     node scripts/build-vocabulary.ts --check    exits with 1 if the file is not what it would write
@@ -18,7 +18,7 @@ const digits = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 +
 const lowDigits = 64
 const longDigit = digits.length - 2
 
-const vocabularyFile = new URL('../src/chat/vocabulary.ts', import.meta.url)
+const vocabularyFile = new URL('../src/turn/tokens/vocabulary.ts', import.meta.url)
 
 /** The oldest tokens of o200k_base in the order of their rank, one character a byte. */
 export async function readTokens(): Promise<string[]> {
@@ -59,7 +59,7 @@ function encodeRank(rank: number): string {
   return [...highDigits, rank % lowDigits].map((digit) => digits.charAt(digit)).join('')
 }
 
-/** The text that src/chat/vocabulary.ts should have. */
+/** The text that src/turn/tokens/vocabulary.ts should have. */
 export async function buildVocabulary(): Promise<string> {
   const tokens = await readTokens()
   const ranks = new Map(tokens.map((token, rank) => [token, rank]))
@@ -81,7 +81,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const text = await buildVocabulary()
   if (!process.argv.includes('--check')) await writeFile(vocabularyFile, text)
   else if (text !== (await readFile(vocabularyFile, 'utf8'))) {
-    console.error('src/chat/vocabulary.ts is stale: run node scripts/build-vocabulary.ts')
+    console.error('src/turn/tokens/vocabulary.ts is stale: run node scripts/build-vocabulary.ts')
     process.exitCode = 1
   }
 }

@@ -56,13 +56,13 @@ export function widgetOptions(chunks: string) {
 }
 
 async function findChunks(): Promise<Record<string, string>> {
-  const languages = await readdir(join(SOURCE, 'words'))
+  const languages = await readdir(join(SOURCE, 'words/translations'))
   const sources = [
-    'conversation.ts',
-    'highlight.ts',
-    'session-list.ts',
-    'store-user.ts',
-    ...languages.map((name) => `words/${name}`),
+    'conversation/conversation.ts',
+    'markdown/highlight.ts',
+    'panel/session-list.ts',
+    'element/store-user.ts',
+    ...languages.map((name) => `words/translations/${name}`),
   ]
   return Object.fromEntries(sources.map((path) => [`chunks/${basename(path, '.ts')}`, path]))
 }
@@ -70,12 +70,15 @@ async function findChunks(): Promise<Record<string, string>> {
 /** The declarations for those who use the widget, side by side, whose names they know. */
 async function copyTypes(outDir: string): Promise<void> {
   const files = {
-    'widget.d.ts': 'widget-types.ts',
+    'widget.d.ts': 'element/widget-types.ts',
     'ChatbotWidget.d.ts': 'react/component-types.ts',
   }
   for (const [name, source] of Object.entries(files)) {
     const text = await readFile(join(SOURCE, source), 'utf8')
-    await writeFile(join(outDir, name), text.replace("'../widget-types.ts'", "'./widget.js'"))
+    await writeFile(
+      join(outDir, name),
+      text.replace("'../element/widget-types.ts'", "'./widget.js'"),
+    )
   }
 }
 

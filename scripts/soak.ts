@@ -18,7 +18,7 @@ const { turns, minutes, seed } = values
 for (const [name, value] of Object.entries(values)) {
   if (!(Number(value) > 0)) throw new Error(`--${name} must be a number, not ${value}`)
 }
-const { status } = spawnSync('vitest', ['run', '--mode', 'soak'], {
+const { status } = spawnSync('vitest', ['run', '--project', 'soak'], {
   stdio: 'inherit',
   env: {
     ...process.env,

@@ -1,6 +1,6 @@
 import type { Database } from './db/database.ts'
-import { eraseExpired } from './db/erase-expired.ts'
-import { pruneSpending } from './db/prune-spending.ts'
+import { eraseExpired } from './db/erasure/erase-expired.ts'
+import { pruneSpending } from './db/erasure/prune-spending.ts'
 import type { Deps } from './deps.ts'
 import { describeFault } from './errors.ts'
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
-import { type DatabaseKind, startDatabase } from './helpers/start-database.ts'
+import { type DatabaseKind, startDatabase } from './rigs/start-database.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

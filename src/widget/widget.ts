@@ -1,5 +1,5 @@
-import { autoMount } from './auto-mount.ts'
-import { ChatbotWidget } from './chatbot-widget.ts'
+import { autoMount } from './element/auto-mount.ts'
+import { ChatbotWidget } from './element/chatbot-widget.ts'
 
 export { ChatbotWidget }
 

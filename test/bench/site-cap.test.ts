@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import type { Database } from '../../src/db/database.ts'
-import { beginTurn } from '../../src/db/begin-turn.ts'
-import { finishTurn } from '../../src/db/finish-turn.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { finishTurn } from '../../src/db/turns/finish-turn.ts'
 import type { Payer } from '../../src/db/spending.ts'
-import { newUserId, testDatabase, turnEnd, turnStart } from '../helpers/conversation.ts'
+import { newUserId, testDatabase, turnEnd, turnStart } from '../rigs/conversation.ts'
 import { compare, printTable } from './compare.ts'
 
 const db = testDatabase()

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { testDatabase } from '../helpers/conversation.ts'
-import { seedSession } from '../helpers/seed-session.ts'
-import { type Chat, expectText, reply, setUpSite } from '../helpers/visit-page.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { seedSession } from '../rigs/seed-session.ts'
+import { type Chat, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const site = setUpSite()
 

@@ -4,8 +4,8 @@ import { build } from 'esbuild'
 import { SignJWT } from 'jose'
 import type { Page } from 'playwright-core'
 import { afterAll, expect, test } from 'vitest'
-import { type HostPage, serveHostPage } from '../helpers/host-page.ts'
-import { type Chat, chatOn, expectText, reply, setUpSite } from '../helpers/visit-page.ts'
+import { type HostPage, serveHostPage } from '../rigs/host-page.ts'
+import { type Chat, chatOn, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const SECRET = 'a-secret-that-only-this-test-knows-0123456789'
 

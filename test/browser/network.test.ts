@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { startCuttingLine } from '../helpers/start-cutting-line.ts'
-import { type Chat, chatOn, expectText, reply, setUpSite } from '../helpers/visit-page.ts'
+import { startCuttingLine } from '../rigs/start-cutting-line.ts'
+import { type Chat, chatOn, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 

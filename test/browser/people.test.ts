@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { type HostPage, serveHostPage } from '../helpers/host-page.ts'
-import { type Chat, chatOn, expectText, reply, setUpSite } from '../helpers/visit-page.ts'
+import { type HostPage, serveHostPage } from '../rigs/host-page.ts'
+import { type Chat, chatOn, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 /** A loaded machine is slow; what is waited for comes all the same. */
 const PATIENCE = { timeout: 15_000 }

@@ -5,9 +5,9 @@ import { build } from 'esbuild'
 import * as fc from 'fast-check'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
-import { anyMarkdown } from '../helpers/any-markdown.ts'
-import { EVERY_KIND } from '../helpers/every-kind.ts'
-import { expectText, reply, setUpSite } from '../helpers/visit-page.ts'
+import { anyMarkdown } from '../generators/any-markdown.ts'
+import { EVERY_KIND } from '../generators/every-kind.ts'
+import { expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
@@ -19,8 +19,8 @@ async function openView(): Promise<Page> {
   const { outputFiles } = await build({
     stdin: {
       contents: `
-        import { createMarkdownView } from './src/widget/markdown-view.ts'
-        import { english } from './src/widget/words.ts'
+        import { createMarkdownView } from './src/widget/markdown/view.ts'
+        import { english } from './src/widget/words/words.ts'
         globalThis.createView = (root) => createMarkdownView(root, english)`,
       resolveDir: fileURLToPath(new URL('../..', import.meta.url)),
     },

@@ -1,6 +1,6 @@
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
-import { expectText, reply, setUpSite, startLine } from '../helpers/visit-page.ts'
+import { expectText, reply, setUpSite, startLine } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 const { visit, watch } = site

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Chat, reply, setUpSite } from '../helpers/visit-page.ts'
-import { xssCorpus } from '../helpers/xss-corpus.ts'
+import { type Chat, reply, setUpSite } from '../rigs/visit-page.ts'
+import { xssCorpus } from '../generators/xss-corpus.ts'
 
 const site = setUpSite()
 const corpus = xssCorpus()

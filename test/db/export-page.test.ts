@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type ExportItem, exportPage, exportStart } from '../../src/db/export-page.ts'
 import { limits } from '../../src/limits.ts'
-import { newUserId, testDatabase } from '../helpers/conversation.ts'
-import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
+import { newUserId, testDatabase } from '../rigs/conversation.ts'
+import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
 
 const db = testDatabase()
 const turn: SeededTurn = { status: 'complete', tokens: 20 }

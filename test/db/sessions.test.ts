@@ -8,7 +8,7 @@ import {
   listSessions,
 } from '../../src/db/sessions.ts'
 import { limits } from '../../src/limits.ts'
-import { newUserId, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
+import { newUserId, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
 
 const db = testDatabase()
 

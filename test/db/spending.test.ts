@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { turnOverheadTokens } from '../../src/chat/context-window.ts'
-import { beginTurn } from '../../src/db/begin-turn.ts'
+import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { deleteSession, findSession } from '../../src/db/sessions.ts'
 import { type Payer, spentToday } from '../../src/db/spending.ts'
-import type { TurnStart } from '../../src/db/turn-start.ts'
+import type { TurnStart } from '../../src/db/turns/turn-start.ts'
 import {
   expireLease,
   finish,
@@ -12,10 +12,10 @@ import {
   takeTurn,
   testDatabase,
   turnStart,
-} from '../helpers/conversation.ts'
-import { midnightIsOver } from '../helpers/midnight.ts'
-import { seedSession } from '../helpers/seed-session.ts'
-import { storedMessages } from '../helpers/stored-session.ts'
+} from '../rigs/conversation.ts'
+import { midnightIsOver } from '../rigs/midnight.ts'
+import { seedSession } from '../rigs/seed-session.ts'
+import { storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 beforeAll(midnightIsOver)

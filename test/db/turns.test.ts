@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Begun, beginTurn } from '../../src/db/begin-turn.ts'
-import { checkpointTurn } from '../../src/db/finish-turn.ts'
+import { type Begun, beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
 import { listMessages } from '../../src/db/messages.ts'
 import { deleteSession, findSession } from '../../src/db/sessions.ts'
 import {
@@ -10,7 +10,7 @@ import {
   takeTurn,
   testDatabase,
   turnStart,
-} from '../helpers/conversation.ts'
+} from '../rigs/conversation.ts'
 
 const db = testDatabase()
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { overhead, selectWindow, turnOverheadTokens } from '../../src/chat/context-window.ts'
-import { beginTurn } from '../../src/db/begin-turn.ts'
-import type { TurnEnd } from '../../src/db/turn-end.ts'
-import { finish, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
-import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
+import { overhead, selectWindow, turnOverheadTokens } from '../../src/turn/prompt/window.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import type { TurnEnd } from '../../src/db/turns/turn-end.ts'
+import { finish, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
+import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
 
 const db = testDatabase()
 

@@ -24,7 +24,7 @@ import { portFault } from '../../scripts/dev/port-fault.ts'
 import { readDevVars } from '../../scripts/dev/read-dev-vars.ts'
 import { Env } from '../../src/env.ts'
 import type { ChatResponse } from '../../src/protocol.ts'
-import { type Client, createClient } from '../helpers/client.ts'
+import { type Client, createClient } from '../rigs/client.ts'
 
 type Dev = {
   child: ChildProcess

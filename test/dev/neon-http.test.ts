@@ -9,8 +9,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { listen } from '../../scripts/dev/listen.ts'
 import { startNeonHttp } from '../../scripts/dev/neon-http.ts'
 import { pgBackend } from '../../scripts/dev/pg-backend.ts'
-import { databaseKind, startDatabase } from '../helpers/start-database.ts'
-import type { TestDatabase } from '../helpers/start-database.ts'
+import { databaseKind, startDatabase } from '../rigs/start-database.ts'
+import type { TestDatabase } from '../rigs/start-database.ts'
 
 const kind = databaseKind()
 const isRealServer = kind === 'postgres'

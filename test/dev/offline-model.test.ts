@@ -5,7 +5,7 @@ import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { answer } from '../../scripts/dev/offline-model/answer.ts'
 import { startOfflineModel } from '../../scripts/dev/offline-model.ts'
-import { renderMessage } from '../../src/chat/prompt.ts'
+import { renderMessage } from '../../src/turn/prompt/render.ts'
 import type { OfflineModel } from '../../scripts/dev/offline-model.ts'
 
 type Message = { role: 'system' | 'user' | 'assistant'; content: string }

@@ -1,10 +1,10 @@
 import http from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Client, createClient, newVisitor, parseEvents } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
-import { type Login, startLogin } from '../helpers/login.ts'
-import { problemOf } from '../helpers/problem.ts'
+import { type Client, createClient, newVisitor, parseEvents } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { type Login, startLogin } from '../rigs/login.ts'
+import { problemOf } from '../rigs/problem.ts'
 import {
   adminRequests,
   appRoutes,
@@ -13,10 +13,10 @@ import {
   ownRoutes,
   type Request,
   sessionRequests,
-} from '../helpers/routes.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
-import { storedUser } from '../helpers/stored-user.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+} from '../rigs/routes.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { storedUser } from '../rigs/stored-user.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const ADMIN_TOKEN = 'Admin-token-of-forty-characters-or-more'
 const secret = 'what-nobody-else-may-read'

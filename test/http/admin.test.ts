@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { AdminSession } from '../../src/protocol.ts'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { problemOf } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-forty-characters-or-so'
 let worker: TestWorker

@@ -1,9 +1,9 @@
 import http from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { fieldsOf, problemOf, type ProblemJson } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { fieldsOf, problemOf, type ProblemJson } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 let visitor: Client

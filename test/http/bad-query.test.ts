@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { fieldsOf, problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { fieldsOf, problemOf } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 let visitor: Client

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createClient, newVisitor } from '../helpers/client.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { createClient, newVisitor } from '../rigs/client.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 beforeAll(async () => {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
-import { type Login, startLogin } from '../helpers/login.ts'
-import { fieldsOf, problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
-import { storedUser } from '../helpers/stored-user.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { type Login, startLogin } from '../rigs/login.ts'
+import { fieldsOf, problemOf } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { storedUser } from '../rigs/stored-user.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const db = testDatabase()
 let login: Login

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { fieldsOf, problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { fieldsOf, problemOf } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 const settings = { OPENAI_API_KEY: 'sk-of-the-owner', OPENAI_MODEL: 'model-of-the-owner' }
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { testDatabase } from '../helpers/conversation.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { type SeededTurn, seedSession } from '../helpers/seed-session.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 let worker: TestWorker
 let visitor: Client

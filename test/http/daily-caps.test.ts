@@ -3,12 +3,12 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import type { DailyUsage } from '../../src/protocol.ts'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { midnightIsOver } from '../helpers/midnight.ts'
-import { problemOf } from '../helpers/problem.ts'
-import { startDatabase, type TestDatabase } from '../helpers/start-database.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { midnightIsOver } from '../rigs/midnight.ts'
+import { problemOf } from '../rigs/problem.ts'
+import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const caps = { user: 20_000, address: 30_000, site: 40_000 }
 const completionTokens = 500

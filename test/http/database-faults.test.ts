@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { DatabaseFault } from '../helpers/database-proxy.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { expireLease, testDatabase } from '../helpers/conversation.ts'
-import { type ProblemJson, problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import type { DatabaseFault } from '../rigs/database-proxy.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { expireLease, testDatabase } from '../rigs/conversation.ts'
+import { type ProblemJson, problemOf } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 let visitor: Client

@@ -4,12 +4,12 @@ import { text as readText } from 'node:stream/consumers'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
-import { exportedData, parseLines } from '../helpers/export-lines.ts'
-import { seedSession } from '../helpers/seed-session.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { exportedData, parseLines } from '../rigs/export-lines.ts'
+import { seedSession } from '../rigs/seed-session.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 /** Messages of a page each: far more than the system's buffers between two sockets hold. */
 const pages = 32

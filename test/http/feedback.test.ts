@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
-import { fieldsOf, problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
-import { storedMessages } from '../helpers/stored-session.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { fieldsOf, problemOf } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 let worker: TestWorker

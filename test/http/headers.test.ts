@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { DatabaseFault } from '../helpers/database-proxy.ts'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { appRoutes, type Request } from '../helpers/routes.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import type { DatabaseFault } from '../rigs/database-proxy.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { appRoutes, type Request } from '../rigs/routes.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 let visitor: Client

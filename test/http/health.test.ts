@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { schemaVersion } from '../../src/db/schema.ts'
-import { createClient } from '../helpers/client.ts'
-import { problemOf } from '../helpers/problem.ts'
-import type { Request } from '../helpers/routes.ts'
-import { startDatabase, type TestDatabase } from '../helpers/start-database.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { createClient } from '../rigs/client.ts'
+import { problemOf } from '../rigs/problem.ts'
+import type { Request } from '../rigs/routes.ts'
+import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 const ready: Request = ['GET', '/health/ready']
 const live: Request = ['GET', '/health/live']

@@ -14,13 +14,13 @@ import {
 } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { listen } from '../../scripts/dev/listen.ts'
-import { createClient, newVisitor } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
-import { type Login, startLogin } from '../helpers/login.ts'
-import { problemOf } from '../helpers/problem.ts'
-import { sessionRequests } from '../helpers/routes.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { createClient, newVisitor } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { type Login, startLogin } from '../rigs/login.ts'
+import { problemOf } from '../rigs/problem.ts'
+import { sessionRequests } from '../rigs/routes.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const db = testDatabase()
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { beginAndLeave, type Leaving } from '../helpers/leaving-client.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 let visitor: Client

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createClient, newVisitor } from '../helpers/client.ts'
-import { keysFaults, type Login, startLogin } from '../helpers/login.ts'
-import { problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { createClient, newVisitor } from '../rigs/client.ts'
+import { keysFaults, type Login, startLogin } from '../rigs/login.ts'
+import { problemOf } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let login: Login
 let worker: TestWorker

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { type Echo, type EchoingModel, startEchoingModel } from '../helpers/echoing-model.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { type Echo, type EchoingModel, startEchoingModel } from '../fakes/echoing-model.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let echoing: EchoingModel
 let worker: TestWorker

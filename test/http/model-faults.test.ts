@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { problemOf } from '../helpers/problem.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { problemOf } from '../rigs/problem.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 let visitor: Client

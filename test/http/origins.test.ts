@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { DatabaseFault } from '../helpers/database-proxy.ts'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { problemOf } from '../helpers/problem.ts'
-import { openRaw, readAnswers } from '../helpers/raw-request.ts'
-import { appRoutes, type Request } from '../helpers/routes.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
+import type { DatabaseFault } from '../rigs/database-proxy.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { problemOf } from '../rigs/problem.ts'
+import { openRaw, readAnswers } from '../rigs/raw-request.ts'
+import { appRoutes, type Request } from '../rigs/routes.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
 
 const ALLOWED_ORIGINS = [
   'https://www.example.com',

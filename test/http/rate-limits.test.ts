@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { clientAddress } from '../../src/middleware/client-address.ts'
-import { createClient, newVisitor } from '../helpers/client.ts'
-import { problemOf } from '../helpers/problem.ts'
-import { configuredRateLimits, startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { clientAddress } from '../../src/http/client-address.ts'
+import { createClient, newVisitor } from '../rigs/client.ts'
+import { problemOf } from '../rigs/problem.ts'
+import { configuredRateLimits, startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 /*
  * Local windows begin at each full minute, and one may begin in the middle of a test: so nobody counts on the answer to

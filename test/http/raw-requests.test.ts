@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { openRaw, type RawAnswer, readAnswers, sendRaw } from '../helpers/raw-request.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { openRaw, type RawAnswer, readAnswers, sendRaw } from '../rigs/raw-request.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
 
 /*
  * Bytes on a socket, as no HTTP client sends them, straight to workerd: what stands before the Worker elsewhere, here

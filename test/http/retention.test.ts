@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { unstable_readConfig as readConfig } from 'wrangler'
-import { beginTurn } from '../../src/db/begin-turn.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
-import { expireLease, takeTurn, turnStart } from '../helpers/conversation.ts'
-import { startDatabase, type TestDatabase } from '../helpers/start-database.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
-import { tablesWith } from '../helpers/tables-with.ts'
+import { expireLease, takeTurn, turnStart } from '../rigs/conversation.ts'
+import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { tablesWith } from '../rigs/tables-with.ts'
 
 /** Of its own: a run looks at every session there is. */
 let database: TestDatabase

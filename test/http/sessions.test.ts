@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Message, Session } from '../../src/protocol.ts'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { problemOf } from '../helpers/problem.ts'
-import { sessionRequests } from '../helpers/routes.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { problemOf } from '../rigs/problem.ts'
+import { sessionRequests } from '../rigs/routes.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createApp } from '../../src/app.ts'
 import { createDeps } from '../../src/deps.ts'
 import { parseEnv } from '../../src/env.ts'
-import { type ProblemJson, problemOf } from '../helpers/problem.ts'
+import { type ProblemJson, problemOf } from '../rigs/problem.ts'
 
 const right = {
   AUTH_AUDIENCE: 'chat',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
-import { newVisitor } from '../helpers/client.ts'
-import { startWorkerd, type Workerd } from '../helpers/start-workerd.ts'
+import { newVisitor } from '../rigs/client.ts'
+import { startWorkerd, type Workerd } from '../rigs/start-workerd.ts'
 
 let model: OfflineModel
 let worker: Workerd

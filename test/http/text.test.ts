@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 let worker: TestWorker
 let visitor: Client

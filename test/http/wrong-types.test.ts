@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import * as protocol from '../../src/protocol.ts'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { type Login, startLogin } from '../helpers/login.ts'
-import { fieldsOf, problemOf } from '../helpers/problem.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { type Login, startLogin } from '../rigs/login.ts'
+import { fieldsOf, problemOf } from '../rigs/problem.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-forty-characters-or-so'
 let login: Login

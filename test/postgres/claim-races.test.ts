@@ -1,12 +1,12 @@
 import { Client } from 'pg'
 import { describe, expect, inject, test } from 'vitest'
-import { beginTurn } from '../../src/db/begin-turn.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { claimSomeSessions } from '../../src/db/claim-sessions.ts'
-import { eraseSomeOfUser } from '../../src/db/erase-user.ts'
+import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { createSession, deleteSession } from '../../src/db/sessions.ts'
-import { finish, newUserId, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
-import { expectSound, storedMessages } from '../helpers/stored-session.ts'
-import { waitersFor } from '../helpers/waiters-for.ts'
+import { finish, newUserId, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
+import { expectSound, storedMessages } from '../rigs/stored-session.ts'
+import { waitersFor } from '../rigs/waiters-for.ts'
 
 /** Needs a server with many connections: an embedded one runs one transaction after the other. */
 const db = testDatabase()

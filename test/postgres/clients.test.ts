@@ -2,19 +2,19 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { MessageRow } from '../../src/db/schema.ts'
-import { type Client, newVisitor, parseEvents } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
+import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
 import type { RecordedRequest } from '../../scripts/dev/offline-model.ts'
-import { beginAndLeave, type Leaving } from '../helpers/leaving-client.ts'
-import { type Rig, startRig, turnCall } from '../helpers/start-rig.ts'
+import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
+import { type Rig, startRig, turnCall } from '../rigs/start-rig.ts'
 import {
   delta,
   done,
   finished,
   type ScriptedModel,
   startScriptedModel,
-} from '../helpers/scripted-model.ts'
-import { expectSound, storedMessages } from '../helpers/stored-session.ts'
+} from '../fakes/scripted-model.ts'
+import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 const accept = { accept: 'text/event-stream' }

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { sessionIdOf } from '../../src/chat/session-of-turn.ts'
+import { sessionIdOf } from '../../src/turn/session-of-turn.ts'
 import type { MessageRow } from '../../src/db/schema.ts'
 import type { ChatResponse, Message } from '../../src/protocol.ts'
-import { type Client, newVisitor, parseEvents } from '../helpers/client.ts'
-import { expireLease, takeTurn, testDatabase } from '../helpers/conversation.ts'
+import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
+import { expireLease, takeTurn, testDatabase } from '../rigs/conversation.ts'
 import {
   didNotRun,
   type FaultPlan,
@@ -11,11 +11,11 @@ import {
   type PlannedFault,
   ranUnheard,
   runFaults,
-} from '../helpers/fault-plan.ts'
-import { beginAndLeave } from '../helpers/leaving-client.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
-import { expectSound } from '../helpers/stored-session.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+} from '../rigs/fault-plan.ts'
+import { beginAndLeave } from '../rigs/leaving-client.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { expectSound } from '../rigs/stored-session.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const db = testDatabase()
 const faults = [...ranUnheard, ...didNotRun]

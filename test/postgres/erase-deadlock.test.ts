@@ -1,14 +1,14 @@
 import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
-import { turnOverheadTokens } from '../../src/chat/context-window.ts'
-import { beginTurn } from '../../src/db/begin-turn.ts'
-import { eraseExpired } from '../../src/db/erase-expired.ts'
-import { eraseSomeOfUser } from '../../src/db/erase-user.ts'
+import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { eraseExpired } from '../../src/db/erasure/erase-expired.ts'
+import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { deleteSession } from '../../src/db/sessions.ts'
-import { expireLease, finish, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
-import { rangeOf } from '../helpers/range-of.ts'
-import { storedMessages } from '../helpers/stored-session.ts'
-import { waitersFor } from '../helpers/waiters-for.ts'
+import { expireLease, finish, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
+import { rangeOf } from '../rigs/range-of.ts'
+import { storedMessages } from '../rigs/stored-session.ts'
+import { waitersFor } from '../rigs/waiters-for.ts'
 
 const db = testDatabase()
 

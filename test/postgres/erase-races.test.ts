@@ -1,12 +1,12 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
-import { beginTurn } from '../../src/db/begin-turn.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { claimSomeSessions } from '../../src/db/claim-sessions.ts'
-import { eraseExpired } from '../../src/db/erase-expired.ts'
-import { eraseSomeOfUser } from '../../src/db/erase-user.ts'
+import { eraseExpired } from '../../src/db/erasure/erase-expired.ts'
+import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { exportPage, exportStart } from '../../src/db/export-page.ts'
 import { createSession, deleteSession, findSession } from '../../src/db/sessions.ts'
-import { createClient, newVisitor } from '../helpers/client.ts'
+import { createClient, newVisitor } from '../rigs/client.ts'
 import {
   expireLease,
   finish,
@@ -14,12 +14,12 @@ import {
   takeTurn,
   testDatabase,
   turnStart,
-} from '../helpers/conversation.ts'
-import { rangeOf } from '../helpers/range-of.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
-import { storedUser } from '../helpers/stored-user.ts'
-import { tablesWith } from '../helpers/tables-with.ts'
-import { waitersFor } from '../helpers/waiters-for.ts'
+} from '../rigs/conversation.ts'
+import { rangeOf } from '../rigs/range-of.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { storedUser } from '../rigs/stored-user.ts'
+import { tablesWith } from '../rigs/tables-with.ts'
+import { waitersFor } from '../rigs/waiters-for.ts'
 
 const db = testDatabase()
 let other: Client

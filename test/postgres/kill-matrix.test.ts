@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
-import { sessionIdOf } from '../../src/chat/session-of-turn.ts'
-import { newVisitor } from '../helpers/client.ts'
-import { expireLease, testDatabase } from '../helpers/conversation.ts'
+import { sessionIdOf } from '../../src/turn/session-of-turn.ts'
+import { newVisitor } from '../rigs/client.ts'
+import { expireLease, testDatabase } from '../rigs/conversation.ts'
 import {
   type DeadTurn,
   expectJoined,
@@ -11,7 +11,7 @@ import {
   joinReply,
   type Kept,
   messagesOf,
-} from '../helpers/dead-turn.ts'
+} from '../rigs/dead-turn.ts'
 import {
   atCall,
   atEvent,
@@ -25,11 +25,11 @@ import {
   leftAt,
   until,
   words,
-} from '../helpers/doomed-turn.ts'
-import { type GatedWorker, startGatedWorker } from '../helpers/gated-worker.ts'
-import { beginAndLeave, type LeavingClient } from '../helpers/leaving-client.ts'
-import { expectSound } from '../helpers/stored-session.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+} from '../rigs/doomed-turn.ts'
+import { type GatedWorker, startGatedWorker } from '../rigs/gated-worker.ts'
+import { beginAndLeave, type LeavingClient } from '../rigs/leaving-client.ts'
+import { expectSound } from '../rigs/stored-session.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 /** `fault`: what the first call to the model meets. */
 type Cell = [when: string, kept: Kept, fault: string, death: Death]

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { type Client, createClient, newVisitor, parseEvents } from '../helpers/client.ts'
-import { expireLease, testDatabase } from '../helpers/conversation.ts'
-import { beginAndLeave } from '../helpers/leaving-client.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
-import { startWorkerd, type Workerd } from '../helpers/start-workerd.ts'
-import { expectSound, storedMessages } from '../helpers/stored-session.ts'
+import { type Client, createClient, newVisitor, parseEvents } from '../rigs/client.ts'
+import { expireLease, testDatabase } from '../rigs/conversation.ts'
+import { beginAndLeave } from '../rigs/leaving-client.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { startWorkerd, type Workerd } from '../rigs/start-workerd.ts'
+import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 const workers = 5

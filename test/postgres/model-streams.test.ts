@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { MessageRow } from '../../src/db/schema.ts'
-import { type Client, newVisitor, type ServerEvent } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
+import { type Client, newVisitor, type ServerEvent } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
 import {
   delta,
   done,
@@ -12,10 +12,10 @@ import {
   type ScriptedModel,
   startScriptedModel,
   usage,
-} from '../helpers/scripted-model.ts'
-import { anyPlaces, anyText, cutAt } from '../helpers/cut-text.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
-import { expectSound } from '../helpers/stored-session.ts'
+} from '../fakes/scripted-model.ts'
+import { anyPlaces, anyText, cutAt } from '../generators/cut-text.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { expectSound } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 let model: ScriptedModel

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listen } from '../../scripts/dev/listen.ts'
 import { startNeonHttp } from '../../scripts/dev/neon-http.ts'
 import { pgBackend } from '../../scripts/dev/pg-backend.ts'
-import { startDatabase } from '../helpers/start-database.ts'
-import type { TestDatabase } from '../helpers/start-database.ts'
+import { startDatabase } from '../rigs/start-database.ts'
+import type { TestDatabase } from '../rigs/start-database.ts'
 
 let database: TestDatabase
 let sql: NeonQueryFunction<false, false>

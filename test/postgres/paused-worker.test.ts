@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { expireLease, testDatabase } from '../helpers/conversation.ts'
-import type { GatedCall, Moment } from '../helpers/database-gate.ts'
-import { callsOf, doomedMessage, eventsOf, until, words } from '../helpers/doomed-turn.ts'
-import { type GatedWorker, startGatedWorker } from '../helpers/gated-worker.ts'
-import { beginAndLeave } from '../helpers/leaving-client.ts'
-import { expectSound, storedMessages } from '../helpers/stored-session.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { expireLease, testDatabase } from '../rigs/conversation.ts'
+import type { GatedCall, Moment } from '../rigs/database-gate.ts'
+import { callsOf, doomedMessage, eventsOf, until, words } from '../rigs/doomed-turn.ts'
+import { type GatedWorker, startGatedWorker } from '../rigs/gated-worker.ts'
+import { beginAndLeave } from '../rigs/leaving-client.ts'
+import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 const said = words.join(' ')

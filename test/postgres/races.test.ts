@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { beginTurn } from '../../src/db/begin-turn.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { deleteSession } from '../../src/db/sessions.ts'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { finish, takeTurn, testDatabase, turnStart } from '../helpers/conversation.ts'
-import { startWorker, type TestWorker } from '../helpers/start-worker.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { finish, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
+import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 /** Needs a server with many connections: an embedded one runs one transaction after the other. */
 const db = testDatabase()

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type Client, newVisitor } from '../helpers/client.ts'
-import { testDatabase } from '../helpers/conversation.ts'
-import { type Rig, startRig } from '../helpers/start-rig.ts'
-import { expectSound } from '../helpers/stored-session.ts'
+import { type Client, newVisitor } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { expectSound } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
-import { beginTurn } from '../../src/db/begin-turn.ts'
-import { type Client, createClient, newVisitor } from '../helpers/client.ts'
-import { expireLease, testDatabase, turnStart } from '../helpers/conversation.ts'
-import { conduct, rounds } from '../helpers/conduct.ts'
-import { callsOf, doomedMessage, until, untilRead, words } from '../helpers/doomed-turn.ts'
-import { type GatedWorker, startGatedWorker } from '../helpers/gated-worker.ts'
-import { beginAndLeave } from '../helpers/leaving-client.ts'
-import { expectSound, storedMessages } from '../helpers/stored-session.ts'
-import { visitorIdOf } from '../helpers/visitor-id.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { expireLease, testDatabase, turnStart } from '../rigs/conversation.ts'
+import { conduct, rounds } from '../rigs/conduct.ts'
+import { callsOf, doomedMessage, until, untilRead, words } from '../rigs/doomed-turn.ts'
+import { type GatedWorker, startGatedWorker } from '../rigs/gated-worker.ts'
+import { beginAndLeave } from '../rigs/leaving-client.ts'
+import { expectSound, storedMessages } from '../rigs/stored-session.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 /** Two Workers on one database, as two places of the network are. */
 const db = testDatabase()

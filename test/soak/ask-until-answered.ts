@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from '../../src/protocol.ts'
-import { createClient, parseEvents } from '../helpers/client.ts'
-import { beginAndLeave } from '../helpers/leaving-client.ts'
+import { createClient, parseEvents } from '../rigs/client.ts'
+import { beginAndLeave } from '../rigs/leaving-client.ts'
 import type { TurnPlan } from './turn-plan.ts'
 
 /** A turn as its client knows it. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { newVisitor } from '../helpers/client.ts'
+import { newVisitor } from '../rigs/client.ts'
 import { type Audit, audit } from './audit.ts'
 import { askUntilAnswered, type LedgerEntry, type SoakClient } from './ask-until-answered.ts'
 import { type SoakParts, startSoakParts } from './soak-parts.ts'

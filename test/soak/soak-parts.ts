@@ -1,9 +1,9 @@
 import type { Client } from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startOfflineModel } from '../../scripts/dev/offline-model.ts'
-import { startDatabaseProxy } from '../helpers/database-proxy.ts'
-import { startDatabase } from '../helpers/start-database.ts'
-import { startWorkerd } from '../helpers/start-workerd.ts'
+import { startDatabaseProxy } from '../rigs/database-proxy.ts'
+import { startDatabase } from '../rigs/start-database.ts'
+import { startWorkerd } from '../rigs/start-workerd.ts'
 import { auditTrail } from './audit.ts'
 import type { PlannedFault } from './turn-plan.ts'
 

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import type { DatabaseFault } from '../helpers/database-proxy.ts'
+import type { DatabaseFault } from '../rigs/database-proxy.ts'
 
 /** One of a hundred things that happen to a turn. */
 export type PlannedFault =

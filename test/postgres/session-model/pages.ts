@@ -1,5 +1,5 @@
 import type { Message, Page } from '../../../src/protocol.ts'
-import type { Client } from '../../helpers/client.ts'
+import type { Client } from '../../rigs/client.ts'
 
 /** All messages of a session, oldest first, read page by page from one end to the other. */
 export async function readPages(

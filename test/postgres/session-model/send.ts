@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { ChatResponse, Message } from '../../../src/protocol.ts'
-import { type Client, parseEvents, type ServerEvent } from '../../helpers/client.ts'
-import { problemOf } from '../../helpers/problem.ts'
+import { type Client, parseEvents, type ServerEvent } from '../../rigs/client.ts'
+import { problemOf } from '../../rigs/problem.ts'
 import type { Answer } from './session.ts'
 
 /** `leave`: streamed, and its client goes away at the first event. */

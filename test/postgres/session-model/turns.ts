@@ -1,9 +1,9 @@
 import { expect, vi } from 'vitest'
-import { sessionIdOf } from '../../../src/chat/session-of-turn.ts'
+import { sessionIdOf } from '../../../src/turn/session-of-turn.ts'
 import type { Message } from '../../../src/protocol.ts'
-import type { DatabaseFault } from '../../helpers/database-proxy.ts'
-import { expireLease } from '../../helpers/conversation.ts'
-import { turnCall } from '../../helpers/start-rig.ts'
+import type { DatabaseFault } from '../../rigs/database-proxy.ts'
+import { expireLease } from '../../rigs/conversation.ts'
+import { turnCall } from '../../rigs/start-rig.ts'
 import { differences, expectWindow, findOutcome, learn, readSession } from './observe.ts'
 import { type How, readEvents, eventStream, sendTurn } from './send.ts'
 import {

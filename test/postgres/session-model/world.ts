@@ -1,6 +1,6 @@
 import type { Database } from '../../../src/db/database.ts'
-import type { Client } from '../../helpers/client.ts'
-import type { Rig } from '../../helpers/start-rig.ts'
+import type { Client } from '../../rigs/client.ts'
+import type { Rig } from '../../rigs/start-rig.ts'
 import type { Session, TurnRequest } from './session.ts'
 
 /** Small, so that windows are cut. */

@@ -1,0 +1,46 @@
+import { sql } from 'kysely'
+import type { Database } from '../database.ts'
+import { today } from '../spending.ts'
+
+/** How many rows of each kind a call deletes at most. */
+const maxRows = 5_000
+
+/** Days before today whose spending is kept; `others` undefined: for ever. */
+export interface SpendingKept {
+  addressDays: number
+  otherDays: number | undefined
+}
+
+/**
+ * Deletes what was spent on days long past, oldest first: by addresses, and by everybody.
+ * @returns how many rows, and whether there may be more
+ */
+export async function pruneSpending(
+  db: Database,
+  { addressDays, otherDays }: SpendingKept,
+): Promise<{ pruned: number; more: boolean }> {
+  // A day at a time, so that the index finds a day's addresses among rows that are kept for ever.
+  const addresses = sql`
+select spending.day, spending.payer
+from generate_series((select min(day) from spending), ${today} - ${addressDays + 1}::integer, interval '1 day') old
+cross join lateral (
+  select day, payer from spending where day = old::date and payer like 'address:%'
+) spending`
+  const others = sql`
+select day, payer from spending where day < ${today} - ${otherDays ?? null}::integer order by day`
+  const results = await db.batch(
+    (otherDays === undefined ? [addresses] : [addresses, others]).map((rows) =>
+      sql<{ pruned: number }>`
+with old as (${rows} limit ${maxRows}
+), pruned as (
+  delete from spending using old where spending.day = old.day and spending.payer = old.payer returning 1
+)
+select count(*)::integer as pruned from pruned`.compile(db.kysely),
+    ),
+  )
+  const counts = results.map(([row]) => row?.pruned ?? 0)
+  return {
+    pruned: counts.reduce((sum, count) => sum + count, 0),
+    more: counts.includes(maxRows),
+  }
+}

@@ -1,0 +1,10 @@
+import { createMiddleware } from 'hono/factory'
+import type { AppEnv } from '../app-env.ts'
+import type { Deps } from '../../deps.ts'
+
+export function withDeps(depsOf: (bindings: object) => Deps) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    c.set('deps', depsOf(c.env))
+    await next()
+  })
+}

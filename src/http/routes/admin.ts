@@ -1,0 +1,83 @@
+import { Hono } from 'hono'
+import type { AppEnv } from '../app-env.ts'
+import { findSessionUser, listUsage, searchSessions } from '../../db/admin.ts'
+import { listMessages } from '../../db/messages.ts'
+import { deleteSession } from '../../db/sessions.ts'
+import { Problem } from '../../errors.ts'
+import { ownerOnly } from '../middleware/owner-only.ts'
+import { path, queryString } from '../validate.ts'
+import {
+  AdminSessionsQuery,
+  type AdminSession,
+  AdminUsageQuery,
+  MessagesQuery,
+  type Page,
+  SessionPath,
+  type UsageRow,
+} from '../../protocol.ts'
+import { messagePage } from './messages.ts'
+import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
+
+/** The owner's side, behind `ADMIN_TOKEN`: reads and erases, and changes nothing. */
+export const admin = new Hono<AppEnv>()
+  .use(ownerOnly())
+  .get('/sessions', queryString(AdminSessionsQuery), async (c) => {
+    const { cursor, q: text, user_id: userId, ...filters } = c.req.valid('query')
+    const after = cursor === undefined ? undefined : decodeCursor(cursor)
+    const { db } = c.get('deps')
+    const { sessions, next } = await searchSessions(db, { ...filters, text, userId, after })
+    return c.json({
+      data: sessions,
+      has_more: next !== undefined,
+      next_cursor: next ? encodeCursor(next) : null,
+    } satisfies Page<AdminSession>)
+  })
+  .get(
+    '/sessions/:session_id/messages',
+    path(SessionPath),
+    queryString(MessagesQuery),
+    async (c) => {
+      const { db } = c.get('deps')
+      const { session_id: sessionId } = c.req.valid('param')
+      const { superseded, ...range } = c.req.valid('query')
+      const userId = await findSessionUser(db, sessionId)
+      const history =
+        userId === undefined
+          ? undefined
+          : await listMessages(db, {
+              userId,
+              sessionId,
+              ...range,
+              superseded: superseded === 'true',
+            })
+      if (history === undefined) throw new Problem('not_found')
+      return c.json(messagePage(history, range))
+    },
+  )
+  .delete('/sessions/:session_id', path(SessionPath), async (c) => {
+    const { db } = c.get('deps')
+    const { session_id: id } = c.req.valid('param')
+    const userId = await findSessionUser(db, id)
+    if (userId === undefined || !(await deleteSession(db, userId, id)))
+      throw new Problem('not_found')
+    return c.body(null, 204)
+  })
+  .get('/usage', queryString(AdminUsageQuery), async (c) => {
+    const { user_id: userId, since, until, ...rest } = c.req.valid('query')
+    const today = new Date().toISOString().slice(0, 10)
+    const { rows, hasMore } = await listUsage(c.get('deps').db, {
+      ...rest,
+      userId,
+      since: since ?? monthBefore(until ?? today),
+      until: until ?? today,
+    })
+    return c.json({ data: rows, has_more: hasMore } satisfies {
+      data: UsageRow[]
+      has_more: boolean
+    })
+  })
+
+/** 30 days with `day` itself. */
+function monthBefore(day: string): string {
+  return new Date(Date.parse(day) - 29 * 86_400_000).toISOString().slice(0, 10)
+}

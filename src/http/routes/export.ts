@@ -1,0 +1,88 @@
+import { Hono } from 'hono'
+import type { AppEnv } from '../app-env.ts'
+import { attempt } from '../../db/attempt.ts'
+import { exportPage } from '../../db/export-page.ts'
+import { describeFault, Problem } from '../../errors.ts'
+import { needsUser } from '../middleware/identity.ts'
+import { queryString } from '../validate.ts'
+import { type ExportLine, ExportQuery } from '../../protocol.ts'
+import { decodeProgress, exportBeginning, pageLines } from '../export-lines.ts'
+
+/** Calls to the database of one answer, of the 50 that the platform gives a request. The last page may take two. */
+const maxCalls = 44
+
+/**
+ * Everything of the user as JSON Lines, a page at a time and no faster than the client reads. The first page is read
+ * before the answer begins, so that what can be refused with a status is.
+ */
+export const exported = new Hono<AppEnv>().get(
+  '/',
+  needsUser,
+  queryString(ExportQuery),
+  async (c) => {
+    const { cursor } = c.req.valid('query')
+    const { db } = c.get('deps')
+    const userId = c.get('userId')
+    const requestId = c.get('requestId')
+    // Nobody waits for a status once the answer has begun: each attempt may take the whole time.
+    const patience = { attempts: 2, timeoutMs: 2 * db.timeoutMs, pauseMs: 250 }
+    const beginning = cursor === undefined ? exportBeginning : decodeProgress(cursor)
+    const first = await exportPage(db, userId, beginning.after)
+
+    async function* pages(): AsyncGenerator<ExportLine[], void> {
+      let page = pageLines(beginning, first)
+      let calls = 1
+      for (;;) {
+        yield page.lines
+        if (page.next === undefined || calls >= maxCalls) return
+        const progress = page.next
+        const readPage = (timeoutMs: number) => {
+          calls += 1
+          return exportPage(db, userId, progress.after, { timeoutMs })
+        }
+        try {
+          page = pageLines(progress, await attempt(readPage, patience))
+        } catch (error) {
+          yield [failure(error, requestId)]
+          return
+        }
+      }
+    }
+
+    return c.body(pulled(pages()), 200, {
+      'content-type': 'application/x-ndjson; charset=utf-8',
+      'content-disposition': 'attachment; filename="chat-history.jsonl"',
+      'cache-control': 'no-store, no-transform',
+    })
+  },
+)
+
+/** What the answer ends with where the database failed twice: a status was sent long ago. Logged, like the answer's own line. */
+function failure(error: unknown, requestId: string): ExportLine {
+  const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error })
+  const { code } = problem
+  console.log(JSON.stringify({ request_id: requestId, code, fault: describeFault(error) }))
+  return { type: 'error', ...problem.toJSON(), request_id: requestId }
+}
+
+/** Asks for a page only when the client has read the one before: a slow one holds up the reading, one that leaves ends it. */
+function pulled(pages: AsyncGenerator<ExportLine[], void>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await pages.next()
+        if (done) controller.close()
+        else controller.enqueue(encoder.encode(value.map(textOf).join('')))
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** Line breaks of Unicode, which JSON may leave as they are, end a line for some readers of JSON Lines: they are escaped. */
+function textOf(line: ExportLine): string {
+  const escaped = (character: string) =>
+    `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return `${JSON.stringify(line).replace(/[\u0085\u2028\u2029]/g, escaped)}\n`
+}

@@ -1,0 +1,25 @@
+import { Hono } from 'hono'
+import type { AppEnv } from '../app-env.ts'
+import { rateReply } from '../../db/rate-reply.ts'
+import { Problem } from '../../errors.ts'
+import { needsUser } from '../middleware/identity.ts'
+import { jsonBody, limitBody, path, requireJson } from '../validate.ts'
+import { FeedbackRequest, MessagePath } from '../../protocol.ts'
+
+/** On a reply, whatever its status. A user's message has no feedback: 404, like nothing there. */
+export const feedback = new Hono<AppEnv>().put(
+  '/',
+  needsUser,
+  path(MessagePath),
+  limitBody,
+  requireJson,
+  jsonBody(FeedbackRequest),
+  async (c) => {
+    const { session_id: sessionId, message_id: replyId } = c.req.valid('param')
+    const { rating, comment } = c.req.valid('json')
+    const key = { userId: c.get('userId'), sessionId, replyId }
+    const reply = await rateReply(c.get('deps').db, key, { rating, comment: comment ?? null })
+    if (reply === undefined) throw new Problem('not_found')
+    return c.json(reply)
+  },
+)

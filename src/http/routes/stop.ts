@@ -1,0 +1,23 @@
+import { Hono } from 'hono'
+import type { AppEnv } from '../app-env.ts'
+import { stopTurn } from '../../db/turns/stop-turn.ts'
+import { Problem } from '../../errors.ts'
+import { needsUser } from '../middleware/identity.ts'
+import { jsonBody, limitBody, path, requireJson } from '../validate.ts'
+import { NoBody, SessionPath } from '../../protocol.ts'
+
+/** From any tab and any isolate: the turn's own Worker ends it at its next checkpoint and keeps the text. */
+export const stop = new Hono<AppEnv>().post(
+  '/',
+  needsUser,
+  path(SessionPath),
+  limitBody,
+  requireJson,
+  jsonBody(NoBody),
+  async (c) => {
+    const { session_id: sessionId } = c.req.valid('param')
+    const stopped = await stopTurn(c.get('deps').db, c.get('userId'), sessionId)
+    if (stopped === undefined) throw new Problem('not_found')
+    return c.json({ stopped })
+  },
+)

@@ -1,0 +1,112 @@
+import type { ChatClient } from '../client/chat-client.ts'
+import type { ChatFailure } from '../client/chat-failure.ts'
+import type { Panel } from '../panel/panel.ts'
+import { removePending } from './pending-turns.ts'
+import { runTurn, type TurnRun, type Wait } from '../client/run-turn.ts'
+import type { ShownTurn, ShownTurns } from './shown-turns.ts'
+import type { SiteStore } from '../client/site-store.ts'
+import type { Emit } from '../element/widget-types.ts'
+import { explain, fill, type Words } from '../words/words.ts'
+
+export type TurnSite = {
+  client: ChatClient
+  store: SiteStore
+  panel: Panel
+  words: Words
+  /** Tells the page. */
+  emit: Emit
+}
+
+export type TurnOnScreen = TurnRun & {
+  shown: ShownTurn
+  turns: ShownTurns
+  /** The server has the message. */
+  onAccepted: (seq: number) => void
+  /** The server will never take the message as it is: it is the visitor's again. */
+  onRefused: (failure: ChatFailure) => void
+}
+
+const NOTES = {
+  network: 'waitingForNetwork',
+  connection: 'reconnecting',
+  reply: 'stillRunning',
+  limit: 'waitingForLimit',
+} as const satisfies Record<Wait, keyof Words>
+
+/**
+ * Runs a turn and shows what becomes of it. Returns the failure after which the same turn can be
+ * tried again, if it ended in one.
+ */
+export async function showTurn(
+  { client, store, words, emit, panel: { log, announce } }: TurnSite,
+  { shown, turns, onAccepted, onRefused, ...run }: TurnOnScreen,
+): Promise<ChatFailure | undefined> {
+  const { turn, reply } = shown
+  // What a reply that is to be replaced said, until there is another.
+  const before = turn.regenerate === undefined ? undefined : reply.stored()
+  let hasText = false
+  let waitsFor: Wait | undefined
+  let retryable: ChatFailure | undefined
+  announce('')
+  reply.setNote(before ? words.stillRunning : '')
+  reply.setOpen(true)
+
+  for await (const update of runTurn(client, turn, run)) {
+    log.follow(() => {
+      switch (update.type) {
+        case 'accepted':
+          shown.seq = update.seq
+          removePending(store, turn.id)
+          reply.setNote(before && !hasText ? words.stillRunning : '')
+          onAccepted(update.seq)
+          emit('reply-start', { session_id: client.sessionId()!, reply_id: update.replyId })
+          break
+        case 'text':
+          if (!hasText) reply.setNote('')
+          hasText = true
+          reply.setText(update.text)
+          break
+        case 'waiting': {
+          const note = fill(words[NOTES[update.for]], Math.ceil(update.waitMs / 1000))
+          reply.setNote(note)
+          if (waitsFor !== update.for) announce(note)
+          waitsFor = update.for
+          break
+        }
+        case 'restarted':
+          shown.seq = undefined
+          turns.clearBefore(shown)
+          log.setNotice(words.startedAnew)
+          announce(words.startedAnew)
+          break
+        case 'completed':
+          reply.setOpen(false)
+          reply.show(update.reply)
+          announce(reply.readText())
+          emit('reply-end', { reply: update.reply })
+          break
+        case 'failed':
+          reply.setOpen(false)
+          fail(update.failure)
+          break
+      }
+    })
+  }
+  return retryable
+
+  function fail(failure: ChatFailure): void {
+    if (failure.reply?.status === 'interrupted') {
+      reply.show(failure.reply)
+      announce(`${reply.readText()} ${words.interrupted}`)
+      return emit('reply-end', { reply: failure.reply })
+    }
+    const message = explain(words, failure)
+    const { code } = failure
+    emit('error', { code, message, retryable: failure.retryable })
+    if (failure.retryable) retryable = failure
+    else if (shown.seq === undefined) return onRefused(failure)
+    if (before && !hasText) reply.show(before)
+    reply.setNote(message)
+    announce(message)
+  }
+}

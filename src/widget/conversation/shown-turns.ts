@@ -1,0 +1,103 @@
+import type { Message } from '../../protocol.ts'
+import type { Turn } from '../client/chat-client.ts'
+import type { MessageLog } from '../panel/message-log.ts'
+import type { MessageView, ViewedMessage } from '../panel/message-view.ts'
+
+/** One turn on the screen: what was asked, and where its reply goes. */
+export type ShownTurn = {
+  turn: Turn
+  question: MessageView
+  reply: MessageView
+  /** Of the question, in the session; a turn without one exists only here. */
+  seq: number | undefined
+}
+
+export type ShownTurns = {
+  /** The last of them, the only one that can be run again. */
+  last: () => ShownTurn | undefined
+  /** Shows stored messages, oldest first, each in its place; those that are there are renewed. */
+  show: (messages: readonly Message[]) => void
+  has: (id: string) => boolean
+  /** Whether the session has turns between the one before and this one, at `seq`. */
+  hasGapBefore: (shown: ShownTurn, seq: number) => boolean
+  append: (turn: Turn) => ShownTurn
+  remove: (shown: ShownTurn) => void
+  /** Forgets what stands before a turn. */
+  clearBefore: (shown: ShownTurn) => void
+  clear: () => void
+}
+
+/** Keeps every turn on the screen once, by the ids of its messages. */
+export function createShownTurns(
+  log: MessageLog,
+  createView: (message: ViewedMessage) => MessageView,
+): ShownTurns {
+  let turns: ShownTurn[] = []
+
+  function appendView(message: ViewedMessage): MessageView {
+    const view = createView(message)
+    log.append(view)
+    return view
+  }
+
+  function append(turn: Turn, seq?: number): ShownTurn {
+    const shown: ShownTurn = {
+      turn,
+      seq,
+      question: appendView({ role: 'user', text: turn.message, quotation: turn.contextText }),
+      reply: appendView({ role: 'assistant' }),
+    }
+    turns.push(shown)
+    return shown
+  }
+
+  return {
+    last: () => turns.at(-1),
+    has: (id) => turns.some(({ turn }) => turn.id === id),
+    hasGapBefore(shown, seq) {
+      const before = turns[turns.indexOf(shown) - 1]
+      const last = before?.reply.stored()?.seq ?? before?.seq ?? 0
+      // A reply that failed, or one that replaced another, is not missed.
+      return seq > last + 2
+    },
+    append: (turn) => append(turn),
+    show(messages) {
+      let shown: ShownTurn | undefined
+      for (const message of messages) {
+        const { id, role, seq } = message
+        if (role === 'user') {
+          shown = turns.find(({ turn }) => turn.id === id) ?? append(turnOf(message))
+          shown.seq = seq
+          shown.question.show(message)
+        } else if (shown) {
+          // Another reply instead of the one that is there, or the same as it stands now.
+          shown.reply.show(message)
+        } else appendView({ role }).show(message)
+      }
+    },
+    remove(shown) {
+      log.remove(shown.question)
+      log.remove(shown.reply)
+      turns = turns.filter((each) => each !== shown)
+    },
+    clearBefore(shown) {
+      log.clearBefore(shown.question)
+      turns = turns.slice(turns.indexOf(shown))
+    },
+    clear() {
+      log.clear()
+      turns = []
+    },
+  }
+}
+
+/** The turn that a stored message began, with the body it had. */
+function turnOf({ id, content, context_text, metadata }: Message): Turn {
+  const hasMetadata = Object.keys(metadata).length > 0
+  return {
+    id,
+    message: content,
+    contextText: context_text,
+    metadata: hasMetadata ? metadata : undefined,
+  }
+}

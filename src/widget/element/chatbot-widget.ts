@@ -1,0 +1,206 @@
+import { followPage } from './follow-page.ts'
+import { findTranslation } from '../words/languages.ts'
+import { mountChat, type MountedChat } from './mounted-chat.ts'
+import { WidgetProperties } from './widget-properties.ts'
+import type { ChatbotWidgetElement, Emit, UserTokenProvider } from './widget-types.ts'
+import { english, type Words } from '../words/words.ts'
+
+/**
+ * `<chatbot-widget>`: a button that opens a chat which remembers. `widget-types.ts` says what it
+ * offers; its attributes are all optional and all live.
+ *
+ * The stored conversation is read when the chat is first opened, so that a page view alone wakes
+ * no database. Without a DOM (Node, a server that renders) the class can be imported, not used.
+ */
+export class ChatbotWidget
+  extends WidgetProperties
+  implements Omit<ChatbotWidgetElement, keyof HTMLElement>
+{
+  #words: Partial<Words> = {}
+  #userToken: UserTokenProvider | undefined
+  #chat: MountedChat | undefined
+  /** Resolves once the chat is there, as the last change wants it. */
+  #mounted: Promise<void> | undefined
+  #mounts = 0
+  /** It was opened on the page before the chat was there to tell of it. */
+  #missedOpen = false
+  /** The language that was last looked for. */
+  #language = ''
+  /** Ends what listens to the page. */
+  #stay: AbortController | undefined
+  /** Where the focus was before the chat took it. */
+  #returnFocus: HTMLElement | undefined
+
+  connectedCallback(): void {
+    this.takeUpProperties()
+    this.#stay = new AbortController()
+    followPage(() => this.#fitPage(), this.#stay.signal)
+    this.#remount()
+  }
+
+  disconnectedCallback(): void {
+    this.#stay?.abort()
+    this.#stay = undefined
+    this.#unmount()
+  }
+
+  attributeChangedCallback(name: string, before: string | null, after: string | null): void {
+    if (before === after) return
+    if (name === 'lang' || name === 'server' || name === 'name') this.#remount()
+    else if (name === 'theme') this.#fitPage()
+    else if (name !== 'open') this.#apply()
+    else if ((before === null) !== (after === null)) this.#changeOpen(after !== null)
+  }
+
+  get words(): Partial<Words> {
+    return this.#words
+  }
+  set words(words: Partial<Words>) {
+    if (JSON.stringify(words) === JSON.stringify(this.#words)) return
+    this.#words = words
+    this.#remount()
+  }
+
+  get userToken(): UserTokenProvider | undefined {
+    return this.#userToken
+  }
+  set userToken(provider: UserTokenProvider | undefined) {
+    if (provider !== this.#userToken) this.setToken(provider)
+  }
+
+  setToken(token: string | UserTokenProvider | undefined): void {
+    this.#userToken = typeof token === 'string' ? () => token : token
+    this.#remount()
+  }
+
+  async send(text: string, options?: { contextText?: string }): Promise<void> {
+    const chat = await this.#settle()
+    await chat.restore()
+    // Another user's, by now, or in another language.
+    if (chat !== this.#chat) return this.send(text, options)
+    await (await chat.converse()).send(text, options)
+  }
+
+  async newSession(): Promise<void> {
+    const { converse } = await this.#settle()
+    const { newSession } = await converse()
+    newSession()
+  }
+
+  async setSession(sessionId: string | undefined): Promise<void> {
+    const { converse } = await this.#settle()
+    await (await converse()).setSession(sessionId)
+  }
+
+  async #settle(): Promise<MountedChat> {
+    let mounted: Promise<void> | undefined
+    do {
+      mounted = this.#mounted
+      await mounted
+    } while (mounted !== this.#mounted)
+    if (!this.#chat) throw new Error('This chatbot-widget is not on a page')
+    return this.#chat
+  }
+
+  #remount(): void {
+    if (this.#stay) this.#mounted = this.#mount()
+  }
+
+  /** Leaves what is shown at once, since it may be another user's; what comes may take a while. */
+  async #mount(): Promise<void> {
+    const hadFocus = document.activeElement === this
+    this.#unmount()
+    const mount = this.#mounts
+    this.#language = this.#languageAsked()
+    const translate = findTranslation(this.#language)
+    const translation = translate && (await translate().catch(() => undefined))
+    const provider = this.#userToken
+    const user = provider && (await nameUser(provider))
+    if (mount !== this.#mounts) return
+    const { server, name } = this
+    this.#chat = mountChat({
+      root: this.shadowRoot ?? this.attachShadow({ mode: 'open' }),
+      server: new URL(server || scriptOrigin() || '/', location.href).href.replace(/\/+$/, ''),
+      name: [name, user].filter(Boolean).join(' '),
+      userToken: user ? provider : undefined,
+      words: { ...english, ...translation?.words, ...this.#words },
+      emit: this.#emit,
+      toggle: () => this.toggleAttribute('open'),
+      close: () => this.close(),
+    })
+    // Its own language may run the other way than the page.
+    if (!this.dir && this.lang.startsWith('ar')) this.#chat.panel.node.dir = 'rtl'
+    this.#apply()
+    this.#fitPage()
+    if (this.#missedOpen) this.#changeOpen(true)
+    else if (hadFocus) this.#focusChat()
+  }
+
+  #unmount(): void {
+    this.#mounts++
+    this.#chat?.unmount()
+    this.#chat = undefined
+  }
+
+  #apply(): void {
+    if (!this.#chat) return
+    const { title, placeholder, suggestions } = this
+    const greeting = this.getAttribute('greeting')
+    this.#chat.setTexts({ title, greeting, placeholder, suggestions })
+    this.#chat.panel.askButton.setEnabled(this.selection !== 'off')
+    this.#chat.setInline(this.inline)
+    const isOpen = this.inline || this.hasAttribute('open')
+    this.#chat.panel.setOpen(isOpen)
+    if (isOpen) void this.#chat.restore()
+  }
+
+  #fitPage(): void {
+    if (this.#language !== this.#languageAsked()) this.#remount()
+    else this.#chat?.fitPage(this.theme)
+  }
+
+  #changeOpen(isOpen: boolean): void {
+    const active = document.activeElement
+    const hadFocus = active === this
+    if (isOpen && !hadFocus && active instanceof HTMLElement) this.#returnFocus = active
+    this.#apply()
+    if (isOpen) this.#chat?.panel.focus()
+    else if (hadFocus) this.#giveFocusBack()
+    this.#missedOpen = isOpen && this.#stay !== undefined && !this.#chat
+    if (this.#chat) this.#emit(isOpen ? 'open' : 'close', null)
+  }
+
+  #focusChat(): void {
+    if (this.hasAttribute('open') || this.inline) this.#chat?.panel.focus()
+    else this.#chat?.panel.launcher.focus()
+  }
+
+  #giveFocusBack(): void {
+    const before = this.#returnFocus
+    this.#returnFocus = undefined
+    if (before?.isConnected && before !== document.body) before.focus()
+    else this.#chat?.panel.launcher.focus()
+  }
+
+  #languageAsked(): string {
+    return this.closest('[lang]')?.getAttribute('lang') ?? ''
+  }
+
+  readonly #emit: Emit = (type, detail) => {
+    this.dispatchEvent(new CustomEvent(type, { detail }))
+  }
+}
+
+/** Where the name cannot be had, one that nobody else has. */
+async function nameUser(provider: UserTokenProvider): Promise<string> {
+  const { storeUser } = await import('./store-user.ts').catch(() => ({
+    storeUser: () => String(Math.random()),
+  }))
+  return storeUser(provider)
+}
+
+/** Where this script came from, where that is a server. */
+function scriptOrigin(): string | undefined {
+  const { protocol, origin } = new URL(import.meta.url)
+  return protocol === 'https:' || protocol === 'http:' ? origin : undefined
+}

@@ -1,0 +1,199 @@
+import type { InlineStart } from './ast.ts'
+import {
+  delimiterOf,
+  isWord,
+  resolveEmphasis,
+  toInlines,
+  type Item,
+  type Mark,
+  type Words,
+} from './emphasis.ts'
+import { ESCAPE, unescape } from './escape.ts'
+import { trimUrl, unlink, type HrefOf } from './link.ts'
+
+const PLAIN = /(?:[^\\`*_~[\]!<\n&h]|h(?!ttps?:\/\/))+/y
+const BACKTICKS = /`+/y
+const DELIMITERS = /\*+|_+|~+/y
+const BARE_URL = /https?:\/\/[^\s<>"`\\[\]]+/y
+const ANGLE_URL = /<(?:([a-z][a-z\d+.-]{1,31}:[^\s<>]*)|([^\s<>@:\\]+@[^\s<>@]+))>/iy
+/** All the HTML that means anything: models write it in the cells of tables. */
+const LINE_BREAK = /<br ?\/?>/iy
+const HALF_ANGLE = /<(?:br \/?|[^\s<>]*)$/iy
+/** `(destination "title")`, with brackets in the destination if they are paired. */
+const DESTINATION =
+  /\(\s*(?:<((?:[^<>\n\\]|\\.)*)>|((?:(?!<)(?:[^\s()\\]|\\.|\((?:[^\s()\\]|\\.)*\))+)?))(?:\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\)))?\s*\)/sy
+
+/** The last space between words: where it is in the source, and how far in them. */
+type Space = { words: Words; at: number; length: number }
+
+/** Takes a text apart, from `start` on, into delimiters and what is itself whatever follows. */
+export function readItems(
+  source: string,
+  start: InlineStart,
+  hrefOf: HrefOf,
+  isOpen: boolean,
+): { items: Item[]; space: Space | undefined } {
+  const items: Item[] = start.words === '' ? [] : [{ type: 'words', text: start.words }]
+  const brackets: { mark: Mark; index: number; isImage: boolean }[] = []
+  let { at } = start
+  let space: Space | undefined
+  while (at < source.length) readItem(source[at]!)
+  return { items, space }
+
+  function readItem(char: string): void {
+    if (char === '\\' || char === '&') readEscape()
+    else if (char === '\n') readLineEnd()
+    else if (char === '`') readCode()
+    else if (char === '*' || char === '_' || char === '~') readDelimiters()
+    else if (char === '[' || (char === '!' && source[at + 1] === '[')) openBracket(char)
+    else if (char === ']') closeBracket()
+    else if (char === '<') readAngle()
+    else if (char !== 'h' || isWord(source[at - 1]) || !readUrl()) readPlain()
+  }
+
+  function readPlain(): void {
+    const text = match(PLAIN)?.[0] ?? source[at]!
+    let end = text.length
+    // Spaces at the end of a line are not shown.
+    if ('\n' === (source[at + end] ?? '\n')) while (isSpace(text[end - 1])) end--
+    let last = text.lastIndexOf(' ')
+    while (isSpace(text[last - 1])) last--
+    const words = addWords(text.slice(0, end), text.length)
+    if (last < 0) return
+    space = { words, at: at - text.length + last, length: words.text.length - end + last }
+  }
+
+  function readEscape(): void {
+    if (source[at + 1] === '\n') {
+      items.push({ type: 'br', children: [] })
+      at += 2
+      return
+    }
+    const escape = match(ESCAPE)?.[0] ?? source[at]!
+    addWords(unescape(escape), escape.length)
+  }
+
+  function readLineEnd(): void {
+    if (source.endsWith('  ', at)) items.push({ type: 'br', children: [] })
+    else addWords('\n', 0)
+    at++
+  }
+
+  function readCode(): void {
+    const [run] = match(BACKTICKS)!
+    const from = at + run.length
+    const end = closingRun(source, from, run)
+    if (end >= 0) {
+      items.push({ type: 'code', children: [codeText(source.slice(from, end))] })
+      at = end + run.length
+      return
+    }
+    items.push({ type: 'mark', at, text: isOpen ? '' : run, isPending: true })
+    at = from
+    if (!isOpen || from === source.length) return
+    items.push({ type: 'code', children: [codeText(source.slice(from))] })
+    at = source.length
+  }
+
+  function readDelimiters(): void {
+    const [run] = match(DELIMITERS)!
+    // What a run at the end means depends on what will stand behind it.
+    if (isOpen && at + run.length === source.length) at = source.length
+    else if (run[0] === '~' && run.length !== 2) addWords(run)
+    else {
+      items.push(delimiterOf(source, at, run))
+      at += run.length
+    }
+  }
+
+  function openBracket(char: string): void {
+    const isImage = char === '!'
+    const text = isImage ? '![' : '['
+    const mark: Mark = { type: 'mark', at, text, isPending: true }
+    brackets.push({ mark, index: items.length, isImage })
+    items.push(mark)
+    at += text.length
+  }
+
+  function closeBracket(): void {
+    at++
+    const opener = brackets.pop()
+    const found = opener?.mark.isPending ? match(DESTINATION) : undefined
+    const href = found ? hrefOf(unescape(found[1] ?? found[2]!)) : undefined
+    if (!opener || !found || href === undefined) {
+      // Unless what follows may still be read as the address.
+      if (opener && (found || (source[at] ?? '(') !== '(')) opener.mark.isPending = false
+      addWords(']', 0)
+      return
+    }
+    const label = toInlines(resolveEmphasis(items.splice(opener.index).slice(1)))
+    items.push({ type: 'a', href, children: label.length > 0 ? unlink(label) : [href] })
+    at += found[0].length
+    // A link holds no link; an image, though, may stand in one.
+    if (!opener.isImage) for (const { mark } of brackets) mark.isPending &&= mark.text === '!['
+  }
+
+  function readAngle(): void {
+    const lineBreak = match(LINE_BREAK)
+    if (lineBreak) {
+      items.push({ type: 'br', children: [] })
+      at += lineBreak[0].length
+      return
+    }
+    const found = match(ANGLE_URL)
+    const text = found?.[1] ?? found?.[2]
+    const href = text && hrefOf(found?.[1] ?? `mailto:${text}`)
+    if (found && text && href !== undefined) {
+      items.push({ type: 'a', href, children: [text] })
+      at += found[0].length
+      return
+    }
+    items.push({ type: 'mark', at, text: '<', isPending: match(HALF_ANGLE) !== null })
+    at++
+  }
+
+  function readUrl(): boolean {
+    const found = match(BARE_URL)?.[0]
+    if (!found) return false
+    const isEnd = at + found.length === source.length
+    const text = isOpen && isEnd ? found : trimUrl(found)
+    const href = hrefOf(text)
+    if (href === undefined) return false
+    items.push({ type: 'a', href, children: [text] })
+    at += text.length
+    return true
+  }
+
+  function match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = at
+    return pattern.exec(source)
+  }
+
+  function addWords(text: string, length = text.length): Words {
+    let words = items.at(-1)
+    if (words?.type !== 'words') {
+      words = { type: 'words', text: '' }
+      items.push(words)
+    }
+    words.text += text
+    at += length
+    return words
+  }
+}
+
+const isSpace = (char: string | undefined) => char === ' ' || char === '\t'
+
+function closingRun(source: string, from: number, run: string): number {
+  for (let at = source.indexOf(run, from); at >= 0; at = source.indexOf(run, at)) {
+    const start = at
+    while (source[at] === '`') at++
+    if (at - start === run.length) return start
+  }
+  return -1
+}
+
+function codeText(raw: string): string {
+  const text = raw.replaceAll('\n', ' ')
+  const isPadded = text.startsWith(' ') && text.endsWith(' ') && text.trim() !== ''
+  return isPadded ? text.slice(1, -1) : text
+}

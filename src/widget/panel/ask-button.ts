@@ -1,0 +1,78 @@
+import { button } from '../dom/dom.ts'
+import type { Words } from '../words/words.ts'
+
+export type AskButton = {
+  readonly node: HTMLElement
+  setEnabled: (isEnabled: boolean) => void
+  /** Watches what is selected on the page, until `signal` is aborted. */
+  watch: (signal: AbortSignal) => void
+}
+
+/** The API's limit for a quotation, in UTF-16 units. */
+export const MAX_QUOTATION_CHARS = 8000
+/** A selection that is still being drawn is left alone. */
+const QUIET_MS = 250
+
+/** Offers, beside text that is selected on the page, to ask about it. */
+export function createAskButton(words: Words, ask: (quotation: string) => void): AskButton {
+  let isEnabled = true
+  let quotation = ''
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const press = () => {
+    node.hidden = true
+    ask(quotation)
+  }
+  const node = button({ class: 'ask', hidden: '' }, press, words.ask)
+  // Pressing it must not take the selection away.
+  node.addEventListener('pointerdown', (event) => event.preventDefault())
+
+  function update(): void {
+    const selection = document.getSelection()
+    quotation = isEnabled && isFree() ? quotationOf(selection) : ''
+    node.hidden = quotation === ''
+    if (node.hidden || !selection) return
+    const { left, bottom } = selection.getRangeAt(0).getBoundingClientRect()
+    const { offsetWidth, offsetHeight } = node
+    node.style.left = `${Math.max(8, Math.min(left, innerWidth - offsetWidth - 8))}px`
+    node.style.top = `${Math.max(8, Math.min(bottom + 8, innerHeight - offsetHeight - 8))}px`
+  }
+
+  /** Nobody writes in a field of the page, and no other widget of it offers the same. */
+  function isFree(): boolean {
+    const root = node.getRootNode()
+    if (!(root instanceof ShadowRoot)) return false
+    const isWriting = document.activeElement?.matches(FIELDS)
+    return !isWriting && document.querySelector(OFFERING) === root.host
+  }
+
+  return {
+    node,
+    setEnabled(next) {
+      isEnabled = next
+      node.hidden ||= !next
+    },
+    watch(signal) {
+      const soon = () => {
+        clearTimeout(timer)
+        timer = setTimeout(update, QUIET_MS)
+      }
+      document.addEventListener('selectionchange', soon, { signal })
+      // It goes along where the page moves.
+      document.addEventListener('scroll', soon, { signal, capture: true, passive: true })
+      signal.addEventListener('abort', () => clearTimeout(timer))
+    },
+  }
+}
+
+const OFFERING = 'chatbot-widget:not([selection="off"])'
+const FIELDS = 'input, textarea, [contenteditable]'
+
+/**
+ * What is selected in the page itself: inside of a shadow root it reads as collapsed. Neither half
+ * a character, at the cut, nor what the server would refuse.
+ */
+function quotationOf(selection: Selection | null): string {
+  if (!selection || selection.isCollapsed) return ''
+  const text = String(selection).trim()
+  return text.slice(0, MAX_QUOTATION_CHARS).replace(/[\ud800-\udfff]|\0/gu, '')
+}

@@ -1,0 +1,134 @@
+import { button, el, icon } from '../dom/dom.ts'
+import { createQuotationChip } from './quotation-chip.ts'
+import { MAX_MESSAGE_CHARS, tooLong, type Words } from '../words/words.ts'
+
+export type Composer = {
+  readonly node: HTMLElement
+  setPlaceholder: (text: string) => void
+  /** While busy nothing is sent; typing goes on. What is `running` can be stopped. */
+  setBusy: (busy: false | 'loading' | 'running') => void
+  setText: (text: string) => void
+  readText: () => string
+  /** Text of the page that the next message is about. */
+  setQuotation: (text: string | undefined) => void
+  readQuotation: () => string | undefined
+  /** Words about what was typed, until it is changed or sent. */
+  setNotice: (notice: string) => void
+  focus: () => void
+}
+
+export type ComposerActions = {
+  send: (text: string, options?: { contextText?: string | undefined }) => void
+  stopReply: () => void
+  /** What is in the box was changed by the visitor. */
+  change: (text: string, quotation: string | undefined) => void
+}
+
+const ARROW_UP = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
+const SQUARE = 'M7 7h10v10H7z'
+
+/** Where the visitor writes: Enter sends, Shift + Enter begins a new line. */
+export function createComposer(words: Words, actions: () => ComposerActions): Composer {
+  let isBusy = false
+  const notice = el('p', { class: 'note', role: 'alert' })
+  const chip = createQuotationChip(words, () => {
+    chip.set(undefined)
+    input.focus()
+    changed()
+  })
+  const input = el('textarea', {
+    part: 'input',
+    rows: '1',
+    dir: 'auto',
+    autocomplete: 'off',
+    enterkeyhint: 'send',
+  })
+  const send = el('button', {
+    class: 'send',
+    part: 'send',
+    'aria-label': words.send,
+    disabled: true,
+  })
+  send.append(icon(ARROW_UP))
+  const stop = button(
+    { class: 'send', part: 'send', 'aria-label': words.stop },
+    () => actions().stopReply(),
+    icon(SQUARE),
+  )
+  stop.hidden = true
+  const node = el(
+    'form',
+    { class: 'composer', part: 'composer' },
+    notice,
+    chip.node,
+    input,
+    send,
+    stop,
+  )
+
+  input.addEventListener('input', () => {
+    setNotice('')
+    update()
+    changed()
+  })
+  input.addEventListener('keydown', (event) => {
+    // Enter also confirms a word of an input method; Safari says so only by the key code.
+    const isComposing = event.isComposing || event.keyCode === 229
+    if (event.key !== 'Enter' || event.shiftKey || isComposing) return
+    event.preventDefault()
+    submit()
+  })
+  node.addEventListener('submit', (event) => {
+    event.preventDefault()
+    submit()
+  })
+
+  function submit() {
+    const text = input.value
+    if (isBusy || text.trim() === '') return
+    if (text.length > MAX_MESSAGE_CHARS) return setNotice(tooLong(words, text.length))
+    const quotation = chip.read()
+    input.value = ''
+    chip.set(undefined)
+    setNotice('')
+    update()
+    // The button is disabled now, and would swallow the keys that follow.
+    input.focus()
+    changed()
+    actions().send(text, { contextText: quotation })
+  }
+  function changed() {
+    actions().change(input.value, chip.read())
+  }
+  function update() {
+    send.disabled = isBusy || input.value.trim() === ''
+  }
+  function setNotice(text: string) {
+    notice.textContent = text
+  }
+
+  return {
+    node,
+    setNotice,
+    setPlaceholder(text) {
+      input.placeholder = text
+      input.setAttribute('aria-label', text)
+    },
+    setBusy(busy) {
+      isBusy = busy !== false
+      // The button that was pressed goes away, and the focus with it.
+      if (stop.matches(':focus')) input.focus()
+      stop.hidden = busy !== 'running'
+      send.hidden = !stop.hidden
+      update()
+    },
+    setText(text) {
+      input.value = text
+      update()
+    },
+    readText: () => input.value,
+    setQuotation: chip.set,
+    readQuotation: chip.read,
+    focus: () => input.focus(),
+  }
+}

@@ -1,0 +1,128 @@
+import type { Message } from '../../protocol.ts'
+import type { Rating } from '../client/chat-client.ts'
+import { asFailure } from '../client/chat-failure.ts'
+import { button, el } from '../dom/dom.ts'
+import { createMarkdownView } from '../markdown/view.ts'
+import { createMessageTools } from './message-tools.ts'
+import { explain, type Words } from '../words/words.ts'
+
+export type NoteAction = { label: string; run: () => void }
+
+export type MessageActions = {
+  /** Rejects with a ChatFailure where it could not be stored. */
+  rate: (replyId: string, rating: Rating | null) => Promise<void>
+  /** Asks for another reply instead of the last one. */
+  regenerate: () => void
+  /** Sends what was suggested. */
+  send: (text: string) => void
+}
+
+export type MessageView = {
+  readonly node: HTMLElement
+  /** The stored message that it shows; a reply that is still being written has none. */
+  stored: () => Message | undefined
+  /** Shows a stored message, and says in words what it lacks. */
+  show: (message: Message) => void
+  setText: (text: string) => void
+  /** Words about the message below it, with a button where something can be done. */
+  setNote: (note: string, action?: NoteAction) => void
+  /** Whether more text may come. */
+  setOpen: (isOpen: boolean) => void
+  /** The text as it reads, without its Markdown. */
+  readText: () => string
+}
+
+export type ViewedMessage = {
+  role: 'user' | 'assistant'
+  text?: string
+  /** What the visitor asks about. */
+  quotation?: string | undefined
+}
+
+/** One message of the conversation: the visitor's as typed, the assistant's as Markdown. */
+export function createMessageView(
+  options: ViewedMessage & { words: Words; actions: () => MessageActions },
+): MessageView {
+  const { words, actions, role, quotation } = options
+  const isUser = role === 'user'
+  const body = el('div', { class: 'body', part: `message ${role}-message`, dir: 'auto' })
+  const note = el('p', { class: 'note', hidden: true })
+  const markdown = isUser ? undefined : createMarkdownView(body, words)
+  let text = ''
+  let isOpen = false
+  let stored: Message | undefined
+  const replyActions = { rate, regenerate: () => actions().regenerate() }
+  const tools = createMessageTools(words, () => text, isUser ? undefined : replyActions)
+  const node = el(
+    'li',
+    { class: `message ${role}` },
+    el('span', { class: 'unseen' }, isUser ? words.you : words.assistant),
+    ...(quotation ? [el('blockquote', { class: 'quotation', dir: 'auto' }, quotation)] : []),
+    body,
+    note,
+    tools.node,
+  )
+
+  /** Shown at once, and taken back where it cannot be stored. */
+  async function rate(rating: Rating | null): Promise<void> {
+    if (!stored) return
+    const before = stored.feedback?.rating ?? null
+    const { id } = stored
+    showRating(rating)
+    try {
+      await actions().rate(id, rating)
+    } catch (error) {
+      if (stored.id !== id) return
+      showRating(before)
+      setNote(explain(words, asFailure(error)))
+    }
+  }
+
+  function showRating(rating: Rating | null): void {
+    const { feedback: _before, ...message } = stored!
+    stored = rating ? { ...message, feedback: { rating } } : message
+    tools.setRating(rating)
+  }
+
+  function setText(next: string): void {
+    text = next
+    if (markdown) markdown.update(next, isOpen)
+    else body.textContent = next
+  }
+
+  function setNote(next: string, action?: NoteAction): void {
+    note.hidden = next === ''
+    note.textContent = next
+    if (action) note.append(' ', button({}, action.run, action.label))
+  }
+
+  setText(options.text ?? '')
+  tools.setRating(null)
+  tools.node.hidden = !isUser
+  return {
+    node,
+    stored: () => stored,
+    show(message) {
+      stored = message
+      tools.node.hidden = false
+      setText(message.content)
+      setNote(noteOf(words, message))
+      tools.setRating(message.feedback?.rating ?? null)
+    },
+    setText,
+    setNote,
+    setOpen(mayGrow) {
+      isOpen = mayGrow
+      node.classList.toggle('is-open', isOpen)
+      // What was left out as long as more could come is shown.
+      if (!isOpen) setText(text)
+    },
+    readText: () => body.innerText,
+  }
+}
+
+function noteOf(words: Words, { role, status }: Message): string {
+  if (role === 'user') return ''
+  if (status === 'interrupted') return words.interrupted
+  return status === 'failed' ? words.noReply : ''
+}

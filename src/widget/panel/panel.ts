@@ -1,0 +1,156 @@
+import { type AskButton, createAskButton } from './ask-button.ts'
+import { createComposer, type Composer, type ComposerActions } from './composer.ts'
+import { button, el, icon } from '../dom/dom.ts'
+import { CROSS } from '../dom/icons.ts'
+import { createMessageLog, type MessageLog } from './message-log.ts'
+import type { MessageActions } from './message-view.ts'
+import type { SessionActions } from './session-list.ts'
+import { createSessionsView, type SessionsView } from './sessions-view.ts'
+import type { Words } from '../words/words.ts'
+
+export type Panel = {
+  readonly node: HTMLElement
+  readonly launcher: HTMLButtonElement
+  readonly log: MessageLog
+  readonly composer: Composer
+  readonly sessions: SessionsView
+  readonly askButton: AskButton
+  setTitle: (title: string) => void
+  setOpen: (isOpen: boolean) => void
+  /** Says who does what the visitor wants; called before the panel is first opened. */
+  connect: (actions: PanelActions) => void
+  /** Takes the focus; on a touch screen without its keyboard over the conversation. */
+  focus: () => void
+  /** Speaks to a screen reader, once. */
+  announce: (text: string) => void
+}
+
+/** What the visitor can do beside opening and closing: the conversation does it. */
+export type PanelActions = ComposerActions &
+  MessageActions &
+  SessionActions & { newSession: () => void }
+
+const BUBBLE =
+  'M4 3h16a2 2 0 0 1 2 2v11a2 2 0 0 1-2 2h-8l-5 4v-4H4a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zm2 5v2h12V8zm0 4v2h8v-2z'
+const LIST = 'M4 6h16v2H4zm0 5h16v2H4zm0 5h16v2H4z'
+const PLUS = 'M11 5v6H5v2h6v6h2v-6h6v-2h-6V5z'
+
+/** The button on the page and the dialog that it opens. */
+export function createPanel(on: {
+  words: Words
+  toggle: () => void
+  close: () => void
+  /** Resolves once the actions are those of the conversation. */
+  ready: () => Promise<unknown>
+}): Panel {
+  const { words } = on
+  let connected: PanelActions | undefined
+  const actions = () => connected!
+  const log = createMessageLog(words, actions)
+  const composer = createComposer(words, actions)
+  const sessions = createSessionsView(words, on.ready, () => ({
+    ...actions(),
+    openSession(id) {
+      showSessions(false)
+      actions().openSession(id)
+      focus()
+    },
+  }))
+  const heading = el('h2', { id: 'title', part: 'title' })
+  const tool = (label: string, run: () => void, path: string) =>
+    button({ 'aria-label': label, title: label }, run, icon(path))
+  const past = tool(words.sessions, () => showSessions(sessions.node.hidden === true), LIST)
+  past.setAttribute('aria-controls', 'sessions')
+  const startAnew = () => {
+    showSessions(false)
+    actions().newSession()
+    composer.focus()
+  }
+  const header = el(
+    'header',
+    { part: 'header' },
+    heading,
+    past,
+    tool(words.newChat, startAnew, PLUS),
+    tool(words.close, on.close, CROSS),
+  )
+  const dialog = el(
+    'section',
+    {
+      id: 'panel',
+      class: 'panel',
+      part: 'panel',
+      role: 'dialog',
+      'aria-labelledby': 'title',
+      tabindex: '-1',
+      hidden: true,
+    },
+    header,
+    sessions.node,
+    log.node,
+    composer.node,
+  )
+  const launcher = button(
+    { class: 'launcher', part: 'launcher', 'aria-controls': 'panel' },
+    on.toggle,
+    icon(BUBBLE),
+  )
+  // Outside the dialog, so that a reply is spoken also after it was closed.
+  const status = el('div', { class: 'unseen', role: 'status' })
+  const askButton = createAskButton(words, (quotation) => {
+    if (dialog.hidden) on.toggle()
+    showSessions(false)
+    composer.setQuotation(quotation)
+    actions().change(composer.readText(), quotation)
+    composer.focus()
+  })
+  // The host's title is the dialog's heading, not a tooltip over all of it: hence the empty one.
+  const node = el('div', { class: 'widget', title: '' }, dialog, launcher, askButton.node, status)
+  node.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || event.isComposing || dialog.hidden) return
+    event.stopPropagation()
+    if (sessions.node.hidden) return on.close()
+    showSessions(false)
+    past.focus()
+  })
+  showSessions(false)
+
+  function showSessions(isShown: boolean): void {
+    sessions.node.hidden = !isShown
+    log.node.hidden = composer.node.hidden = isShown
+    past.setAttribute('aria-expanded', String(isShown))
+    if (!isShown) return log.reveal()
+    sessions.node.focus()
+    void sessions.refresh()
+  }
+
+  function focus(): void {
+    if (matchMedia('(pointer: coarse)').matches) dialog.focus()
+    else composer.focus()
+  }
+
+  return {
+    node,
+    launcher,
+    log,
+    composer,
+    sessions,
+    askButton,
+    focus,
+    connect(next) {
+      connected = next
+    },
+    setTitle(title) {
+      heading.textContent = title
+    },
+    setOpen(isOpen) {
+      dialog.hidden = !isOpen
+      if (isOpen) log.reveal()
+      launcher.setAttribute('aria-expanded', String(isOpen))
+      launcher.setAttribute('aria-label', isOpen ? words.close : words.open)
+    },
+    announce(text) {
+      status.textContent = text
+    },
+  }
+}

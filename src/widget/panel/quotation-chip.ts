@@ -1,0 +1,36 @@
+import { button, el, icon } from '../dom/dom.ts'
+import { CROSS } from '../dom/icons.ts'
+import type { Words } from '../words/words.ts'
+
+export type QuotationChip = {
+  readonly node: HTMLElement
+  /** What the next message asks about; `undefined` is nothing. */
+  set: (text: string | undefined) => void
+  read: () => string | undefined
+}
+
+/** Text of the page that the next message is about, until it is sent or removed. */
+export function createQuotationChip(words: Words, onRemove: () => void): QuotationChip {
+  let quotation: string | undefined
+  const text = el('blockquote', { class: 'quotation', dir: 'auto' })
+  const remove = {
+    class: 'tool',
+    'aria-label': words.removeQuotation,
+    title: words.removeQuotation,
+  }
+  const node = el(
+    'div',
+    { class: 'chip', hidden: true },
+    text,
+    button(remove, onRemove, icon(CROSS)),
+  )
+  return {
+    node,
+    read: () => quotation,
+    set(next) {
+      quotation = next
+      text.textContent = next ?? ''
+      node.hidden = next === undefined
+    },
+  }
+}

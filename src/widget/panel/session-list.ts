@@ -1,0 +1,131 @@
+import type { Page, Session } from '../../protocol.ts'
+import type { ApiCall } from '../client/api-call.ts'
+import { button, el } from '../dom/dom.ts'
+import styles from './session-list.css'
+import { createSessionRow, type SessionRow } from './session-row.ts'
+import type { Words } from '../words/words.ts'
+
+/** What the list asks of the conversation. */
+export type SessionActions = {
+  /** Without one, there is nobody whose sessions could be listed. */
+  hasToken: () => boolean
+  call: ApiCall
+  currentSession: () => string | undefined
+  openSession: (id: string) => void
+  sessionChanged: (id: string, change: 'renamed' | 'deleted') => void
+}
+
+export type SessionList = {
+  /** Shows the newest sessions as they are now. */
+  refresh: () => Promise<void>
+}
+
+let sheet: CSSStyleSheet | undefined
+
+/**
+ * Fills `node` with the visitor's past sessions, the latest first. A chunk of its own: most
+ * visitors never ask for it.
+ */
+export function createSessionList(
+  node: HTMLElement,
+  options: { words: Words; actions: SessionActions; explain: (error: unknown) => string },
+): SessionList {
+  const { words, actions, explain } = options
+  const rows = new Map<string, SessionRow>()
+  const notice = el('p', { class: 'notice', 'aria-live': 'polite' })
+  const list = el('ul')
+  const more = button({ class: 'word', hidden: '' }, () => void readOn(), words.loadMore)
+  let cursor: string | undefined
+  node.replaceChildren(notice, list, more)
+  dress(node)
+
+  async function refresh(): Promise<void> {
+    if (rows.size === 0) notice.textContent = words.loading
+    await attempt(async () => {
+      const page = actions.hasToken() ? await read() : { data: [], next_cursor: null }
+      const ids = new Set(page.data.map(({ id }) => id))
+      for (const id of rows.keys()) if (!ids.has(id)) drop(id)
+      show(page, 0)
+      if (rows.size === 0) notice.textContent = words.noSessions
+    })
+  }
+
+  async function readOn(): Promise<void> {
+    await attempt(async () => {
+      const page = await read(`?${new URLSearchParams({ cursor: cursor! })}`)
+      show(page, rows.size)
+      // The button that was pressed may be gone.
+      rows.get(page.data[0]?.id ?? '')?.focus()
+    })
+  }
+
+  async function read(query = ''): Promise<Page<Session>> {
+    const response = await actions.call('GET', `/v1/sessions${query}`)
+    const page: Page<Session> = await response.json()
+    return page
+  }
+
+  function show({ data, next_cursor }: Pick<Page<Session>, 'data' | 'next_cursor'>, start: number) {
+    for (const [index, session] of data.entries()) {
+      const row = rows.get(session.id) ?? createRow(session.id)
+      row.show(session, session.id === actions.currentSession())
+      // Who stays in place keeps the focus.
+      const inPlace = list.children[start + index]
+      if (inPlace !== row.node) list.insertBefore(row.node, inPlace ?? null)
+    }
+    cursor = next_cursor ?? undefined
+    more.hidden = cursor === undefined
+  }
+
+  function createRow(id: string): SessionRow {
+    const row = createSessionRow(words, {
+      open: () => actions.openSession(id),
+      rename: (title) =>
+        attempt(async () => {
+          await actions.call('PATCH', `/v1/sessions/${id}`, { body: { title } })
+          actions.sessionChanged(id, 'renamed')
+          await refresh()
+        }),
+      remove: () =>
+        attempt(async () => {
+          await actions.call('DELETE', `/v1/sessions/${id}`)
+          actions.sessionChanged(id, 'deleted')
+          const next = row.node.nextElementSibling ?? row.node.previousElementSibling
+          drop(id)
+          ;(next?.querySelector('button') ?? node).focus()
+          await refresh()
+        }),
+    })
+    rows.set(id, row)
+    return row
+  }
+
+  function drop(id: string): void {
+    rows.get(id)?.node.remove()
+    rows.delete(id)
+  }
+
+  /** Whether it was done; else why not is said. */
+  async function attempt(run: () => Promise<void>): Promise<boolean> {
+    try {
+      await run()
+      if (rows.size > 0) notice.textContent = ''
+      return true
+    } catch (error) {
+      notice.textContent = explain(error)
+      return false
+    }
+  }
+
+  return { refresh }
+}
+
+function dress(node: HTMLElement): void {
+  const root = node.getRootNode()
+  if (!(root instanceof ShadowRoot)) return
+  if (!sheet) {
+    sheet = new CSSStyleSheet()
+    sheet.replaceSync(styles)
+  }
+  if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet)
+}

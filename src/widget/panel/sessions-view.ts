@@ -1,0 +1,44 @@
+import { asFailure } from '../client/chat-failure.ts'
+import { el } from '../dom/dom.ts'
+import type { SessionActions, SessionList } from './session-list.ts'
+import { explain, type Words } from '../words/words.ts'
+
+export type SessionsView = {
+  readonly node: HTMLElement
+  /** Reads the newest sessions, if they are on the screen. */
+  refresh: () => Promise<void>
+}
+
+/** Where past sessions are listed; what lists them is loaded when it is first wanted. */
+export function createSessionsView(
+  words: Words,
+  ready: () => Promise<unknown>,
+  actions: () => SessionActions,
+): SessionsView {
+  const node = el('section', {
+    id: 'sessions',
+    'aria-label': words.sessions,
+    tabindex: '-1',
+    hidden: true,
+  })
+  const say = (error: unknown) => explain(words, asFailure(error))
+  let list: Promise<SessionList> | undefined
+
+  async function load(): Promise<SessionList> {
+    const [{ createSessionList }] = await Promise.all([import('./session-list.ts'), ready()])
+    return createSessionList(node, { words, actions: actions(), explain: say })
+  }
+
+  return {
+    node,
+    async refresh() {
+      if (node.hidden) return
+      try {
+        await (await (list ??= load())).refresh()
+      } catch (error) {
+        list = undefined
+        node.textContent = say(error)
+      }
+    },
+  }
+}

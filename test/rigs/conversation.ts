@@ -1,0 +1,107 @@
+import { inject } from 'vitest'
+import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
+import { type Begun, beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { createDatabase, type Database } from '../../src/db/database.ts'
+import { type Finished, finishTurn } from '../../src/db/turns/finish-turn.ts'
+import type { TurnEnd } from '../../src/db/turns/turn-end.ts'
+import type { TurnStart } from '../../src/db/turns/turn-start.ts'
+
+export function testDatabase(): Database {
+  return createDatabase({ ...inject('database'), timeoutMs: 20_000 })
+}
+
+export function newUserId(): string {
+  return `visitor:${crypto.randomUUID()}`
+}
+
+const countedBy = 'test-model#1'
+
+/** A turn of a session that is made where it is not there. Ids are new, counts small, room is plenty, no cap holds. */
+export function turnStart(change: Partial<TurnStart> = {}): TurnStart {
+  const { userId = newUserId() } = change
+  return {
+    userId,
+    sessionId: crypto.randomUUID(),
+    createSession: true,
+    title: 'Title',
+    messageId: crypto.randomUUID(),
+    content: 'Hello',
+    contextText: null,
+    metadata: {},
+    messageTokens: 10,
+    regenerate: null,
+    replyId: crypto.randomUUID(),
+    lease: crypto.randomUUID(),
+    leaseMs: 15_000,
+    maxTokens: 100,
+    payers: [{ kind: 'user', name: userId, maxTokens: undefined }],
+    ...change,
+    window: {
+      maxTurns: 20,
+      tokens: 1_000_000,
+      overheadTokens: turnOverheadTokens,
+      countedBy,
+      ...change.window,
+    },
+  }
+}
+
+export function turnEnd(change: Partial<TurnEnd> = {}): TurnEnd {
+  return {
+    status: 'complete',
+    content: 'Hi',
+    finishReason: 'stop',
+    errorCode: null,
+    model: 'test-model',
+    usage: undefined,
+    spent: { prompt_tokens: 20, completion_tokens: 10 },
+    tokens: { message: 10, reply: 10 },
+    toldReplyTokens: undefined,
+    messageBytes: 1_000,
+    windowFrom: 1,
+    overheadTokens: turnOverheadTokens,
+    countedBy,
+    ...change,
+  }
+}
+
+export async function finish(
+  db: Database,
+  start: TurnStart,
+  change: Partial<TurnEnd> = {},
+  historyLimit = 0,
+): Promise<Finished> {
+  return finishTurn(db, start, turnEnd(change), { historyLimit })
+}
+
+/** A whole turn: begun, answered, stored. */
+export async function takeTurn(
+  db: Database,
+  change: Partial<TurnStart> = {},
+  end: Partial<TurnEnd> = {},
+): Promise<{ start: TurnStart; begun: Begun; finished: Finished }> {
+  const start = turnStart(change)
+  const begun = await beginTurn(db, start)
+  const replyId = begun.verdict === 'run' ? begun.replyId : start.replyId
+  const windowFrom =
+    begun.verdict === 'run' ? (begun.window[0]?.seq ?? begun.message.seq) : undefined
+  const finished = await finish(
+    db,
+    { ...start, replyId },
+    { ...(windowFrom !== undefined && { windowFrom }), ...end },
+  )
+  return { start, begun, finished }
+}
+
+/** Makes a running turn's lease run out, as a Worker that died leaves it: this one, or any of the session. */
+export async function expireLease(
+  db: Database,
+  { sessionId, lease }: { sessionId: string; lease?: string },
+): Promise<void> {
+  await db.kysely
+    .updateTable('messages')
+    .set({ lease_expires_at: new Date(Date.now() - 1_000).toISOString() })
+    .where('session_id', '=', sessionId)
+    .$if(lease !== undefined, (query) => query.where('lease', '=', lease ?? null))
+    .execute()
+}

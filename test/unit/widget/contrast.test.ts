@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const css = ['element/widget', 'panel/conversation', 'markdown/markdown']
+  .map((name) => readFileSync(new URL(`../../../src/widget/${name}.css`, import.meta.url), 'utf8'))
+  .join('\n')
+
+/** Of the custom properties that are colours: the one for a light ground, and the one for a dark. */
+const colours: Record<string, { light: string; dark: string }> = {}
+for (const [, name = '', value = ''] of css.matchAll(/^ *--(?:chatbot-)?([\w-]+): (.+);$/gm)) {
+  const [light, dark = light] = Array.from(value.matchAll(/#([\da-f]{3,6})\b/g), ([, hex]) => hex)
+  if (light && dark) colours[name] = { light, dark }
+}
+
+/** WCAG 2.2, relative luminance. */
+function luminance(hex: string): number {
+  const full = hex.length === 3 ? hex.replaceAll(/./g, '$&$&') : hex
+  const [red = 0, green = 0, blue = 0] = [0, 2, 4].map((at) => {
+    const value = Number.parseInt(full.slice(at, at + 2), 16) / 255
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+function contrast(one = '', other = ''): number {
+  const [low = 0, high = 0] = [luminance(one), luminance(other)].toSorted((a, b) => a - b)
+  return (high + 0.05) / (low + 0.05)
+}
+
+const texts: [text: string, ground: string][] = [
+  ['text', 'ground'],
+  ['text', 'raised'],
+  ['muted', 'ground'],
+  ['muted', 'raised'],
+  ['link', 'ground'],
+  ['link', 'raised'],
+  ['error', 'ground'],
+  ['on-accent', 'accent'],
+  ...Object.keys(colours)
+    .filter((name) => name.startsWith('code-'))
+    .map((name): [string, string] => [name, 'ground']),
+]
+
+/** The edges of what can be pressed or written in, and the ring of what has the focus. */
+const shapes: [shape: string, ground: string][] = [
+  ['accent', 'ground'],
+  ['muted', 'ground'],
+  ['link', 'ground'],
+  ['link', 'raised'],
+]
+
+for (const theme of ['light', 'dark'] as const) {
+  const of = (one: string, other: string) =>
+    contrast(colours[one]?.[theme], colours[other]?.[theme])
+  test.each(texts)(`in the ${theme} theme %s on %s has a contrast of 4.5 : 1`, (text, ground) => {
+    expect(of(text, ground)).toBeGreaterThanOrEqual(4.5)
+  })
+  test.each(shapes)(`in the ${theme} theme %s beside %s has a contrast of 3 : 1`, (one, other) => {
+    expect(of(one, other)).toBeGreaterThanOrEqual(3)
+  })
+}
+
+test('every colour of the widget is one of these, but the lines that only adorn', () => {
+  const used = new Set([...texts.flat(), ...shapes.flat()])
+  expect(Object.keys(colours).filter((name) => !used.has(name))).toEqual(['line'])
+  const properties = css.replaceAll(/--[\w-]+:.+;/g, '').replaceAll(/rgb\(0 0 0 .+?\)/g, '')
+  expect(properties.match(/#[\da-f]{3,8}\b|rgb|hsl/g)).toBeNull()
+})
