@@ -20,7 +20,7 @@ import { feedback } from './http/routes/feedback.ts'
 import { live, ready } from './http/routes/health.ts'
 import { me } from './http/routes/me.ts'
 import { messages } from './http/routes/messages.ts'
-import { replyStream } from './http/routes/reply-stream.ts'
+import { replyStream, runningReplyStream } from './http/routes/reply-stream.ts'
 import { sessions } from './http/routes/sessions.ts'
 import { stop } from './http/routes/stop.ts'
 import { usage } from './http/routes/usage.ts'
@@ -48,6 +48,7 @@ export function createApp(depsOf: (bindings: object) => Deps) {
     .route('/v1/sessions/:session_id/messages', messages)
     .route('/v1/sessions/:session_id/messages/:reply_id/stream', replyStream)
     .route('/v1/sessions/:session_id/messages/:message_id/feedback', feedback)
+    .route('/v1/sessions/:session_id/stream', runningReplyStream)
     .route('/v1/sessions/:session_id/stop', stop)
     .route('/v1/usage', usage)
     .route('/v1/export', exported)

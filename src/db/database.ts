@@ -8,8 +8,9 @@ export interface Database {
   /** Single statements; `kysely.transaction()` throws, since HTTP holds no connection. */
   kysely: Kysely<Schema>
   /**
-   * Runs several statements in one READ COMMITTED transaction and one round trip. Each statement sees what the
-   * ones before it wrote and waited for, but cannot take their results as parameters.
+   * Runs statements in one round trip. Several run in one READ COMMITTED transaction: each statement sees what the
+   * ones before it wrote and waited for, but cannot take their results as parameters. One alone is a single query, as
+   * BEGIN and COMMIT would be more round trips between Neon's proxy and the compute.
    * @returns the rows of each statement
    */
   batch<const Queries extends readonly CompiledQuery[]>(
@@ -59,10 +60,17 @@ export function createDatabase({
     kysely: new Kysely<Schema>({ dialect }),
     timeoutMs,
     async batch(queries, options) {
+      const fetchOptions = { signal: AbortSignal.timeout(options?.timeoutMs ?? timeoutMs) }
+      const [only] = queries
+      if (only !== undefined && queries.length === 1) {
+        const rows = await client
+          .query(only.sql, [...only.parameters], { fetchOptions })
+          .catch(throwProblem)
+        return [rows] as never
+      }
       const statements = queries.map(({ sql, parameters }) => client.query(sql, [...parameters]))
-      const signal = AbortSignal.timeout(options?.timeoutMs ?? timeoutMs)
       const results = await client
-        .transaction(statements, { isolationLevel: 'ReadCommitted', fetchOptions: { signal } })
+        .transaction(statements, { isolationLevel: 'ReadCommitted', fetchOptions })
         .catch(throwProblem)
       if (results.length !== statements.length) throwProblem(new TypeError('results are missing'))
       return results as never
@@ -75,8 +83,9 @@ function throwProblem(cause: unknown): never {
   const sqlState = sqlStateOf(cause)
   if (!/^[0-9A-Z]{5}$/.test(sqlState) || isTransient(sqlState))
     throw new Problem('database_unavailable', { retryAfterSeconds: 2, cause })
-  if (sqlState === '42P01' || sqlState === '42703')
+  if (schemaFaults.includes(sqlState))
     throw new Problem('schema_outdated', { detail: 'Run: npm run migrate', cause })
+  if (sqlState === 'NC001') throw new Problem('misconfigured', { ...wrongIsolation, cause })
   if (sqlState.startsWith('28') || sqlState === '3D000')
     throw new Problem('misconfigured', {
       detail: `DATABASE_URL was refused by the database (${sqlState})`,
@@ -84,6 +93,17 @@ function throwProblem(cause: unknown): never {
       cause,
     })
   throw cause
+}
+
+/** An undefined table, column, function or type. */
+const schemaFaults = ['42P01', '42703', '42883', '42704']
+
+/** The database's own default is READ COMMITTED, so somebody has changed it. */
+const wrongIsolation = {
+  detail: 'default_transaction_isolation of the database role must be read committed',
+  members: {
+    settings: [{ name: 'DATABASE_URL', message: 'names a role that does not use READ COMMITTED' }],
+  },
 }
 
 /** Neon's proxy refuses a password without an SQLSTATE, and tells an unknown database's in the text of a 500. */

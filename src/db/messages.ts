@@ -1,11 +1,29 @@
 import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
 import { limits } from '../limits.ts'
 import type { Message } from '../protocol.ts'
+import type { StoredReply } from '../turn/turn.ts'
 import type { Database } from './database.ts'
 import type { MessageRow } from './schema.ts'
 
-/** A row of `messages` together with `currentStatus`. */
-export type MessageRecord = MessageRow & { current_status: MessageRow['status'] }
+/** A message as it is read: by a query, or in the JSON of a function, where a time is text. */
+export interface MessageRecord extends Pick<
+  MessageRow,
+  | 'id'
+  | 'seq'
+  | 'role'
+  | 'content'
+  | 'context_text'
+  | 'finish_reason'
+  | 'error_code'
+  | 'prompt_tokens'
+  | 'completion_tokens'
+  | 'rating'
+  | 'rating_comment'
+  | 'metadata'
+> {
+  current_status: MessageRow['status']
+  created_at: Date | string
+}
 
 /** Status as every read sees it: a reply whose lease ran out is not streaming any more. */
 export const statusNow = sql<MessageRow['status']>`
@@ -36,14 +54,8 @@ export function toMessage(row: MessageRecord): Message {
       },
     }),
     metadata: row.metadata,
-    created_at: row.created_at.toISOString(),
+    created_at: new Date(row.created_at).toISOString(),
   }
-}
-
-/** A reply, and why it is not complete: a code of the API. */
-export interface StoredReply {
-  reply: Message
-  errorCode: string | null
 }
 
 export async function findReply(
@@ -61,6 +73,33 @@ export async function findReply(
     .where('sessions.user_id', '=', userId)
     .executeTakeFirst()
   return row && { reply: toMessage(row), errorCode: row.error_code }
+}
+
+/**
+ * The reply that a session is writing.
+ * @returns `none` if no reply is running; undefined if the user has no such session
+ */
+export async function findRunningReply(
+  { kysely }: Database,
+  { userId, sessionId }: { userId: string; sessionId: string },
+): Promise<StoredReply | 'none' | undefined> {
+  const row = await kysely
+    .selectFrom('sessions')
+    .leftJoin('messages', (join) =>
+      join
+        .onRef('messages.session_id', '=', 'sessions.id')
+        .on('status', '=', 'streaming')
+        .on('lease_expires_at', '>', sql<Date>`statement_timestamp()`),
+    )
+    .selectAll('messages')
+    .select(currentStatus)
+    .where('sessions.id', '=', sessionId)
+    .where('user_id', '=', userId)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  return row.id === null
+    ? 'none'
+    : { reply: toMessage(row as MessageRecord), errorCode: row.error_code }
 }
 
 export interface HistoryRange {

@@ -41,6 +41,9 @@ export interface MessagesTable {
   prompt_tokens: number | null
   completion_tokens: number | null
   window_from: number | null
+  recalled: number[] | null
+  recalled_tokens: Generated<number>
+  system_tokens: number | null
   turn_tokens: number | null
   turn_tokens_bound: number | null
   turn_tokens_exact: boolean | null
@@ -70,4 +73,4 @@ export type SessionRow = Selectable<SessionsTable>
 export type MessageRow = Selectable<MessagesTable>
 
 /** The number of the newest file in `migrations/`: what this code needs. */
-export const schemaVersion = 2
+export const schemaVersion = 3

@@ -1,14 +1,6 @@
 import { sql } from 'kysely'
+import type { Payer } from '../turn/turn.ts'
 import type { Database } from './database.ts'
-
-/** Whose tokens of the day a turn is debited to. */
-export interface Payer {
-  kind: 'user' | 'address' | 'site'
-  /** As `spending.payer` has it. */
-  name: string
-  /** The cap of a day; undefined: counted only. */
-  maxTokens: number | undefined
-}
 
 /** The day that spending is written down under: UTC, by the database's clock. */
 export const today = sql`(statement_timestamp() at time zone 'UTC')::date`

@@ -1,37 +1,37 @@
 import { attempt } from '../db/attempt.ts'
-import { checkpointTurn, type Finished, finishTurn } from '../db/turns/finish-turn.ts'
 import type { History } from '../db/messages.ts'
-import type { TurnEnd } from '../db/turns/turn-end.ts'
+import { checkpointTurn, type Finished, finishTurn } from '../db/turns/finish-turn.ts'
 import { describeFault, Problem } from '../errors.ts'
-import type { CompletionUsage } from '../llm/chat-model.ts'
-import type { Message, Usage } from '../protocol.ts'
+import type { Message } from '../protocol.ts'
 import { keepCheckpoints } from './checkpoints.ts'
-import { turnOverheadTokens } from './prompt/window.ts'
+import { messageOf, turnEndOf } from './ended-turn.ts'
+import { type PromptPart, sentPrompt } from './prompt/parts.ts'
 import { type Completion, readCompletion } from './read-completion.ts'
 import type { RunningTurn, TurnDeps } from './start-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
 import type { TurnProgress } from './turn-progress.ts'
+import type { TurnKey } from './turn.ts'
 
 /** How a turn ended. */
 export interface EndedTurn {
-  /** The reply as it is stored, where it holds text. */
+  /** The reply as it is stored, if it has text. */
   reply?: Message
   /** The session's newest messages, as many as were asked for. */
   history?: History
-  /** Absent where the reply is complete. */
+  /** Absent if the reply is complete. */
   problem?: Problem
   modelMs: number
   databaseMs: number
 }
 
-/** The platform ends a Worker 30 s after its client left; the rest of them is for storing. */
+/** The platform ends a Worker 30 s after its client left. The rest of them is for storing the reply. */
 const leftAloneMs = 20_000
 const checkpointTimeoutMs = 3_000
 const finish = { attempts: 3, timeoutMs: 9_000, pauseMs: 500 } as const
 
 /**
- * Reads the model's reply to its end and stores it, whoever watches: to be run under `waitUntil`. Never throws: how
- * it went is what `progress` ends with, and that comes after the commit.
+ * Reads the model's reply to its end and stores it, whether or not anybody watches: run it under `waitUntil`. Never
+ * throws: `progress` ends with the result, after the commit.
  * @param options.gone aborted once the client has left
  */
 export async function completeTurn(
@@ -42,15 +42,19 @@ export async function completeTurn(
 ): Promise<void> {
   const beginsAt = Date.now()
   const stop = new AbortController()
+  let sent: readonly PromptPart[] = turn.prompt
   const checkpoints = keepCheckpoints({
     leaseMs: deps.settings.leaseMs,
     stop,
-    save: () => checkpoint(deps, turn, progress.text),
+    save: () => checkpoint(deps, turn.key, sent, progress.text),
   })
   const leaving = onceLeft(options.gone, checkpoints.saveNow, stop)
 
   const completion = await readCompletion(deps, turn, {
     signal: stop.signal,
+    onPrompt: (prompt) => {
+      sent = prompt
+    },
     onText: (text) => progress.append(text),
   })
   checkpoints.end()
@@ -58,19 +62,19 @@ export async function completeTurn(
 
   const modelEndsAt = Date.now()
   const ended = await store(deps, turn, progress.text, completion, options.historyLimit)
-  progress.end({
+  progress.finish({
     ...ended,
     modelMs: modelEndsAt - beginsAt,
     databaseMs: Date.now() - modelEndsAt,
   })
 }
 
-/** The client may have asked for a stop before it left: so what it asked is looked up at once. */
+/** Checkpoints at once, since the client may have asked for a stop before it left. */
 function onceLeft(gone: AbortSignal, saveNow: () => void, stop: AbortController): { end(): void } {
   let timer: ReturnType<typeof setTimeout> | undefined
   const left = () => {
     saveNow()
-    const detail = 'The client left before the reply was whole'
+    const detail = 'The client left before the reply was complete'
     timer = setTimeout(() => stop.abort(new Problem('interrupted', { detail })), leftAloneMs)
   }
   if (gone.aborted) left()
@@ -83,17 +87,22 @@ function onceLeft(gone: AbortSignal, saveNow: () => void, stop: AbortController)
   }
 }
 
-async function checkpoint({ db, settings }: TurnDeps, turn: RunningTurn, content: string) {
+async function checkpoint(
+  { db, settings }: TurnDeps,
+  key: TurnKey,
+  prompt: readonly PromptPart[],
+  content: string,
+) {
+  const progress = {
+    content,
+    tokens: { message: messageOf(prompt).tokens, reply: countTokens(content) },
+    sent: sentPrompt(prompt),
+    leaseMs: settings.leaseMs,
+  }
   try {
-    return await checkpointTurn(db, turn.key, {
-      content,
-      tokens: { message: turn.messageTokens, reply: countTokens(content) },
-      leaseMs: settings.leaseMs,
-      timeoutMs: checkpointTimeoutMs,
-    })
+    return await checkpointTurn(db, key, progress, { timeoutMs: checkpointTimeoutMs })
   } catch (error) {
-    const { sessionId, replyId } = turn.key
-    const ids = { session_id: sessionId, reply_id: replyId }
+    const ids = { session_id: key.sessionId, reply_id: key.replyId }
     console.log(JSON.stringify({ ...ids, code: 'checkpoint_failed', fault: describeFault(error) }))
     return 'go_on'
   }
@@ -101,89 +110,23 @@ async function checkpoint({ db, settings }: TurnDeps, turn: RunningTurn, content
 
 async function store(
   { db, settings }: TurnDeps,
-  turn: RunningTurn,
+  { key }: RunningTurn,
   content: string,
   completion: Completion,
   historyLimit: number,
 ): Promise<Pick<EndedTurn, 'reply' | 'history' | 'problem'>> {
-  const problem = problemOf(content, completion)
-  const end: TurnEnd = {
-    status: statusOf(content, completion),
-    content,
-    finishReason: completion.finishReason ?? null,
-    errorCode: problem?.code ?? null,
-    model: settings.model,
-    ...tokensOf(turn, content, completion, settings.maxCompletionTokens),
-    windowFrom: completion.windowFrom,
-    overheadTokens: turnOverheadTokens,
-    countedBy: settings.countedBy,
-  }
+  const { problem, ...end } = turnEndOf(settings, content, completion)
   try {
     const finished = await attempt(
-      (timeoutMs) => finishTurn(db, turn.key, end, { historyLimit, timeoutMs }),
+      (timeoutMs) => finishTurn(db, key, end, { historyLimit, timeoutMs }),
       finish,
     )
     return toEnded(finished, problem)
   } catch (cause) {
-    // The turn may still bear its lease, and until that ends a retry is told to wait.
+    // The turn may still hold its lease: a retry has to wait until that expires.
     const retryAfterSeconds = Math.ceil(settings.leaseMs / 1_000)
     return { problem: new Problem('not_saved', { retryAfterSeconds, cause }) }
   }
-}
-
-/** Only a finish reason makes a reply complete: a stream that merely ended was cut off. */
-function statusOf(content: string, { finishReason }: Completion): TurnEnd['status'] {
-  if (content === '') return 'failed'
-  return finishReason === undefined ? 'interrupted' : 'complete'
-}
-
-/** What went wrong; undefined where the reply is complete. A fault after the finish took nothing from the text. */
-function problemOf(content: string, { finishReason, problem }: Completion): Problem | undefined {
-  if (finishReason === undefined) return problem ?? new Problem('model_unavailable')
-  return content === '' ? new Problem('model_empty_reply') : undefined
-}
-
-function tokensOf(
-  turn: RunningTurn,
-  content: string,
-  completion: Completion,
-  maxCompletionTokens: number,
-) {
-  const { usage } = completion
-  const bytes = (text: string) => new TextEncoder().encode(text).length
-  const tokens = { message: turn.messageTokens, reply: countTokens(content) }
-  const replyTokens = usage ? usage.completionTokens - usage.reasoningTokens : 0
-  // More tokens than bytes: it counts what is not in the text, such as reasoning that it does not tell.
-  const isTold = replyTokens > 0 && replyTokens <= bytes(content)
-  return {
-    tokens,
-    usage: usage && toUsage(usage),
-    spent: spentOf(completion, tokens.reply, maxCompletionTokens),
-    toldReplyTokens: isTold ? replyTokens : undefined,
-    messageBytes: bytes(turn.rendered),
-  }
-}
-
-function toUsage({ promptTokens, completionTokens }: CompletionUsage): Usage {
-  return { prompt_tokens: promptTokens, completion_tokens: completionTokens }
-}
-
-/** How many times o200k's count a provider's may be: 3.4 was seen. More is nonsense, and would end everybody's day. */
-const believable = 8
-
-/** What is paid for: as told, or what the prompt and the reply so far hold at most. No prompt is of no tokens. */
-function spentOf(
-  { usage, problem, promptTokens }: Completion,
-  replyTokens: number,
-  maxCompletionTokens: number,
-): Usage {
-  if (usage && usage.promptTokens > 0)
-    return {
-      prompt_tokens: Math.min(usage.promptTokens, believable * promptTokens),
-      completion_tokens: Math.min(usage.completionTokens, believable * maxCompletionTokens),
-    }
-  if (problem?.options.isUnspent) return { prompt_tokens: 0, completion_tokens: 0 }
-  return { prompt_tokens: promptTokens, completion_tokens: replyTokens }
 }
 
 function toEnded(

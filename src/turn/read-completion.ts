@@ -1,46 +1,47 @@
 import { Problem } from '../errors.ts'
 import type { CompletionUsage } from '../llm/chat-model.ts'
 import { cleanText, createTextCleaner } from './clean-text.ts'
-import { fixedTokens, selectWindow } from './prompt/window.ts'
-import { buildPrompt } from './prompt/render.ts'
+import { promptMessages, type PromptPart, shorterPrompt } from './prompt/parts.ts'
 import type { RunningTurn, TurnDeps } from './start-turn.ts'
 
 /** What came of a completion beside its text. */
 export interface Completion {
-  /** Absent where the model's stream ended without one: then the text is not whole. */
+  /** Absent if the model's stream ended without one: then the text is cut off. */
   finishReason?: string
   usage?: CompletionUsage
   problem?: Problem
-  /** `seq` of the first message that the model was sent. */
-  windowFrom: number
-  /** What the prompt takes at most, overhead included. */
-  promptTokens: number
+  /** What the model was sent. */
+  sent: readonly PromptPart[]
 }
 
-/** Share of the window that is tried once more where the provider says that the context is too long. */
-const shorterWindow = 0.6
+interface CompletionListener {
+  signal: AbortSignal
+  /** Called before each call of the model with what it is sent. */
+  onPrompt: (prompt: readonly PromptPart[]) => void
+  onText: (text: string) => void
+}
 
-/** Reads the model's reply to its end, text by text to `onText`. Never throws: what went wrong is in the result. */
+/** Share of the window that is sent in the second call, after the provider reported that the context is too long. */
+const shorterShare = 0.6
+
+/** Reads the model's reply to its end, and passes each piece of text on. Never throws: a fault is in the result. */
 export async function readCompletion(
-  { model, settings }: TurnDeps,
+  { model }: TurnDeps,
   turn: RunningTurn,
-  { signal, onText }: { signal: AbortSignal; onText: (text: string) => void },
+  { signal, onPrompt, onText }: CompletionListener,
 ): Promise<Completion> {
-  const completion: Completion = { windowFrom: turn.message.seq, promptTokens: 0 }
+  const completion: Completion = { sent: turn.prompt }
 
-  async function read(window: RunningTurn['window']) {
-    completion.windowFrom = window[0]?.seq ?? turn.message.seq
-    completion.promptTokens = window.reduce(
-      (sum, { tokens }) => sum + tokens,
-      fixedTokens(settings, turn.messageTokens),
-    )
+  async function read(prompt: readonly PromptPart[]) {
+    completion.sent = prompt
+    onPrompt(prompt)
     const cleaner = createTextCleaner()
-    const prompt = buildPrompt(settings.systemPrompt, window, turn.rendered)
     try {
-      for await (const { text, finishReason, usage } of model(prompt, { signal })) {
-        if (text !== undefined) onText(cleaner.push(text))
-        if (finishReason !== undefined) completion.finishReason = cleanText(finishReason)
-        if (usage !== undefined) completion.usage = usage
+      for await (const chunk of model(promptMessages(prompt), { signal })) {
+        if (chunk.text !== undefined) onText(cleaner.push(chunk.text))
+        if (chunk.finishReason !== undefined)
+          completion.finishReason = cleanText(chunk.finishReason)
+        if (chunk.usage !== undefined) completion.usage = chunk.usage
       }
     } finally {
       onText(cleaner.flush())
@@ -48,10 +49,9 @@ export async function readCompletion(
   }
 
   try {
-    await read(turn.window).catch((error: unknown) => {
-      if (!isContextExceeded(error) || turn.window.length === 0) throw error
-      const tokens = shorterWindow * turn.window.reduce((sum, each) => sum + each.tokens, 0)
-      return read(selectWindow(turn.window, { maxTurns: settings.maxTurns, tokens }))
+    await read(turn.prompt).catch((error: unknown) => {
+      if (!isContextExceeded(error) || !hasWindow(turn.prompt)) throw error
+      return read(shorterPrompt(turn.prompt, shorterShare))
     })
   } catch (cause) {
     completion.problem =
@@ -60,7 +60,11 @@ export async function readCompletion(
   return completion
 }
 
-/** Told before the first token, so nothing was written yet. */
+function hasWindow(prompt: readonly PromptPart[]): boolean {
+  return prompt.some((part) => part.kind === 'turn')
+}
+
+/** Providers report it before the first token, so nothing was written or paid for yet. */
 function isContextExceeded(error: unknown): boolean {
   return error instanceof Problem && error.code === 'model_context_exceeded'
 }

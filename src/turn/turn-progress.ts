@@ -1,44 +1,49 @@
 /**
- * A reply while it grows, between the turn that writes it and the answer that watches it. The writer never waits: a
- * slow reader finds all that came meanwhile as one piece, and one that leaves changes nothing.
+ * A reply while it grows, between the turn that writes it and the responses that watch it. The writer never waits for a
+ * watcher: a slow one finds all that arrived meanwhile as one piece, and one that leaves changes nothing.
  */
 export interface TurnProgress<End> {
   readonly text: string
-  append(text: string): void
-  end(end: End): void
-  /** How it ended. */
+  /** Undefined until the turn has ended. */
+  readonly end: End | undefined
   readonly ended: Promise<End>
-  /** Resolves once there is more text than `length` UTF-16 units, or the end. */
-  moreThan(length: number): Promise<void>
+  append(text: string): void
+  finish(end: End): void
+  /** Calls `listener` after each change, until the function that it returns is called. */
+  onChange(listener: () => void): () => void
 }
 
 export function createTurnProgress<End>(): TurnProgress<End> {
   const { promise: ended, resolve: settle } = Promise.withResolvers<End>()
-  let change = Promise.withResolvers<void>()
-  const state = { text: '', isEnded: false }
+  const listeners = new Set<() => void>()
+  let text = ''
+  let end: End | undefined
 
   function changed() {
-    change.resolve()
-    change = Promise.withResolvers<void>()
+    for (const listener of listeners) listener()
   }
 
   return {
     get text() {
-      return state.text
+      return text
     },
-    append(more) {
-      if (more === '') return
-      state.text += more
-      changed()
-    },
-    end(end) {
-      state.isEnded = true
-      settle(end)
-      changed()
+    get end() {
+      return end
     },
     ended,
-    async moreThan(length) {
-      while (state.text.length <= length && !state.isEnded) await change.promise
+    append(more) {
+      if (more === '') return
+      text += more
+      changed()
+    },
+    finish(result) {
+      end = result
+      settle(result)
+      changed()
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
   }
 }

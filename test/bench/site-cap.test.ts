@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Database } from '../../src/db/database.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { finishTurn } from '../../src/db/turns/finish-turn.ts'
-import type { Payer } from '../../src/db/spending.ts'
+import type { Payer } from '../../src/turn/turn.ts'
 import { newUserId, testDatabase, turnEnd, turnStart } from '../rigs/conversation.ts'
 import { compare, printTable } from './compare.ts'
 

@@ -6,10 +6,19 @@ import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { exportPage, exportStart } from '../../src/db/export-page.ts'
 import { checkpointTurn, finishTurn } from '../../src/db/turns/finish-turn.ts'
 import { listMessages } from '../../src/db/messages.ts'
-import { type Payer, spentToday } from '../../src/db/spending.ts'
-import type { TurnStart } from '../../src/db/turns/turn-start.ts'
+import { spentToday } from '../../src/db/spending.ts'
+import type { Payer } from '../../src/turn/turn.ts'
+import type { TurnStart } from '../../src/turn/turn.ts'
 import { limits } from '../../src/limits.ts'
-import { newUserId, takeTurn, testDatabase, turnEnd, turnStart } from '../rigs/conversation.ts'
+import {
+  newUserId,
+  sentFrom,
+  takeTurn,
+  testDatabase,
+  turnCheckpoint,
+  turnEnd,
+  turnStart,
+} from '../rigs/conversation.ts'
 import { explained } from '../rigs/explained.ts'
 import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
 
@@ -78,19 +87,13 @@ describe.each(Object.keys(sessions))('in a session %s', (name) => {
     // The window's replies by index alone, then both messages of each turn, and a few by their ids.
     expect(begin.messages).toBeLessThanOrEqual(3 * maxTurns + 15)
 
-    const progress = {
-      content: 'H',
-      tokens: { message: 1, reply: 1 },
-      leaseMs: 15_000,
-      timeoutMs: 9_000,
-    }
     const checkpoint = await explained(db, (explaining) =>
-      checkpointTurn(explaining, start, progress),
+      checkpointTurn(explaining, start, turnCheckpoint()),
     )
     expect(checkpoint.messages).toBeLessThanOrEqual(3)
 
     const usage = { prompt_tokens: 50, completion_tokens: 5 }
-    const end = turnEnd({ usage, toldReplyTokens: 5, windowFrom: 1 })
+    const end = turnEnd({ usage, reportedReplyTokens: 5, sent: sentFrom(1) })
     const finish = await explained(db, (explaining) =>
       finishTurn(explaining, start, end, { historyLimit: 50 }),
     )

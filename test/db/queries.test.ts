@@ -14,7 +14,7 @@ import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
 import * as sessions from '../../src/db/sessions.ts'
 import { spentToday } from '../../src/db/spending.ts'
 import { stopTurn } from '../../src/db/turns/stop-turn.ts'
-import { turnEnd, turnStart } from '../rigs/conversation.ts'
+import { turnCheckpoint, turnEnd, turnStart } from '../rigs/conversation.ts'
 import { type DatabaseProxy, startDatabaseProxy } from '../rigs/database-proxy.ts'
 
 const start = turnStart()
@@ -32,14 +32,12 @@ const everyFilter: admin.SessionSearch = {
   status: 'interrupted',
 }
 const usage = { since: '2026-01-01', until: '2026-01-30', limit: 50 }
-const tokens = { message: 10, reply: 10 }
 
 /** Every call to the database that the Worker makes, by the name of its file in `queries/`. */
 const calls: Record<string, (db: Database) => Promise<unknown>> = {
   'begin-turn': (db) => beginTurn(db, start),
   'spent-today': (db) => spentToday(db, start.payers),
-  'checkpoint-turn': (db) =>
-    checkpointTurn(db, start, { content: 'H', tokens, leaseMs: 15_000, timeoutMs: 9_000 }),
+  'checkpoint-turn': (db) => checkpointTurn(db, start, turnCheckpoint()),
   'finish-turn': (db) => finishTurn(db, start, turnEnd(), { historyLimit: 0 }),
   'finish-turn-with-history': (db) => finishTurn(db, start, turnEnd(), { historyLimit: 200 }),
   'list-messages': (db) => listMessages(db, range),

@@ -3,8 +3,9 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { deleteSession, findSession } from '../../src/db/sessions.ts'
-import { type Payer, spentToday } from '../../src/db/spending.ts'
-import type { TurnStart } from '../../src/db/turns/turn-start.ts'
+import { spentToday } from '../../src/db/spending.ts'
+import type { Payer } from '../../src/turn/turn.ts'
+import type { TurnStart } from '../../src/turn/turn.ts'
 import {
   expireLease,
   finish,

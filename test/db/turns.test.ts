@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Begun, beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import type { Begun } from '../../src/turn/turn.ts'
 import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
 import { listMessages } from '../../src/db/messages.ts'
 import { deleteSession, findSession } from '../../src/db/sessions.ts'
@@ -9,6 +10,7 @@ import {
   newUserId,
   takeTurn,
   testDatabase,
+  turnCheckpoint,
   turnStart,
 } from '../rigs/conversation.ts'
 
@@ -103,12 +105,11 @@ describe('a call that arrives late', () => {
     const start = turnStart()
     await beginTurn(db, start)
     for (const content of ['So far', 'So'])
-      await checkpointTurn(db, start, {
-        content,
-        tokens: { message: 10, reply: content.length },
-        leaseMs: 15_000,
-        timeoutMs: 5_000,
-      })
+      await checkpointTurn(
+        db,
+        start,
+        turnCheckpoint({ content, tokens: { message: 10, reply: content.length } }),
+      )
     expect(await history(start)).toMatchObject([{}, { content: 'So far' }])
   })
 })
@@ -225,12 +226,11 @@ describe('a lease', () => {
     ] as const) {
       const start = turnStart()
       await beginTurn(db, start)
-      await checkpointTurn(db, start, {
-        content,
-        tokens: { message: 10, reply: 5 },
-        leaseMs: 15_000,
-        timeoutMs: 5_000,
-      })
+      await checkpointTurn(
+        db,
+        start,
+        turnCheckpoint({ content, tokens: { message: 10, reply: 5 } }),
+      )
       await expireLease(db, start)
       expect(await history(start)).toMatchObject([{}, { content, status }])
       await takeTurn(db, again(start, { messageId: crypto.randomUUID() }))
@@ -245,12 +245,11 @@ describe('a lease', () => {
     const retry = again(dead)
     expect(await beginTurn(db, retry)).toMatchObject({ verdict: 'run', replyId: dead.replyId })
     expect(await finish(db, dead, { content: 'Too late' })).toMatchObject({ outcome: 'taken_over' })
-    const saved = await checkpointTurn(db, dead, {
-      content: 'Too late',
-      tokens: { message: 10, reply: 5 },
-      leaseMs: 15_000,
-      timeoutMs: 5_000,
-    })
+    const saved = await checkpointTurn(
+      db,
+      dead,
+      turnCheckpoint({ content: 'Too late', tokens: { message: 10, reply: 5 } }),
+    )
     expect(saved).toBe('lost')
     await finish(db, { ...retry, replyId: dead.replyId }, { content: 'In time' })
     expect(await history(dead)).toMatchObject([{}, { content: 'In time', status: 'complete' }])
@@ -268,12 +267,11 @@ describe('a lease', () => {
     const start = turnStart()
     await beginTurn(db, start)
     await expireLease(db, start)
-    const saved = await checkpointTurn(db, start, {
-      content: 'So far',
-      tokens: { message: 10, reply: 5 },
-      leaseMs: 15_000,
-      timeoutMs: 5_000,
-    })
+    const saved = await checkpointTurn(
+      db,
+      start,
+      turnCheckpoint({ content: 'So far', tokens: { message: 10, reply: 5 } }),
+    )
     expect(saved).toBe('go_on')
     expect(await history(start)).toMatchObject([{}, { content: 'So far', status: 'streaming' }])
   })

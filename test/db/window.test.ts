@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { overhead, selectWindow, turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
-import type { TurnEnd } from '../../src/db/turns/turn-end.ts'
-import { finish, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
+import type { TurnEnd } from '../../src/turn/turn.ts'
+import { finish, sentFrom, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
 
 const db = testDatabase()
@@ -132,8 +132,8 @@ describe("the provider's usage", () => {
               ? { prompt_tokens: promptTokens, completion_tokens: turn.reply }
               : undefined,
             tokens: { message: bound(turn.message), reply: bound(turn.reply) },
-            toldReplyTokens: told ? turn.reply : undefined,
-            windowFrom: begun.window[0]?.seq ?? begun.message.seq,
+            reportedReplyTokens: told ? turn.reply : undefined,
+            sent: sentFrom(begun.window[0]?.seq ?? begun.message.seq),
             countedBy: turn.countedBy,
           })
           exact.set(begun.message.seq, turn.message + turn.reply)
@@ -158,7 +158,7 @@ describe("the provider's usage", () => {
       promptTokens += 15
       await beginTurn(db, start)
       const usage = { prompt_tokens: promptTokens, completion_tokens: 7 }
-      await finish(db, start, { usage, toldReplyTokens: 7, tokens: { message: 30, reply: 12 } })
+      await finish(db, start, { usage, reportedReplyTokens: 7, tokens: { message: 30, reply: 12 } })
       promptTokens += 7 + turnOverheadTokens
     }
     const counts = await db.kysely
@@ -184,8 +184,8 @@ describe("the provider's usage", () => {
   })
 
   test.each<[string, Partial<TurnEnd>, Partial<TurnEnd>]>([
-    ['a turn left the window that was not exact', {}, { windowFrom: 3 }],
-    ['the reply before was not told', { toldReplyTokens: undefined }, {}],
+    ['a turn left the window that was not exact', {}, { sent: sentFrom(3) }],
+    ['the reply before was not told', { reportedReplyTokens: undefined }, {}],
     ['another model wrote the reply before', { countedBy: 'other-model#1' }, {}],
   ])('keeps the bound where %s', async (_, first, second) => {
     const { userId, sessionId } = turnStart()
@@ -197,7 +197,7 @@ describe("the provider's usage", () => {
       await beginTurn(db, start)
       const usage = { prompt_tokens: promptTokens, completion_tokens: 7 }
       const tokens = { message: bound, reply: 12 }
-      await finish(db, start, { usage, toldReplyTokens: 7, tokens, ...change })
+      await finish(db, start, { usage, reportedReplyTokens: 7, tokens, ...change })
     }
     const counts = await db.kysely
       .selectFrom('messages')
@@ -215,7 +215,7 @@ describe("the provider's usage", () => {
       const start = turnStart({ userId, sessionId, messageTokens: 30 })
       await beginTurn(db, start)
       const usage = { prompt_tokens: promptTokens, completion_tokens: 7 }
-      await finish(db, start, { usage, toldReplyTokens: 7, messageBytes: 100 })
+      await finish(db, start, { usage, reportedReplyTokens: 7, messageBytes: 100 })
     }
     const counts = await db.kysely
       .selectFrom('messages')

@@ -15,14 +15,14 @@ const db = testDatabase()
 /** Which finish writes two rows: that of the reply and, since the provider's usage tells its tokens, the message's. */
 async function twoTurns() {
   const usage = { prompt_tokens: 20, completion_tokens: 5 }
-  const { start } = await takeTurn(db, {}, { usage, toldReplyTokens: 5 })
+  const { start } = await takeTurn(db, {}, { usage, reportedReplyTokens: 5 })
   const { userId, sessionId } = start
   const running = turnStart({ userId, sessionId })
   await beginTurn(db, running)
   // Nothing is erased for its age while a lease lasts; a late finish counts all the same.
   await expireLease(db, running)
   const told = { prompt_tokens: 20 + 5 + turnOverheadTokens + 7, completion_tokens: 5 }
-  const store = () => finish(db, running, { usage: told, toldReplyTokens: 5 })
+  const store = () => finish(db, running, { usage: told, reportedReplyTokens: 5 })
   return { userId, sessionId, store }
 }
 

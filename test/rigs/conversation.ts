@@ -1,10 +1,9 @@
 import { inject } from 'vitest'
 import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
-import { type Begun, beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { type Finished, finishTurn } from '../../src/db/turns/finish-turn.ts'
-import type { TurnEnd } from '../../src/db/turns/turn-end.ts'
-import type { TurnStart } from '../../src/db/turns/turn-start.ts'
+import type { Begun, SentPrompt, TurnCheckpoint, TurnEnd, TurnStart } from '../../src/turn/turn.ts'
 
 export function testDatabase(): Database {
   return createDatabase({ ...inject('database'), timeoutMs: 20_000 })
@@ -33,6 +32,7 @@ export function turnStart(change: Partial<TurnStart> = {}): TurnStart {
     replyId: crypto.randomUUID(),
     lease: crypto.randomUUID(),
     leaseMs: 15_000,
+    systemTokens: 10,
     maxTokens: 100,
     payers: [{ kind: 'user', name: userId, maxTokens: undefined }],
     ...change,
@@ -56,11 +56,26 @@ export function turnEnd(change: Partial<TurnEnd> = {}): TurnEnd {
     usage: undefined,
     spent: { prompt_tokens: 20, completion_tokens: 10 },
     tokens: { message: 10, reply: 10 },
-    toldReplyTokens: undefined,
+    reportedReplyTokens: undefined,
     messageBytes: 1_000,
-    windowFrom: 1,
+    sent: sentFrom(1),
     overheadTokens: turnOverheadTokens,
     countedBy,
+    ...change,
+  }
+}
+
+/** A prompt whose window begins at this `seq`, and nothing beside it. */
+export function sentFrom(windowFrom: number): SentPrompt {
+  return { windowFrom, recalled: [], recalledTokens: 0 }
+}
+
+export function turnCheckpoint(change: Partial<TurnCheckpoint> = {}): TurnCheckpoint {
+  return {
+    content: 'H',
+    tokens: { message: 10, reply: 5 },
+    sent: sentFrom(1),
+    leaseMs: 15_000,
     ...change,
   }
 }
@@ -88,7 +103,7 @@ export async function takeTurn(
   const finished = await finish(
     db,
     { ...start, replyId },
-    { ...(windowFrom !== undefined && { windowFrom }), ...end },
+    { ...(windowFrom !== undefined && { sent: sentFrom(windowFrom) }), ...end },
   )
   return { start, begun, finished }
 }

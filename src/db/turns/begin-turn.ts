@@ -1,80 +1,94 @@
-import type { Message } from '../../protocol.ts'
-import { decide, lockTurn, settle } from './begin-statements.ts'
+import type { Begun, Payer, TurnStart, WindowTurn } from '../../turn/turn.ts'
 import type { Database } from '../database.ts'
-import { type StoredReply, toMessage } from '../messages.ts'
-import type { Payer } from '../spending.ts'
-import { turnAsItStands } from './turn-as-it-stands.ts'
-import type { TurnStart } from './turn-start.ts'
-import type { WindowRow } from './window-turns.ts'
+import { type MessageRecord, toMessage } from '../messages.ts'
+import { callTurnFunction } from './turn-function.ts'
 
-/** A turn of the context window. */
-export interface WindowTurn {
-  /** Of the user's message. */
-  seq: number
-  message: string
-  contextText: string | null
-  reply: string
-  /** Overhead included. */
-  tokens: number
-}
-
-export type Begun =
-  | { verdict: 'run'; message: Message; replyId: string; window: WindowTurn[] }
-  | { verdict: 'replay'; message: Message; replay: StoredReply }
-  | { verdict: 'running' | 'busy'; retryAfterMs: number }
-  | { verdict: 'capped'; capped: Payer['kind']; retryAfterMs: number }
+/** What `begin_turn` returns. */
+export type BegunRecord =
+  | { verdict: 'run'; message: MessageRecord; reply_id: string; turns: WindowRecord[] }
+  | { verdict: 'replay'; message: MessageRecord; reply: MessageRecord }
+  | { verdict: 'running' | 'busy'; retry_after_ms: number }
+  | { verdict: 'capped'; capped: Payer['kind']; retry_after_ms: number }
   | { verdict: 'mismatch' | 'not_last' | 'not_found' }
 
+/** A turn of the window, by place. */
+type WindowRecord = [
+  seq: number,
+  tokens: number,
+  exact: boolean,
+  message: string,
+  contextText: string | null,
+  reply: string,
+  replySeq: number,
+]
+
 /**
- * Takes a turn's lease, stores its message and an empty reply, debits what it may cost, and cuts its window: one round
- * trip. Where it is refused, it leaves nothing behind.
- * Asked again with the same lease, it finds what it did: so a call whose answer was lost is repeated safely.
- *
- * One batch and not one statement: a statement that waited for a row reads that row anew, but its other parts keep
- * the snapshot from before the wait. Here every statement after the lock sees what the lock waited for.
+ * Takes a turn's lease, debits what it may cost, stores its message and an empty reply, and cuts its window: one round
+ * trip. A turn that is refused leaves nothing behind. Repeated under the same lease, it finds what it did, so a call
+ * whose answer was lost can be repeated.
  */
 export async function beginTurn(
   db: Database,
   start: TurnStart,
   options?: { timeoutMs?: number },
 ): Promise<Begun> {
-  const [, , rows, [decision]] = await db.batch(
-    [
-      lockTurn(start).compile(db.kysely),
-      settle(start).compile(db.kysely),
-      turnAsItStands(start).compile(db.kysely),
-      decide(start).compile(db.kysely),
-    ],
-    options,
-  )
-  if (decision === undefined) throw new Error('begin returned no verdict')
-  const { verdict, retry_after_ms: retryAfterMs } = decision
-  switch (verdict) {
-    case 'not_found':
-    case 'mismatch':
-    case 'not_last':
-      return { verdict }
+  const begun = await callTurnFunction<BegunRecord>(db, 'begin_turn', requestOf(start), options)
+  switch (begun.verdict) {
+    case 'run':
+      return {
+        verdict: 'run',
+        message: toMessage(begun.message),
+        replyId: begun.reply_id,
+        window: begun.turns.map(toWindowTurn),
+      }
+    case 'replay':
+      return {
+        verdict: 'replay',
+        message: toMessage(begun.message),
+        replay: { reply: toMessage(begun.reply), errorCode: begun.reply.error_code },
+      }
     case 'running':
     case 'busy':
-      return { verdict, retryAfterMs: retryAfterMs ?? 0 }
+      return { verdict: begun.verdict, retryAfterMs: begun.retry_after_ms }
     case 'capped':
-      return { verdict, capped: decision.capped ?? 'user', retryAfterMs: retryAfterMs ?? 0 }
-  }
-  const [message, reply] = rows.map(toMessage)
-  const window = decision.turns.map(toWindowTurn)
-  if (decision.id !== null)
-    return { verdict: 'run', message: toMessage(decision), replyId: start.replyId, window }
-  if (message === undefined || reply === undefined) throw new Error('begin returned no turn')
-  if (verdict === 'replay')
-    return { verdict, message, replay: { reply, errorCode: rows[1]?.error_code ?? null } }
-  return {
-    verdict: 'run',
-    message,
-    replyId: verdict === 'instead' ? start.replyId : reply.id,
-    window,
+      return { verdict: 'capped', capped: begun.capped, retryAfterMs: begun.retry_after_ms }
+    default:
+      return begun
   }
 }
 
-function toWindowTurn({ context_text: contextText, ...row }: WindowRow): WindowTurn {
-  return { ...row, contextText }
+/** The members of the SQL type `turn_start`. */
+function requestOf(start: TurnStart) {
+  const { window } = start
+  return {
+    session_id: start.sessionId,
+    user_id: start.userId,
+    create_session: start.createSession,
+    title: start.title,
+    message_id: start.messageId,
+    content: start.content,
+    context_text: start.contextText,
+    metadata: start.metadata,
+    message_tokens: start.messageTokens,
+    regenerate: start.regenerate,
+    reply_id: start.replyId,
+    lease: start.lease,
+    lease_ms: start.leaseMs,
+    max_turns: window.maxTurns,
+    window_tokens: window.tokens,
+    overhead_tokens: window.overheadTokens,
+    counted_by: window.countedBy,
+    system_tokens: start.systemTokens,
+    max_tokens: start.maxTokens,
+    payers: start.payers.map(({ kind, name, maxTokens }) => ({
+      kind,
+      name,
+      max_tokens: maxTokens,
+    })),
+  }
+}
+
+function toWindowTurn(record: WindowRecord): WindowTurn {
+  const [seq, tokens, exact, message, contextText, reply, replySeq] = record
+  return { seq, replySeq, message, contextText, reply, tokens, exact }
 }

@@ -1,80 +1,51 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
+import { findReply, findRunningReply } from '../../db/messages.ts'
+import { Problem } from '../../errors.ts'
+import { ReplyPath, SessionPath } from '../../protocol.ts'
+import { followReply, placeIn } from '../../turn/follow-reply.ts'
+import type { StoredReply } from '../../turn/turn.ts'
 import type { AppEnv } from '../app-env.ts'
-import { findReply, type StoredReply } from '../../db/messages.ts'
-import { Problem, storedProblem } from '../../errors.ts'
 import { needsUser } from '../middleware/identity.ts'
+import { renderNative } from '../protocols/native.ts'
+import { sseResponse } from '../sse.ts'
 import { path } from '../validate.ts'
-import { ReplyPath } from '../../protocol.ts'
-import { comment, eventResponse, failedEvent, frame, type TurnEvent } from '../event-stream.ts'
 
-/** Pauses between two looks: ever longer, and few enough for the 50 calls that the platform gives a request. */
-const firstPauseMs = 400
-const longestPauseMs = 5_000
-const looks = 40
+/** Reads of one stream, within the 50 calls that the platform gives a request. */
+const maxReads = 39
 
 /**
- * Joins a reply from any isolate, by what its turn has saved. It begins at the place in the text that `Last-Event-ID`
- * names; a stream that closes before its last event is to be joined again from there.
+ * Joins a reply from any isolate, by what its turn has stored, from the place in the text that `Last-Event-ID` names. If
+ * a stream closes before its last event, the client joins again from there.
  */
 export const replyStream = new Hono<AppEnv>().get('/', needsUser, path(ReplyPath), async (c) => {
   const { session_id: sessionId, reply_id: id } = c.req.valid('param')
-  const { db } = c.get('deps')
-  const look = () => findReply(db, { userId: c.get('userId'), sessionId, id })
-  const reply = await look()
+  const key = { userId: c.get('userId'), sessionId, id }
+  const reply = await findReply(c.get('deps').db, key)
   if (reply === undefined) throw new Problem('not_found')
-  const place = placeIn(reply, c.req.header('last-event-id'))
-  return eventResponse(c, joinedFrames(reply, place, look, c.get('requestId')))
+  return joined(c, key, reply)
 })
 
-async function* joinedFrames(
+/** Joins the reply that the session is writing; 204 if there is none. */
+export const runningReplyStream = new Hono<AppEnv>().get(
+  '/',
+  needsUser,
+  path(SessionPath),
+  async (c) => {
+    const key = { userId: c.get('userId'), sessionId: c.req.valid('param').session_id }
+    const running = await findRunningReply(c.get('deps').db, key)
+    if (running === undefined) throw new Problem('not_found')
+    if (running === 'none') return c.body(null, 204)
+    return joined(c, { ...key, id: running.reply.id }, running)
+  },
+)
+
+function joined(
+  c: Context,
+  key: { userId: string; sessionId: string; id: string },
   first: StoredReply,
-  place: number,
-  look: () => Promise<StoredReply | undefined>,
-  requestId: string,
-): AsyncGenerator<string, void> {
-  let stored: StoredReply | undefined = first
-  let sent = place
-  let pauseMs = firstPauseMs
-  for (let left = looks; ; left -= 1) {
-    if (stored === undefined) {
-      yield frame(failedEvent(new Problem('session_deleted'), requestId, {}), sent)
-      return
-    }
-    const { content, status } = stored.reply
-    if (content.length > sent) {
-      const text = content.slice(sent)
-      sent = content.length
-      yield frame({ name: 'delta', data: { text } }, sent)
-    } else {
-      yield comment
-    }
-    if (status !== 'streaming') {
-      yield frame(lastEvent(stored, requestId), content.length)
-      return
-    }
-    if (left === 1) return
-    await new Promise((resolve) => setTimeout(resolve, pauseMs))
-    pauseMs = Math.min(pauseMs * 1.2, longestPauseMs)
-    try {
-      stored = await look()
-    } catch {
-      // The database is away for a moment: that ends this stream, not the reply.
-      return
-    }
-  }
-}
-
-/** @returns UTF-16 units of the text that the client has; never inside a character */
-function placeIn({ reply: { content } }: StoredReply, lastEventId: string | undefined): number {
-  const place = Number(/^\d{1,9}$/.exec(lastEventId ?? '')?.[0] ?? 0)
-  const isInside = /^[\ud800-\udbff][\udc00-\udfff]/.test(content.slice(place - 1, place + 1))
-  return isInside ? place - 1 : place
-}
-
-/** A superseded reply is whole where it had been: a finish reason says so. */
-function lastEvent({ reply, errorCode }: StoredReply, requestId: string): TurnEvent {
-  if (reply.status === 'failed') return failedEvent(storedProblem(errorCode), requestId, {})
-  if (reply.finish_reason === undefined)
-    return failedEvent(storedProblem(errorCode), requestId, { reply })
-  return { name: 'turn.completed', data: { reply } }
+): Response {
+  const { db } = (c as Context<AppEnv>).get('deps')
+  const from = placeIn(first.reply.content, c.req.header('last-event-id'))
+  const news = followReply({ first, read: () => findReply(db, key), from, maxReads })
+  return sseResponse(c, news, renderNative(c.get('requestId')))
 }

@@ -1,4 +1,7 @@
-/** Tokens that chat formats add: OpenAI's 4 for each message and 3 for the reply that follows. */
+/**
+ * Tokens that chat formats add: OpenAI's 4 for each message and 3 for the reply that follows (OpenAI cookbook, "How to
+ * count tokens with tiktoken").
+ */
 export const overhead = { messageTokens: 4, replyTokens: 3 } as const
 
 /** Overhead of a whole turn: of its message and its reply. */
@@ -6,7 +9,7 @@ export const turnOverheadTokens = 2 * overhead.messageTokens
 
 export interface WindowSettings {
   maxTurns: number
-  /** What prompt and reply may hold together. */
+  /** The limit of prompt and reply together. */
   tokenBudget: number
   /** The reserve for the reply. */
   maxCompletionTokens: number
@@ -19,15 +22,15 @@ export function fixedTokens({ systemTokens }: WindowSettings, messageTokens: num
   return systemTokens + messageTokens + turnOverheadTokens + overhead.replyTokens
 }
 
-/** What is left for the history beside system prompt, new message and reply; negative where the message can't fit. */
+/** The room for the history beside system prompt, new message and reply; negative if the message cannot fit. */
 export function historyTokens(settings: WindowSettings, messageTokens: number): number {
   const { tokenBudget, maxCompletionTokens } = settings
   return tokenBudget - maxCompletionTokens - fixedTokens(settings, messageTokens)
 }
 
 /**
- * The newest whole turns that fit, oldest first. It stops at the first that does not: a window has no gaps, and more
- * budget never means fewer turns.
+ * The newest whole turns that fit, oldest first. The selection stops at the first turn that does not fit: a window has
+ * no gaps, and more budget never means fewer turns.
  * @param turns oldest first; `tokens` with overhead
  */
 export function selectWindow<Turn extends { tokens: number }>(

@@ -1,0 +1,99 @@
+import type { Context } from 'hono'
+import { listMessages } from '../db/messages.ts'
+import { describeFault, Problem, storedProblem } from '../errors.ts'
+import type { Message } from '../protocol.ts'
+import { completeTurn, type EndedTurn } from '../turn/complete-turn.ts'
+import { type RunningTurn, startTurn } from '../turn/start-turn.ts'
+import { createTurnProgress, type TurnProgress } from '../turn/turn-progress.ts'
+import type { StoredReply, TurnRequest } from '../turn/turn.ts'
+import type { AppEnv } from './app-env.ts'
+import { clientAddress } from './client-address.ts'
+import { missingCredential, userOrNewVisitor } from './middleware/identity.ts'
+
+/** A turn that was let through: its message is stored, and `progress` shows its reply. */
+export interface OpenedTurn {
+  sessionId: string
+  message: Message
+  replyId: string
+  /** Set if the caller had no credential and became a new visitor. */
+  visitorToken?: string | undefined
+  /** Whether the reply was stored before. */
+  isReplay: boolean
+  /** Of `begin`. */
+  databaseMs: number
+  progress: TurnProgress<EndedTurn>
+}
+
+/**
+ * Makes a turn out of a request, for a route of any protocol. The turn ends by itself, also after the client has left.
+ * @param options.historyLimit how many of the session's newest messages the turn's end is to contain
+ * @throws Problem if the turn is refused: then nothing of it is stored
+ */
+export async function openTurn(
+  c: Context<AppEnv>,
+  request: TurnRequest,
+  options: { historyLimit: number },
+): Promise<OpenedTurn> {
+  if (request.sessionId !== undefined && c.get('userId') === undefined) throw missingCredential()
+  const { userId, visitorToken } = await userOrNewVisitor(c)
+  const caller = { userId, address: clientAddress(c.req.raw.headers) }
+  const starting = startTurn(c.get('deps'), caller, request)
+  // If the client disconnects now, begin may still commit: keep it alive.
+  c.executionCtx.waitUntil(starting.catch(() => {}))
+  const { next, ...started } = await starting
+  const opened = { ...started, visitorToken, isReplay: 'replay' in next }
+  if ('run' in next) {
+    const progress = runTurn(c, next.run, options.historyLimit)
+    return { ...opened, replyId: next.run.key.replyId, progress }
+  }
+  const range = { userId, sessionId: started.sessionId, limit: options.historyLimit }
+  return {
+    ...opened,
+    replyId: next.replay.reply.id,
+    progress: await replayTurn(c, range, next.replay),
+  }
+}
+
+function runTurn(
+  c: Context<AppEnv>,
+  turn: RunningTurn,
+  historyLimit: number,
+): TurnProgress<EndedTurn> {
+  const progress = createTurnProgress<EndedTurn>()
+  const run = completeTurn(c.get('deps'), turn, progress, { gone: c.get('gone'), historyLimit })
+    .catch((cause: unknown) => {
+      const problem = new Problem('internal_error', { cause })
+      progress.finish({ problem, modelMs: 0, databaseMs: 0 })
+    })
+    .then(async () => logFault(c.get('requestId'), turn, await progress.ended))
+  c.executionCtx.waitUntil(run)
+  return progress
+}
+
+/** The access log cannot report it: a stream, or a reply that was kept, has a status of its own. */
+function logFault(requestId: string, { key }: RunningTurn, { problem }: EndedTurn): void {
+  if (problem === undefined) return
+  const { sessionId, replyId } = key
+  const { code } = problem
+  const fault = describeFault(problem)
+  const ids = { request_id: requestId, session_id: sessionId, reply_id: replyId }
+  console.log(JSON.stringify({ ...ids, code, fault }))
+}
+
+async function replayTurn(
+  c: Context<AppEnv>,
+  range: { userId: string; sessionId: string; limit: number },
+  { reply, errorCode }: StoredReply,
+): Promise<TurnProgress<EndedTurn>> {
+  const history = range.limit > 0 ? await listMessages(c.get('deps').db, range) : undefined
+  const progress = createTurnProgress<EndedTurn>()
+  progress.append(reply.content)
+  progress.finish({
+    ...(reply.status !== 'failed' && { reply }),
+    ...(history && { history }),
+    ...(reply.status !== 'complete' && { problem: storedProblem(errorCode) }),
+    modelMs: 0,
+    databaseMs: 0,
+  })
+  return progress
+}

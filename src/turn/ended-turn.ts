@@ -1,0 +1,90 @@
+import { Problem } from '../errors.ts'
+import type { CompletionUsage } from '../llm/chat-model.ts'
+import type { Usage } from '../protocol.ts'
+import { promptTokens, type PromptPart, sentPrompt } from './prompt/parts.ts'
+import { turnOverheadTokens } from './prompt/window.ts'
+import type { Completion } from './read-completion.ts'
+import type { TurnSettings } from './start-turn.ts'
+import { countTokens } from './tokens/token-count.ts'
+import type { TurnEnd } from './turn.ts'
+
+/** How a turn ended, as it is to be stored: a pure function of what was sent and what came back. */
+export function turnEndOf(
+  settings: TurnSettings,
+  content: string,
+  completion: Completion,
+): TurnEnd & { problem: Problem | undefined } {
+  const { usage, sent, finishReason } = completion
+  const message = messageOf(sent)
+  const tokens = { message: message.tokens, reply: countTokens(content) }
+  const problem = problemOf(content, completion)
+  return {
+    status: statusOf(content, finishReason),
+    content,
+    finishReason: finishReason ?? null,
+    errorCode: problem?.code ?? null,
+    problem,
+    model: settings.model,
+    usage: usage && toUsage(usage),
+    spent: spentOf(completion, tokens.reply, settings.maxCompletionTokens),
+    tokens,
+    reportedReplyTokens: usage && reportedReplyTokens(usage, content),
+    messageBytes: byteLength(message.content),
+    sent: sentPrompt(sent),
+    overheadTokens: turnOverheadTokens,
+    countedBy: settings.countedBy,
+  }
+}
+
+/** The user's message of a prompt. */
+export function messageOf(prompt: readonly PromptPart[]): { tokens: number; content: string } {
+  return prompt.find((part) => part.kind === 'message') ?? { tokens: 0, content: '' }
+}
+
+/** Only a finish reason makes a reply complete: a stream that ends without one was cut off. */
+function statusOf(content: string, finishReason: string | undefined): TurnEnd['status'] {
+  if (content === '') return 'failed'
+  return finishReason === undefined ? 'interrupted' : 'complete'
+}
+
+/** Undefined if the reply is complete. A fault after the finish reason took nothing from the text. */
+function problemOf(content: string, { finishReason, problem }: Completion): Problem | undefined {
+  if (finishReason === undefined) return problem ?? new Problem('model_unavailable')
+  return content === '' ? new Problem('model_empty_reply') : undefined
+}
+
+/**
+ * The provider's count of the text. Undefined if it exceeds the bytes of the text: then it counts what the text does not
+ * hold, such as reasoning that is not reported separately.
+ */
+function reportedReplyTokens(usage: CompletionUsage, content: string): number | undefined {
+  const tokens = usage.completionTokens - usage.reasoningTokens
+  return tokens > 0 && tokens <= byteLength(content) ? tokens : undefined
+}
+
+function toUsage({ promptTokens: prompt, completionTokens: completion }: CompletionUsage): Usage {
+  return { prompt_tokens: prompt, completion_tokens: completion }
+}
+
+/** A provider's count may be up to 3.4 times o200k's. Far more is nonsense, which would use up everybody's day. */
+const mostTimesOwnCount = 8
+
+/** What is paid for: the usage as reported, or else the most that the prompt and the reply so far can hold. */
+function spentOf(
+  { usage, problem, sent }: Completion,
+  replyTokens: number,
+  maxCompletionTokens: number,
+): Usage {
+  const bound = promptTokens(sent)
+  if (usage && usage.promptTokens > 0)
+    return {
+      prompt_tokens: Math.min(usage.promptTokens, mostTimesOwnCount * bound),
+      completion_tokens: Math.min(usage.completionTokens, mostTimesOwnCount * maxCompletionTokens),
+    }
+  if (problem?.options.isUnspent) return { prompt_tokens: 0, completion_tokens: 0 }
+  return { prompt_tokens: bound, completion_tokens: replyTokens }
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length
+}

@@ -1,0 +1,143 @@
+import type { Message, Metadata, Usage } from '../protocol.ts'
+
+/** The vocabulary of a turn: what is asked, what runs, how it ended. */
+
+/** What a client asks for, whatever its protocol. Ids are lower-case UUIDs. */
+export interface TurnRequest {
+  message: string
+  /** Text that the visitor selected on the page. */
+  contextText?: string | undefined
+  metadata?: Metadata | undefined
+  /** Absent: the turn creates its session. */
+  sessionId?: string | undefined
+  /** Chosen by the client, so that a retry finds the turn; absent: nobody retries it. */
+  messageId?: string | undefined
+  /** The reply that a new one is to supersede. */
+  regenerate?: string | undefined
+}
+
+/** Whose tokens of the day a turn is debited to. */
+export interface Payer {
+  kind: 'user' | 'address' | 'site'
+  /** As `spending.payer` has it. */
+  name: string
+  /** The cap of a day; undefined: counted only. */
+  maxTokens: number | undefined
+}
+
+/** What `beginTurn` needs. Tokens are counted without overhead. */
+export interface TurnStart {
+  userId: string
+  sessionId: string
+  /** Whether the session may be created. */
+  createSession: boolean
+  title: string
+  messageId: string
+  content: string
+  contextText: string | null
+  metadata: Metadata
+  messageTokens: number
+  regenerate: string | null
+  /** The id of the reply, if this turn creates one. */
+  replyId: string
+  /** Names this turn: every later write of it names the lease. */
+  lease: string
+  leaseMs: number
+  window: WindowLimits
+  systemTokens: number
+  /** What prompt and reply take at most, overhead included, beside the window. */
+  maxTokens: number
+  /** Each payer once, in the order in which all turns lock them. */
+  payers: readonly Payer[]
+}
+
+export interface WindowLimits {
+  maxTurns: number
+  /** The room for the history, overhead included. */
+  tokens: number
+  /** Overhead of one turn: of its two messages. */
+  overheadTokens: number
+  /** Model and system prompt: token counts that were reported under the same two are exact. */
+  countedBy: string
+}
+
+/** A turn of the context window. */
+export interface WindowTurn {
+  /** Of the user's message. */
+  seq: number
+  replySeq: number
+  message: string
+  contextText: string | null
+  reply: string
+  /** Overhead included. */
+  tokens: number
+  /** Whether `tokens` is the provider's figure; otherwise it is a bound. */
+  exact: boolean
+}
+
+/** What `beginTurn` found. */
+export type Begun =
+  | { verdict: 'run'; message: Message; replyId: string; window: WindowTurn[] }
+  | { verdict: 'replay'; message: Message; replay: StoredReply }
+  | { verdict: 'running' | 'busy'; retryAfterMs: number }
+  | { verdict: 'capped'; capped: Payer['kind']; retryAfterMs: number }
+  | { verdict: 'mismatch' | 'not_last' | 'not_found' }
+
+/** A reply, and why it is not complete: a code of the API. */
+export interface StoredReply {
+  reply: Message
+  errorCode: string | null
+}
+
+/** A running turn. Its writes name its lease and no user: a claim may give the session another one meanwhile. */
+export interface TurnKey {
+  sessionId: string
+  replyId: string
+  lease: string
+  /** Whom `beginTurn` debited. */
+  payers: readonly Payer[]
+}
+
+/** What the model was sent for a reply, beside the system prompt and the message. */
+export interface SentPrompt {
+  /** `seq` of the window's first message; that of the turn's own message if the window is empty. */
+  windowFrom: number
+  /** `seq`s of the replies whose turns were sent beside the window. */
+  recalled: readonly number[]
+  /** A bound of what those took. */
+  recalledTokens: number
+}
+
+/** Bounds of a running turn's tokens, without overhead. */
+export interface TurnTokens {
+  message: number
+  reply: number
+}
+
+/** How far a running turn has come. */
+export interface TurnCheckpoint {
+  content: string
+  tokens: TurnTokens
+  sent: SentPrompt
+  leaseMs: number
+}
+
+/** How a turn ended. */
+export interface TurnEnd {
+  status: 'complete' | 'interrupted' | 'failed'
+  content: string
+  finishReason: string | null
+  errorCode: string | null
+  model: string
+  usage: Usage | undefined
+  /** What the turn cost: the usage if the provider reported it. */
+  spent: Usage
+  tokens: TurnTokens
+  /** Tokens of the reply as the provider counted them. */
+  reportedReplyTokens: number | undefined
+  /** UTF-8 bytes of the message as it was sent: no tokenizer makes more tokens of it. */
+  messageBytes: number
+  sent: SentPrompt
+  overheadTokens: number
+  countedBy: string
+}
