@@ -15,6 +15,7 @@ import { withDeps } from './http/middleware/with-deps.ts'
 import { admin } from './http/routes/admin.ts'
 import { chat } from './http/routes/chat.ts'
 import { claim } from './http/routes/claim.ts'
+import { nextContext, replyContext } from './http/routes/context.ts'
 import { exported } from './http/routes/export.ts'
 import { feedback } from './http/routes/feedback.ts'
 import { live, ready } from './http/routes/health.ts'
@@ -48,6 +49,8 @@ export function createApp(depsOf: (bindings: object) => Deps) {
     .route('/v1/sessions/:session_id/messages', messages)
     .route('/v1/sessions/:session_id/messages/:reply_id/stream', replyStream)
     .route('/v1/sessions/:session_id/messages/:message_id/feedback', feedback)
+    .route('/v1/sessions/:session_id/messages/:reply_id/context', replyContext)
+    .route('/v1/sessions/:session_id/context', nextContext)
     .route('/v1/sessions/:session_id/stream', runningReplyStream)
     .route('/v1/sessions/:session_id/stop', stop)
     .route('/v1/usage', usage)

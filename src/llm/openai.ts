@@ -1,56 +1,57 @@
 import OpenAI from 'openai'
 import { Problem } from '../errors.ts'
-import type { ChatModel, CompletionChunk, CompletionUsage } from './chat-model.ts'
+import type { ChatModel } from './chat-model.ts'
+import { toChunk } from './completion-chunk.ts'
+import { type Deadlines, startDeadline } from './deadline.ts'
+import { readEvents } from './read-events.ts'
 
-export interface OpenaiOptions {
-  /** Servers that want none (Ollama) are sent a placeholder, since the package insists. */
+export interface OpenaiOptions extends Deadlines {
+  /** Absent for servers that need none (Ollama): they are sent a placeholder, since the package requires one. */
   apiKey: string | undefined
   baseUrl: string | undefined
   model: string
   maxCompletionTokens: number
-  /** What the provider calls the limit: OpenAI refuses the older name for newer models, others know only that one. */
+  /** The provider's name for the limit: OpenAI refuses the older name for newer models, and others know only that one. */
   maxTokensField: 'max_completion_tokens' | 'max_tokens'
   /** Whether to ask for usage; some servers refuse the option. */
   streamUsage: boolean
-  firstTokenTimeoutMs: number
-  /** Between two chunks. */
-  idleTimeoutMs: number
-  /** The whole completion. */
-  timeoutMs: number
 }
 
-/** A `ChatModel` over Chat Completions, which every compatible server speaks. */
+/** A `ChatModel` over Chat Completions, which every compatible server implements. */
 export function openaiModel(options: OpenaiOptions): ChatModel {
   const client = new OpenAI({
     apiKey: options.apiKey ?? 'none',
     baseURL: options.baseUrl ?? 'https://api.openai.com/v1',
-    // A second call would be paid twice; the visitor's retry decides.
+    // A second call would be paid for twice: the client decides whether to retry.
     maxRetries: 0,
     timeout: options.timeoutMs,
-    // It would write what the model sent to the log.
+    // The package would write what the model sent to the log.
     logLevel: 'off',
   })
 
   return async function* complete(prompt, { signal }) {
     const deadline = startDeadline(options, signal)
     try {
-      const stream = await client.chat.completions.create(
-        {
-          model: options.model,
-          messages: prompt,
-          stream: true,
-          [options.maxTokensField]: options.maxCompletionTokens,
-          ...(options.streamUsage && { stream_options: { include_usage: true } }),
-        },
-        { signal: deadline.signal },
-      )
-      for await (const part of stream) {
-        const chunk = toChunk(part)
+      const response = await client.chat.completions
+        .create(
+          {
+            model: options.model,
+            messages: prompt,
+            stream: true,
+            [options.maxTokensField]: options.maxCompletionTokens,
+            ...(options.streamUsage && { stream_options: { include_usage: true } }),
+          },
+          { signal: deadline.signal },
+        )
+        .asResponse()
+      // The package's own reader ends at a frame that holds no chunk, and it costs more CPU than the rest of a turn.
+      for await (const events of readEvents(bodyOf(response), deadline.signal)) {
+        const { chunk, isLast, error } = toChunk(events)
         deadline.heard(chunk.text !== undefined)
         yield chunk
+        if (error !== undefined) throw error
+        if (isLast) return
       }
-      // An abort in mid-stream ends the package's loop without a word.
-      deadline.signal.throwIfAborted()
     } catch (error) {
       throw deadline.signal.aborted ? deadline.signal.reason : toProblem(error, deadline.begun())
     } finally {
@@ -59,65 +60,17 @@ export function openaiModel(options: OpenaiOptions): ChatModel {
   }
 }
 
-/** The package's own timeout ends with the headers: a stall in mid-stream is ours to notice. */
-function startDeadline(options: OpenaiOptions, outer: AbortSignal) {
-  const own = new AbortController()
-  const late = (detail: string) => () => own.abort(new Problem('model_timeout', { detail }))
-  const whole = setTimeout(late('The reply took too long'), options.timeoutMs)
-  let pause = setTimeout(late('The reply did not begin in time'), options.firstTokenTimeoutMs)
-  let begun = false
-  return {
-    signal: AbortSignal.any([outer, own.signal]),
-    heard(text: boolean) {
-      begun ||= text
-      if (!begun) return
-      clearTimeout(pause)
-      pause = setTimeout(late('The reply stalled'), options.idleTimeoutMs)
-    },
-    /** Whether there was text. */
-    begun: () => begun,
-    end() {
-      clearTimeout(whole)
-      clearTimeout(pause)
-    },
-  }
-}
-
-/** What compatible servers send differs from the types: nothing of it is taken on trust. */
-function toChunk(part: OpenAI.ChatCompletionChunk): CompletionChunk {
-  const choice = part.choices?.[0]
-  const text = choice?.delta?.content ?? choice?.delta?.refusal
-  const finishReason: unknown = choice?.finish_reason
-  const usage = toUsage(part.usage)
-  return {
-    ...(typeof text === 'string' && text !== '' && { text }),
-    ...(typeof finishReason === 'string' && finishReason !== '' && { finishReason }),
-    ...(usage !== undefined && { usage }),
-  }
-}
-
-function toUsage(usage: OpenAI.CompletionUsage | null | undefined): CompletionUsage | undefined {
-  const promptTokens = usage?.prompt_tokens
-  const completionTokens = usage?.completion_tokens
-  if (!isCount(promptTokens) || !isCount(completionTokens)) return undefined
-  const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens
-  return {
-    promptTokens,
-    completionTokens,
-    reasoningTokens: isCount(reasoningTokens) ? Math.min(reasoningTokens, completionTokens) : 0,
-  }
-}
-
-/** More than any model reads, and few enough that their sums and differences fit in 32 bits. */
-const mostTokens = 500_000_000
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= mostTokens
+function bodyOf({ body }: Response): ReadableStream<Uint8Array> {
+  if (body === null) throw new SyntaxError('The response has no body')
+  return body
 }
 
 function toProblem(cause: unknown, begun: boolean): Problem {
   if (!(cause instanceof OpenAI.APIError))
-    return new Problem('model_unavailable', { hint: nonsense, cause })
+    return new Problem('model_unavailable', {
+      hint: cause instanceof SyntaxError ? nonsense : hintFor(undefined),
+      cause,
+    })
   const isUnspent = !begun && isRefusal(cause)
   if (cause.code === 'context_length_exceeded' && !begun)
     return new Problem('model_context_exceeded', { isUnspent, cause })
@@ -131,8 +84,8 @@ function toProblem(cause: unknown, begun: boolean): Problem {
 }
 
 /**
- * An HTTP error, or no answer at all: nothing was written. (A connection that was refused looks like one that broke
- * before the answer began, when the model may have been at work; it counts as nothing too, or an outage would use up
+ * An HTTP error, or no answer at all: the model wrote nothing. (A refused connection looks like one that broke before the
+ * answer began, when the model may have been at work. It counts as unspent too, as an outage would otherwise use up
  * everybody's day.)
  */
 function isRefusal(error: InstanceType<typeof OpenAI.APIError>): boolean {

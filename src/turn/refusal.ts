@@ -38,6 +38,14 @@ export function refusal(begun: Exclude<Begun, { verdict: 'run' | 'replay' }>): P
   }
 }
 
+/** @param excessTokens how many tokens the message and its quotation are over what can fit */
+export function messageTooLong(excessTokens: number): Problem {
+  return new Problem('message_too_long', {
+    detail: `message and context_text are about ${excessTokens} tokens too long for the context window`,
+    members: { errors: [{ field: 'message', message: 'does not fit in the context window' }] },
+  })
+}
+
 function wholeSeconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1_000))
 }

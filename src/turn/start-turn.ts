@@ -1,7 +1,6 @@
 import { attempt } from '../db/attempt.ts'
 import type { Database } from '../db/database.ts'
 import { beginTurn } from '../db/turns/begin-turn.ts'
-import { Problem } from '../errors.ts'
 import type { ChatModel } from '../llm/chat-model.ts'
 import type { Message } from '../protocol.ts'
 import { type Caller, type DailyCaps, payersOf } from './payers.ts'
@@ -13,7 +12,7 @@ import {
   turnOverheadTokens,
   type WindowSettings,
 } from './prompt/window.ts'
-import { refusal } from './refusal.ts'
+import { messageTooLong, refusal } from './refusal.ts'
 import { sessionIdOf, titleOf } from './session-of-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
 import type { StoredReply, TurnKey, TurnRequest } from './turn.ts'
@@ -59,7 +58,7 @@ export async function startTurn(
   const content = renderMessage(request.message, request.contextText)
   const messageTokens = countTokens(content)
   const room = historyTokens(settings, messageTokens)
-  if (room < 0) throw tooLong(-room)
+  if (room < 0) throw messageTooLong(-room)
 
   const { userId } = caller
   const [payers, sessionId] = await Promise.all([
@@ -109,11 +108,4 @@ export async function startTurn(
     message: { seq: message.seq, content, tokens: messageTokens },
   })
   return { ...started, next: { run: { key, prompt } } }
-}
-
-function tooLong(excessTokens: number): Problem {
-  return new Problem('message_too_long', {
-    detail: `message and context_text are about ${excessTokens} tokens too long for the context window`,
-    members: { errors: [{ field: 'message', message: 'does not fit in the context window' }] },
-  })
 }

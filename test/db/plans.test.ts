@@ -1,24 +1,14 @@
 import { sql } from 'kysely'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { eraseExpired } from '../../src/db/erasure/erase-expired.ts'
 import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { exportPage, exportStart } from '../../src/db/export-page.ts'
-import { checkpointTurn, finishTurn } from '../../src/db/turns/finish-turn.ts'
 import { listMessages } from '../../src/db/messages.ts'
 import { spentToday } from '../../src/db/spending.ts'
 import type { Payer } from '../../src/turn/turn.ts'
 import type { TurnStart } from '../../src/turn/turn.ts'
 import { limits } from '../../src/limits.ts'
-import {
-  newUserId,
-  sentFrom,
-  takeTurn,
-  testDatabase,
-  turnCheckpoint,
-  turnEnd,
-  turnStart,
-} from '../rigs/conversation.ts'
+import { newUserId, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { explained } from '../rigs/explained.ts'
 import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
 
@@ -80,37 +70,6 @@ describe.each(Object.keys(sessions))('in a session %s', (name) => {
     const start = turnStart({ userId, sessionId, payers, createSession: false })
     return { ...start, window: { ...start.window, maxTurns } }
   }
-
-  test('the statements of a turn read no more rows than the window holds', async () => {
-    const start = startHere()
-    const begin = await explained(db, (explaining) => beginTurn(explaining, start))
-    // The window's replies by index alone, then both messages of each turn, and a few by their ids.
-    expect(begin.messages).toBeLessThanOrEqual(3 * maxTurns + 15)
-
-    const checkpoint = await explained(db, (explaining) =>
-      checkpointTurn(explaining, start, turnCheckpoint()),
-    )
-    expect(checkpoint.messages).toBeLessThanOrEqual(3)
-
-    const usage = { prompt_tokens: 50, completion_tokens: 5 }
-    const end = turnEnd({ usage, reportedReplyTokens: 5, sent: sentFrom(1) })
-    const finish = await explained(db, (explaining) =>
-      finishTurn(explaining, start, end, { historyLimit: 50 }),
-    )
-    expect(finish.messages).toBeLessThanOrEqual(51 + maxTurns + 15)
-    for (const { wholeTables } of [begin, checkpoint, finish]) expect(wholeTables).toEqual([])
-  })
-
-  test('a retry finds its turn by a few rows', async () => {
-    const start = startHere()
-    await takeTurn(db, start)
-    const retry = { ...start, lease: crypto.randomUUID() }
-    const { messages, wholeTables } = await explained(db, (explaining) =>
-      beginTurn(explaining, retry),
-    )
-    expect(messages).toBeLessThanOrEqual(15)
-    expect(wholeTables).toEqual([])
-  })
 
   test('a page of an export reads that page, wherever it begins', async () => {
     const { userId, sessionId } = startHere()

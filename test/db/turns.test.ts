@@ -3,6 +3,9 @@ import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import type { Begun } from '../../src/turn/turn.ts'
 import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
 import { listMessages } from '../../src/db/messages.ts'
+import { rateReply } from '../../src/db/rate-reply.ts'
+import { stopTurn } from '../../src/db/turns/stop-turn.ts'
+import { storedMessages } from '../rigs/stored-session.ts'
 import { deleteSession, findSession } from '../../src/db/sessions.ts'
 import {
   expireLease,
@@ -188,6 +191,56 @@ describe('a finished turn', () => {
 })
 
 describe('a failed reply', () => {
+  test('whose turn was stopped leaves no stop behind for the next try', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    expect(await stopTurn(db, start.userId, start.sessionId)).toBe(true)
+    await finish(db, start, { status: 'failed', content: '', finishReason: null })
+    const retry = { ...again(start), replyId: start.replyId }
+    expect(await beginTurn(db, retry)).toMatchObject({ verdict: 'run' })
+    expect(await checkpointTurn(db, retry, turnCheckpoint())).toBe('go_on')
+  })
+
+  test('leaves no finish reason behind: a try that dies is not complete', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    await finish(db, start, { status: 'failed', content: '', finishReason: 'stop' })
+    const retry = { ...again(start), replyId: start.replyId }
+    await beginTurn(db, retry)
+    await checkpointTurn(db, retry, turnCheckpoint({ content: 'So far' }))
+    await expireLease(db, retry)
+    const page = await listMessages(db, { ...start, limit: 10 })
+    expect(page?.messages[1]).toMatchObject({ status: 'interrupted', content: 'So far' })
+    expect(page?.messages[1]).not.toHaveProperty('finish_reason')
+  })
+
+  test('leaves no feedback, usage or record of its prompt behind', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    await finish(db, start, {
+      status: 'failed',
+      content: '',
+      usage: { prompt_tokens: 20, completion_tokens: 2 },
+      sent: { windowFrom: 1, recalled: [2], recalledTokens: 40 },
+    })
+    await rateReply(db, start, { rating: 'down', comment: 'Nothing came' })
+    await beginTurn(db, { ...again(start), replyId: start.replyId })
+    const [, reply] = await storedMessages(db, start.sessionId)
+    expect(reply).toMatchObject({
+      status: 'streaming',
+      content: '',
+      prompt_tokens: null,
+      completion_tokens: null,
+      recalled: null,
+      recalled_tokens: 0,
+      error_code: null,
+      model: null,
+      counted_by: null,
+      rating: null,
+      rating_comment: null,
+    })
+  })
+
   async function failedTurn() {
     const { start } = await takeTurn(db, {}, { status: 'failed', content: '', finishReason: null })
     return start
@@ -261,6 +314,17 @@ describe('a lease', () => {
     await expireLease(db, slow)
     expect(await finish(db, slow, { content: 'Late' })).toMatchObject({ outcome: 'stored' })
     expect(await history(slow)).toMatchObject([{}, { content: 'Late', status: 'complete' }])
+  })
+
+  test("that ran out is not settled by a stranger's turn, so its Worker still finishes", async () => {
+    const slow = turnStart()
+    await beginTurn(db, slow)
+    await expireLease(db, slow)
+    for (const createSession of [true, false]) {
+      const theirs = again(slow, { userId: newUserId(), createSession })
+      expect(await beginTurn(db, theirs)).toEqual({ verdict: 'not_found' })
+    }
+    expect(await finish(db, slow, { content: 'Late' })).toMatchObject({ outcome: 'stored' })
   })
 
   test('is renewed by a checkpoint, which stores the reply so far', async () => {

@@ -2,11 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { overhead, selectWindow, turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
-import type { TurnEnd } from '../../src/turn/turn.ts'
+import type { SentPrompt, TurnEnd } from '../../src/turn/turn.ts'
 import { finish, sentFrom, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
 
 const db = testDatabase()
+
+function withRecalled(recalledTokens: number): SentPrompt {
+  return { windowFrom: 1, recalled: recalledTokens > 0 ? [2] : [], recalledTokens }
+}
 
 describe('the window of a turn', () => {
   test('is what the pure function selects, whatever the session holds', async () => {
@@ -187,6 +191,8 @@ describe("the provider's usage", () => {
     ['a turn left the window that was not exact', {}, { sent: sentFrom(3) }],
     ['the reply before was not told', { reportedReplyTokens: undefined }, {}],
     ['another model wrote the reply before', { countedBy: 'other-model#1' }, {}],
+    ['the prompt before held recalled turns', { sent: withRecalled(40) }, {}],
+    ['this prompt held recalled turns', {}, { sent: withRecalled(40) }],
   ])('keeps the bound where %s', async (_, first, second) => {
     const { userId, sessionId } = turnStart()
     for (const [bound, promptTokens, change] of [
@@ -207,6 +213,64 @@ describe("the provider's usage", () => {
       .orderBy('seq')
       .execute()
     expect(counts.map((row) => row.token_count)).toEqual([30, 40])
+  })
+
+  test('of prompts with recalled turns makes no count wrong', async () => {
+    const { userId, sessionId } = turnStart()
+    // Each turn costs 100 and its overhead. The system prompt costs 20. The third prompt recalls 40 tokens beside.
+    const [system, message, reply] = [20, 50, 50]
+    const turnTokens = message + reply + turnOverheadTokens
+    for (let index = 0; index < 5; index += 1) {
+      const recalledTokens = index === 2 ? 40 : 0
+      const start = turnStart({ userId, sessionId, messageTokens: 60 })
+      await beginTurn(db, start)
+      await finish(db, start, {
+        usage: {
+          prompt_tokens: system + index * turnTokens + message + 11 + recalledTokens,
+          completion_tokens: reply,
+        },
+        reportedReplyTokens: reply,
+        tokens: { message: 60, reply: 70 },
+        sent: withRecalled(recalledTokens),
+      })
+    }
+    const rows = await db.kysely
+      .selectFrom('messages')
+      .select(['turn_tokens', 'turn_tokens_exact'])
+      .where('session_id', '=', sessionId)
+      .where('role', '=', 'assistant')
+      .orderBy('seq')
+      .execute()
+    // A bound of the message where the prompts cannot be compared: of the first, of the third, and of the one after.
+    expect(rows.map((row) => [row.turn_tokens, row.turn_tokens_exact])).toEqual([
+      [110, false],
+      [100, true],
+      [110, false],
+      [110, false],
+      [100, true],
+    ])
+  })
+
+  test('counted under another model is a bound for this one', async () => {
+    const { userId, sessionId } = turnStart()
+    for (const countedBy of ['a', 'a', 'a']) {
+      const start = turnStart({ userId, sessionId, messageTokens: 30 })
+      await beginTurn(db, start)
+      const [tokens, usage] = [
+        { message: 30, reply: 40 },
+        { prompt_tokens: 46, completion_tokens: 7 },
+      ]
+      await finish(db, start, { usage, tokens, reportedReplyTokens: 7, countedBy })
+    }
+    const windowOf = async (countedBy: string) => {
+      const start = turnStart({ userId, sessionId })
+      const begun = await beginTurn(db, { ...start, window: { ...start.window, countedBy } })
+      await finish(db, start, { status: 'failed', content: '', finishReason: null })
+      return begun.verdict === 'run' ? begun.window.map(({ tokens }) => tokens) : []
+    }
+    const bound = 30 + 40 + turnOverheadTokens
+    expect(await windowOf('b')).toEqual([bound, bound, bound])
+    for (const tokens of await windowOf('a')) expect(tokens).toBeLessThan(bound)
   })
 
   test('that is nonsense is not believed', async () => {

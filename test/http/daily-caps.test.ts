@@ -312,9 +312,7 @@ describe('a turn that has ended counts', () => {
   test('all that it may have cost where its reply could not be stored', async () => {
     const visitor = await visitorAt()
     worker.database.fault = ({ statements }) =>
-      statements.some((statement) => statement.includes('with mine as'))
-        ? 'server error'
-        : undefined
+      statements.some((statement) => statement.includes('finish_turn')) ? 'server error' : undefined
     const problem = await visitor.expect(503, 'POST', '/v1/chat', { message: 'Hello' })
     expect(problem.code).toBe('not_saved')
     const row = await rowOf(userOf(visitor))

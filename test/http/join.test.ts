@@ -137,7 +137,7 @@ describe('stopping', () => {
   })
 
   test('is looked up at once where the client leaves', async () => {
-    const isCheckpoint = (sql: string) => sql.includes('returning stop_requested')
+    const isCheckpoint = (sql: string) => sql.includes('checkpoint_turn')
     const { session_id, reader } = await begin('[[fault pace ms=20]] write 50 words')
     await reader.cancel()
     await vi.waitFor(async () => {

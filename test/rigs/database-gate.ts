@@ -87,9 +87,9 @@ interface Statement {
 }
 
 const marks: [GatedCall['kind'], string][] = [
-  ['begin', 'as verdict'],
-  ['checkpoint', 'returning stop_requested'],
-  ['finish', 'with mine as'],
+  ['begin', 'begin_turn'],
+  ['checkpoint', 'checkpoint_turn'],
+  ['finish', 'finish_turn'],
   ['stop', 'set stop_requested = true from session'],
   ['erase', 'delete from "sessions"'],
 ]
@@ -99,7 +99,11 @@ function read(body: Buffer): Pick<GatedCall, 'kind' | 'text'> {
   const statements = parsed.queries ?? [parsed]
   for (const [kind, mark] of marks) {
     const found = statements.find(({ query }) => query.includes(mark))
-    if (found) return { kind, text: kind === 'checkpoint' ? String(found.params[0]) : '' }
+    if (found) return { kind, text: kind === 'checkpoint' ? contentOf(found) : '' }
   }
   return { kind: 'other', text: '' }
+}
+
+function contentOf({ params: [request] }: Statement): string {
+  return (JSON.parse(String(request)) as { content: string }).content
 }

@@ -76,6 +76,11 @@ export function sessionRequests(
     'GET /v1/sessions/:session_id/messages/:reply_id/stream': [
       ['GET', `${path}/messages/${messageId}/stream`],
     ],
+    'GET /v1/sessions/:session_id/messages/:reply_id/context': [
+      ['GET', `${path}/messages/${messageId}/context`],
+    ],
+    'POST /v1/sessions/:session_id/context': [['POST', `${path}/context`, { message: 'Hello' }]],
+    'GET /v1/sessions/:session_id/stream': [['GET', `${path}/stream`]],
     'PUT /v1/sessions/:session_id/messages/:message_id/feedback': [
       ['PUT', `${path}/messages/${messageId}/feedback`, { rating: 'up' }],
     ],

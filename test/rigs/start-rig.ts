@@ -39,10 +39,6 @@ export type TurnCall = 'begin' | 'checkpoint' | 'finish'
 
 /** Which call of a turn this is; undefined: of none. */
 export function turnCall({ statements }: DatabaseCall): TurnCall | undefined {
-  const marks: [TurnCall, string][] = [
-    ['begin', 'as verdict'],
-    ['checkpoint', 'returning stop_requested'],
-    ['finish', 'with mine as'],
-  ]
-  return marks.find(([, mark]) => statements.some((statement) => statement.includes(mark)))?.[0]
+  const calls = ['begin', 'checkpoint', 'finish'] as const
+  return calls.find((call) => statements.some((statement) => statement.includes(`${call}_turn`)))
 }

@@ -15,10 +15,10 @@ const delta = (content: unknown) => ({ choices: [{ index: 0, delta: { content } 
 
 describe('a deadline', () => {
   test.each([
-    ['the first token', { firstTokenTimeoutMs: 100 }, 'silent', 'did not begin in time'],
+    ['the first token', { firstTokenTimeoutMs: 500 }, 'silent', 'did not begin in time'],
     [
       'the first token, headers or not',
-      { firstTokenTimeoutMs: 100 },
+      { firstTokenTimeoutMs: 500 },
       'stall after=0',
       'did not begin in time',
     ],

@@ -1,0 +1,160 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { LeftOut } from '../../protocol-receipt.ts'
+import type { SentPrompt, WindowLimits, WindowTurn } from '../../turn/turn.ts'
+import type { Database } from '../database.ts'
+
+/** Reads for receipts: what a model would be sent, and what it was sent. They change nothing. */
+
+export interface NextContext {
+  /** The `seq` that the next message would get. */
+  nextSeq: number
+  /** Oldest first. */
+  turns: WindowTurn[]
+  skipped: Skipped[]
+}
+
+/** Turns outside the window, or inside its range but not sent. */
+export interface Skipped extends Pick<LeftOut, 'from_seq' | 'to_seq' | 'turns'> {
+  reason: 'older_than_window' | 'failed' | 'superseded' | 'running'
+}
+
+interface TurnRow {
+  seq: number
+  tokens: number
+  exact: boolean
+  message: string
+  context_text: string | null
+  reply: string
+  reply_seq: number
+}
+
+/** How many failed, superseded or running replies a receipt lists. */
+const maxSkipped = 50
+
+/** The window of the session's next turn; undefined if the user has no such session. */
+export async function findNextContext(
+  db: Database,
+  { userId, sessionId }: { userId: string; sessionId: string },
+  window: WindowLimits,
+): Promise<NextContext | undefined> {
+  const session = sql`(select id, next_seq from sessions where id = ${sessionId} and user_id = ${userId}) session`
+  const turns = sql`turn_window(session.id, session.next_seq, ${window.maxTurns}, ${window.tokens},
+  ${window.overheadTokens}, ${window.countedBy})`
+  const bounds = sql`
+select session.id, coalesce(min(turn.seq), session.next_seq) as window_from, session.next_seq as before
+from ${session} left join lateral ${turns} turn on true
+group by session.id, session.next_seq`
+  const [[found], rows, skipped] = await db.batch([
+    sql<{ next_seq: number }>`select next_seq from ${session}`.compile(db.kysely),
+    sql<TurnRow>`select turn.* from ${session} cross join lateral ${turns} turn order by turn.seq`.compile(
+      db.kysely,
+    ),
+    skippedIn(bounds).compile(db.kysely),
+  ])
+  return found && { nextSeq: found.next_seq, turns: rows.map(toTurn), skipped }
+}
+
+/** A reply, and what the model was sent for it. */
+export interface ReplyContext {
+  sent: Omit<SentPrompt, 'windowFrom'>
+  /** Null if it was not recorded. */
+  systemTokens: number | null
+  message: { seq: number; content: string; contextText: string | null; tokens: number }
+  model: string | null
+  promptTokens: number | null
+  completionTokens: number | null
+  turns: WindowTurn[]
+  skipped: Skipped[]
+}
+
+interface ReplyRow {
+  seq: number
+  window_from: number | null
+  recalled: number[] | null
+  recalled_tokens: number
+  system_tokens: number | null
+  model: string | null
+  prompt_tokens: number | null
+  completion_tokens: number | null
+  content: string
+  context_text: string | null
+  token_count: number
+}
+
+/** What the model was sent for a reply; undefined if the user has no such reply. */
+export async function findReplyContext(
+  db: Database,
+  { userId, sessionId, replyId }: { userId: string; sessionId: string; replyId: string },
+  overheadTokens: number,
+): Promise<ReplyContext | undefined> {
+  // No turn before a reply can change once its turn has begun, so the range still holds what was sent.
+  const reply = sql`(
+  select r.* from messages r join sessions on sessions.id = r.session_id
+  where r.session_id = ${sessionId} and r.id = ${replyId} and r.role = 'assistant' and user_id = ${userId}
+) reply`
+  const [[found], rows, skipped] = await db.batch([
+    sql<ReplyRow>`
+select message.seq, reply.window_from, reply.recalled, reply.recalled_tokens, reply.system_tokens, reply.model,
+  reply.prompt_tokens, reply.completion_tokens, message.content, message.context_text, message.token_count
+from ${reply} join messages message
+  on message.session_id = reply.session_id and message.seq = reply.reply_to and message.status <> 'superseded'`.compile(
+      db.kysely,
+    ),
+    sql<TurnRow>`
+select message.seq, ${overheadTokens}::integer
+    + case when turn.counted_by = reply.counted_by then turn.turn_tokens else turn.turn_tokens_bound end as tokens,
+  coalesce(turn.counted_by = reply.counted_by, false) and turn.turn_tokens_exact as exact,
+  message.content as message, message.context_text, turn.content as reply, turn.seq as reply_seq
+from ${reply}
+join messages turn on turn.session_id = reply.session_id and turn.role = 'assistant'
+  and turn.status in ('complete', 'interrupted') and turn.seq > reply.window_from and turn.seq < reply.reply_to
+join messages message
+  on message.session_id = turn.session_id and message.seq = turn.reply_to and message.status <> 'superseded'
+order by turn.seq`.compile(db.kysely),
+    skippedIn(
+      sql`select session_id as id, window_from, reply_to as before from ${reply} where window_from is not null`,
+    ).compile(db.kysely),
+  ])
+  return (
+    found && {
+      sent: { recalled: found.recalled ?? [], recalledTokens: found.recalled_tokens },
+      systemTokens: found.system_tokens,
+      message: {
+        seq: found.seq,
+        content: found.content,
+        contextText: found.context_text,
+        tokens: found.token_count,
+      },
+      model: found.model,
+      promptTokens: found.prompt_tokens,
+      completionTokens: found.completion_tokens,
+      turns: rows.map(toTurn),
+      skipped,
+    }
+  )
+}
+
+/** What is not sent, newest first: one row for all turns before the window, and one for each reply inside its range. */
+function skippedIn(bounds: RawBuilder<unknown>) {
+  return sql<Skipped>`
+with bounds as (${bounds}
+), older as (
+  select min(seq) as from_seq, max(seq) as to_seq, count(*)::integer as turns, 'older_than_window' as reason
+  from bounds join messages m on m.session_id = bounds.id and role = 'assistant' and status in ('complete', 'interrupted')
+    and seq < bounds.window_from
+), skipped as (
+  select seq as from_seq, seq as to_seq, 1 as turns, case
+      when status = 'superseded' then 'superseded'
+      when status = 'streaming' and lease_expires_at > statement_timestamp() then 'running'
+      else 'failed' end as reason
+  from bounds join messages m on m.session_id = bounds.id and role = 'assistant' and seq > bounds.window_from
+    and seq < bounds.before
+    and status not in ('complete', 'interrupted')
+  order by seq desc limit ${maxSkipped}
+)
+select * from skipped union all select * from older where turns > 0 order by to_seq desc`
+}
+
+function toTurn({ context_text: contextText, reply_seq: replySeq, ...row }: TurnRow): WindowTurn {
+  return { ...row, contextText, replySeq }
+}

@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest'
+import { Problem } from '../../../src/errors.ts'
+import { turnEndOf } from '../../../src/turn/ended-turn.ts'
+import { promptParts, promptTokens } from '../../../src/turn/prompt/parts.ts'
+import type { Completion } from '../../../src/turn/read-completion.ts'
+import type { TurnSettings } from '../../../src/turn/start-turn.ts'
+
+const settings: TurnSettings = {
+  model: 'm',
+  systemPrompt: 'Be brief.',
+  countedBy: 'm#1',
+  leaseMs: 15_000,
+  maxTurns: 20,
+  tokenBudget: 8_000,
+  maxCompletionTokens: 1_000,
+  systemTokens: 3,
+  dailyCaps: { perUser: undefined, perAddress: undefined, perSite: undefined, addressKey: '' },
+}
+const sent = promptParts({
+  system: { content: 'Be brief.', tokens: 3 },
+  window: [],
+  message: { seq: 1, content: 'Hello', tokens: 2 },
+})
+const bound = promptTokens(sent)
+
+function ended(content: string, completion: Omit<Completion, 'sent'>) {
+  return turnEndOf(settings, content, { ...completion, sent })
+}
+
+function usage(promptTokens: number, completionTokens: number, reasoningTokens = 0) {
+  return { promptTokens, completionTokens, reasoningTokens }
+}
+
+describe('a reply', () => {
+  test('is complete only with a finish reason and text', () => {
+    const problem = new Problem('model_unavailable')
+    expect(ended('Hi', { finishReason: 'stop' })).toMatchObject({
+      status: 'complete',
+      errorCode: null,
+    })
+    expect(ended('Hi', {})).toMatchObject({
+      status: 'interrupted',
+      errorCode: 'model_unavailable',
+    })
+    expect(ended('', { problem })).toMatchObject({
+      status: 'failed',
+      errorCode: 'model_unavailable',
+    })
+    expect(ended('', { finishReason: 'stop' })).toMatchObject({
+      status: 'failed',
+      errorCode: 'model_empty_reply',
+    })
+  })
+
+  test('takes nothing from a fault after its finish reason', () => {
+    const problem = new Problem('model_timeout')
+    expect(ended('Hi', { finishReason: 'stop', problem })).toMatchObject({ status: 'complete' })
+  })
+
+  test("has the provider's count without its reasoning", () => {
+    const end = ended('Hello there', { finishReason: 'stop', usage: usage(20, 53, 50) })
+    expect(end.reportedReplyTokens).toBe(3)
+  })
+
+  test('has no reported count if that includes reasoning that is not reported: more tokens than bytes', () => {
+    const bytes = 'é!'.length + 1
+    const count = (tokens: number) =>
+      ended('é!', { finishReason: 'stop', usage: usage(20, tokens) }).reportedReplyTokens
+    expect(count(bytes)).toBe(bytes)
+    expect(count(bytes + 1)).toBeUndefined()
+    expect(count(0)).toBeUndefined()
+  })
+})
+
+describe('what a turn cost', () => {
+  test('is the usage as reported', () => {
+    const { spent } = ended('Hi', { finishReason: 'stop', usage: usage(20, 5) })
+    expect(spent).toEqual({ prompt_tokens: 20, completion_tokens: 5 })
+  })
+
+  test('is bounded if the usage is nonsense', () => {
+    const { spent } = ended('Hi', { finishReason: 'stop', usage: usage(1_000_000, 1_000_000) })
+    expect(spent).toEqual({ prompt_tokens: 8 * bound, completion_tokens: 8 * 1_000 })
+  })
+
+  test('is a bound if no usage is reported, or one without a prompt', () => {
+    for (const nothing of [{}, { usage: usage(0, 5) }]) {
+      const { spent, tokens } = ended('Hi', { finishReason: 'stop', ...nothing })
+      expect(spent).toEqual({ prompt_tokens: bound, completion_tokens: tokens.reply })
+    }
+  })
+
+  test('is nothing if the provider refused', () => {
+    const problem = new Problem('model_rate_limited', { isUnspent: true })
+    expect(ended('', { problem }).spent).toEqual({ prompt_tokens: 0, completion_tokens: 0 })
+  })
+})
