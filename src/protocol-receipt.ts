@@ -17,7 +17,7 @@ export interface Receipt {
   model: string | null
   /** Overhead included. A bound, except where a part says `exact`. */
   tokens: {
-    /** Null if it was not recorded: replies from before migration 3. */
+    /** Null if it was not recorded: replies from before this was recorded. */
     system: number | null
     turns: number
     recalled: number

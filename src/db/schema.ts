@@ -73,4 +73,4 @@ export type SessionRow = Selectable<SessionsTable>
 export type MessageRow = Selectable<MessagesTable>
 
 /** The number of the newest file in `migrations/`: what this code needs. */
-export const schemaVersion = 3
+export const schemaVersion = 5
