@@ -1,22 +1,25 @@
 import OpenAI from 'openai'
+import type { EventSourceMessage } from 'eventsource-parser'
 import type { CompletionChunk, CompletionUsage } from './chat-model.ts'
 
 /**
- * What the events of one packet say together. `error` comes after what the events before it said; after `isLast` there is
+ * What the events of one packet say together. Empty data, and JSON that is not an object, say nothing: some servers send
+ * them as a sign of life. `error` comes after what the events before it said; after `isLast` there is
  * nothing more.
  */
-export function toChunk(events: readonly string[]): {
+export function toChunk(events: readonly EventSourceMessage[]): {
   chunk: CompletionChunk
   isLast: boolean
   error?: unknown
 } {
   const chunk: CompletionChunk = {}
   try {
-    for (const data of events) {
+    for (const { event, data } of events) {
       if (data === '[DONE]') return { chunk, isLast: true }
+      if (data.trim() === '') continue
       const part: unknown = JSON.parse(data)
-      // Some servers send `null` as a sign of life.
-      if (typeof part === 'object' && part !== null) addPart(chunk, part)
+      if (typeof part !== 'object' || part === null) continue
+      addPart(chunk, event === 'error' ? { error: part } : part)
     }
   } catch (error) {
     return { chunk, isLast: false, error }

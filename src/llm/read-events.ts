@@ -1,16 +1,15 @@
-import { createParser } from 'eventsource-parser'
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
 /**
- * The data of a response's server-sent events (WHATWG HTML, 9.2), as the events of one network packet at a time. An event
- * without data is no event, so a keep-alive frame passes unseen.
+ * The server-sent events of a response (WHATWG HTML, 9.2), those of one network packet at a time.
  * @throws the reason of `signal` once it is aborted; what the body throws if it breaks off
  */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal,
-): AsyncGenerator<string[], void> {
-  let events: string[] = []
-  const parser = createParser({ onEvent: ({ data }) => events.push(data) })
+): AsyncGenerator<EventSourceMessage[], void> {
+  let events: EventSourceMessage[] = []
+  const parser = createParser({ onEvent: (event) => events.push(event) })
   const decoder = new TextDecoder()
   const reader = body.getReader()
   // Ends a read that waits. The cancellation of a body that broke off fails: nobody needs to know.

@@ -139,6 +139,12 @@ describe('a reply is complete', () => {
         done,
       ],
     ],
+    ['with null, as a sign of life', [event(null), hi, event(null), finished(), event(null), done]],
+    [
+      'with a number, a text or a list for a chunk',
+      [event(7), hi, event('a'), event([]), finished(), done],
+    ],
+    ['with events that have no data', ['data:\n\n', hi, 'data\n\n', finished(), done]],
     ['with usage of null', [hi, finished(), event({ choices: [], usage: null }), done]],
     [
       'with comments in between, as proxies send them',
@@ -201,7 +207,6 @@ describe('a reply is not complete', () => {
     ['where the finish_reason is no text', [hi, finished(1), finished({}), done]],
     ['where the last event has no end', [hi, finished().trimEnd().slice(0, -2)]],
     ['where a chunk is no JSON', [hi, 'data: {"choices\n\n', finished(), done]],
-    ['where a chunk is JSON of another kind', [hi, event(null), finished(), done]],
     [
       'where a chunk is an error',
       [hi, event({ error: { message: 'overloaded' } }), finished(), done],

@@ -115,6 +115,6 @@ export async function untilRead(client: LeavingClient, name: string, count: numb
   const text = words.slice(0, count).join(' ')
   await until(() => {
     const events = eventsOf(client)
-    return events.some(({ event }) => event === name) && textOf(events) === text
+    return events.some(({ event }) => event === name) && textOf(events).startsWith(text)
   })
 }
