@@ -6,7 +6,7 @@ import { listMessages } from '../../src/db/messages.ts'
 import { rateReply } from '../../src/db/rate-reply.ts'
 import { stopTurn } from '../../src/db/turns/stop-turn.ts'
 import { storedMessages } from '../rigs/stored-session.ts'
-import { deleteSession, findSession } from '../../src/db/sessions.ts'
+import { deleteSession, findSession, listSessions } from '../../src/db/sessions.ts'
 import {
   expireLease,
   finish,
@@ -118,6 +118,29 @@ describe('a call that arrives late', () => {
 })
 
 describe('a finished turn', () => {
+  test('is not changed by a checkpoint that arrives late', async () => {
+    const { start } = await takeTurn(db, {}, { content: 'Whole', finishReason: 'stop' })
+    const late = turnCheckpoint({ content: 'Whole and more', tokens: { message: 99, reply: 99 } })
+    expect(await checkpointTurn(db, start, late)).toBe('lost')
+    const [, reply] = await storedMessages(db, start.sessionId)
+    expect(reply).toMatchObject({ content: 'Whole', status: 'complete', token_count: 10 })
+  })
+
+  test('puts its session first in the list, however old that is', async () => {
+    const userId = newUserId()
+    const { start: older } = await takeTurn(db, { userId })
+    const { start: newer } = await takeTurn(db, { userId })
+    const listed = async () => {
+      const { sessions } = await listSessions(db, userId, { limit: 10 })
+      return sessions.map(({ id }) => id)
+    }
+    expect(await listed()).toEqual([newer.sessionId, older.sessionId])
+    await takeTurn(db, again(older, { messageId: crypto.randomUUID() }))
+    expect(await listed()).toEqual([older.sessionId, newer.sessionId])
+    await takeTurn(db, again(newer, { regenerate: newer.replyId }))
+    expect(await listed()).toEqual([newer.sessionId, older.sessionId])
+  })
+
   test('is stored with its usage, in order, without gaps', async () => {
     const { start, finished } = await takeTurn(
       db,

@@ -5,6 +5,7 @@ import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import type { SentPrompt, TurnEnd } from '../../src/turn/turn.ts'
 import { finish, sentFrom, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
+import { storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 
@@ -249,6 +250,64 @@ describe("the provider's usage", () => {
       [110, false],
       [100, true],
     ])
+  })
+
+  test('is exact also where turns that were exact left the window', async () => {
+    const { userId, sessionId } = turnStart()
+    const [system, message, reply] = [20, 50, 50]
+    const turnTokens = message + reply + turnOverheadTokens
+    const sentTurns = [0, 1, 2, 1]
+    for (const [index, turns] of sentTurns.entries()) {
+      const start = turnStart({ userId, sessionId, messageTokens: 60 })
+      await beginTurn(db, start)
+      await finish(db, start, {
+        usage: {
+          prompt_tokens: system + turns * turnTokens + message + 11,
+          completion_tokens: reply,
+        },
+        reportedReplyTokens: reply,
+        tokens: { message: 60, reply: 70 },
+        sent: sentFrom(2 * (index - turns) + 1),
+      })
+    }
+    const rows = await db.kysely
+      .selectFrom('messages')
+      .select(['turn_tokens', 'turn_tokens_exact'])
+      .where('session_id', '=', sessionId)
+      .where('role', '=', 'assistant')
+      .orderBy('seq')
+      .execute()
+    // The first turn is never exact, so the last one, whose prompt lost it, stays a bound.
+    expect(rows.map((row) => [row.turn_tokens, row.turn_tokens_exact])).toEqual([
+      [110, false],
+      [100, true],
+      [100, true],
+      [110, false],
+    ])
+  })
+
+  test('is exact where only exact turns left the window', async () => {
+    const { userId, sessionId } = turnStart()
+    const [system, message, reply] = [20, 50, 50]
+    const turnTokens = message + reply + turnOverheadTokens
+    const rows = []
+    // The window holds the turn before alone. The turns that leave it: none, the first, none, the second, the third.
+    for (const [index, turns] of [0, 0, 1, 1, 1].entries()) {
+      const start = turnStart({ userId, sessionId, messageTokens: 60 })
+      await beginTurn(db, start)
+      await finish(db, start, {
+        usage: {
+          prompt_tokens: system + turns * turnTokens + message + 11,
+          completion_tokens: reply,
+        },
+        reportedReplyTokens: reply,
+        tokens: { message: 60, reply: 70 },
+        sent: sentFrom(2 * (index - turns) + 1),
+      })
+      rows.push((await storedMessages(db, sessionId)).at(-1))
+    }
+    expect(rows.map((row) => row?.turn_tokens_exact)).toEqual([false, false, true, false, true])
+    expect(rows.at(-1)?.turn_tokens).toBe(100)
   })
 
   test('counted under another model is a bound for this one', async () => {
