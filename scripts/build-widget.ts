@@ -61,7 +61,7 @@ async function findChunks(): Promise<Record<string, string>> {
     'conversation/conversation.ts',
     'markdown/highlight.ts',
     'panel/session-list.ts',
-    'element/store-user.ts',
+    'element/user-key.ts',
     ...languages.map((name) => `words/translations/${name}`),
   ]
   return Object.fromEntries(sources.map((path) => [`chunks/${basename(path, '.ts')}`, path]))
@@ -70,15 +70,12 @@ async function findChunks(): Promise<Record<string, string>> {
 /** The declarations for those who use the widget, side by side, whose names they know. */
 async function copyTypes(outDir: string): Promise<void> {
   const files = {
-    'widget.d.ts': 'element/widget-types.ts',
+    'widget.d.ts': 'widget-types.ts',
     'ChatbotWidget.d.ts': 'react/component-types.ts',
   }
   for (const [name, source] of Object.entries(files)) {
     const text = await readFile(join(SOURCE, source), 'utf8')
-    await writeFile(
-      join(outDir, name),
-      text.replace("'../element/widget-types.ts'", "'./widget.js'"),
-    )
+    await writeFile(join(outDir, name), text.replace("'../widget-types.ts'", "'./widget.js'"))
   }
 }
 

@@ -19,7 +19,7 @@ async function openView(): Promise<Page> {
   const { outputFiles } = await build({
     stdin: {
       contents: `
-        import { createMarkdownView } from './src/widget/markdown/view.ts'
+        import { createMarkdownView } from './src/widget/markdown/markdown-view.ts'
         import { english } from './src/widget/words/words.ts'
         globalThis.createView = (root) => createMarkdownView(root, english)`,
       resolveDir: fileURLToPath(new URL('../..', import.meta.url)),

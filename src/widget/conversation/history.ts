@@ -4,7 +4,7 @@ import type { MessageView, ViewedMessage } from '../panel/message-view.ts'
 import type { TurnSite } from './show-turn.ts'
 import type { ShownTurn } from './shown-turns.ts'
 import { backoffMs, sleepUntilOnline } from '../client/sleep.ts'
-import { explain } from '../words/words.ts'
+import { explain } from '../words/explain.ts'
 
 export type History = {
   /**

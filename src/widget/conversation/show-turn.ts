@@ -5,8 +5,9 @@ import { removePending } from './pending-turns.ts'
 import { runTurn, type TurnRun, type Wait } from '../client/run-turn.ts'
 import type { ShownTurn, ShownTurns } from './shown-turns.ts'
 import type { SiteStore } from '../client/site-store.ts'
-import type { Emit } from '../element/widget-types.ts'
-import { explain, fill, type Words } from '../words/words.ts'
+import type { Emit } from '../widget-types.ts'
+import { explain } from '../words/explain.ts'
+import { fill, type Words } from '../words/words.ts'
 
 export type TurnSite = {
   client: ChatClient

@@ -3,7 +3,7 @@ import type { ChatFailure } from '../client/chat-failure.ts'
 import { holdPending } from './pending-turns.ts'
 import { showTurn, type TurnSite } from './show-turn.ts'
 import type { ShownTurn, ShownTurns } from './shown-turns.ts'
-import { explain } from '../words/words.ts'
+import { explain } from '../words/explain.ts'
 
 export type TurnRunner = {
   /**

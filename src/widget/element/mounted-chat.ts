@@ -1,14 +1,14 @@
 import { networkFailure } from '../client/chat-failure.ts'
-import conversationStyles from '../panel/conversation.css'
 import type { Conversation } from '../conversation/conversation.ts'
 import { createDraft, type Draft } from '../conversation/draft.ts'
 import { readCovered, readTheme } from './follow-page.ts'
-import markdownStyles from '../markdown/markdown.css'
 import { createPanel, type Panel, type PanelActions } from '../panel/panel.ts'
+import { panelStyles } from '../panel/panel-styles.ts'
 import { createSiteStore } from '../client/site-store.ts'
 import styles from './widget.css'
-import type { Emit, UserTokenProvider } from './widget-types.ts'
-import { explain, type Words } from '../words/words.ts'
+import type { Emit, UserTokenProvider } from '../widget-types.ts'
+import { explain } from '../words/explain.ts'
+import type { Words } from '../words/words.ts'
 
 /** The chat of one user with one server, in one language, on the page. */
 export type MountedChat = {
@@ -53,7 +53,7 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   const { root, server, name, userToken, words, emit, toggle, close } = options
   if (!sheet) {
     sheet = new CSSStyleSheet()
-    sheet.replaceSync(styles + conversationStyles + markdownStyles)
+    sheet.replaceSync(styles + panelStyles)
   }
   root.adoptedStyleSheets = [sheet]
   const store = createSiteStore(server, name)

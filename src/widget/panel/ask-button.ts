@@ -1,4 +1,5 @@
-import { button } from '../dom/dom.ts'
+import { limits } from '../../limits.ts'
+import { button } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
 export type AskButton = {
@@ -8,8 +9,6 @@ export type AskButton = {
   watch: (signal: AbortSignal) => void
 }
 
-/** The API's limit for a quotation, in UTF-16 units. */
-export const MAX_QUOTATION_CHARS = 8000
 /** A selection that is still being drawn is left alone. */
 const QUIET_MS = 250
 
@@ -74,5 +73,5 @@ const FIELDS = 'input, textarea, [contenteditable]'
 function quotationOf(selection: Selection | null): string {
   if (!selection || selection.isCollapsed) return ''
   const text = String(selection).trim()
-  return text.slice(0, MAX_QUOTATION_CHARS).replace(/[\ud800-\udfff]|\0/gu, '')
+  return text.slice(0, limits.contextTextChars).replace(/[\ud800-\udfff]|\0/gu, '')
 }

@@ -1,6 +1,7 @@
-import { button, el, icon } from '../dom/dom.ts'
+import { button, el, icon } from '../dom/elements.ts'
 import { createQuotationChip } from './quotation-chip.ts'
-import { MAX_MESSAGE_CHARS, tooLong, type Words } from '../words/words.ts'
+import { limits } from '../../limits.ts'
+import { fill, type Words } from '../words/words.ts'
 
 export type Composer = {
   readonly node: HTMLElement
@@ -17,8 +18,13 @@ export type Composer = {
   focus: () => void
 }
 
+export interface SendOptions {
+  /** Text of the page that the message is about. */
+  contextText?: string | undefined
+}
+
 export type ComposerActions = {
-  send: (text: string, options?: { contextText?: string | undefined }) => void
+  send: (text: string, options?: SendOptions) => void
   stopReply: () => void
   /** What is in the box was changed by the visitor. */
   change: (text: string, quotation: string | undefined) => void
@@ -86,7 +92,8 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
   function submit() {
     const text = input.value
     if (isBusy || text.trim() === '') return
-    if (text.length > MAX_MESSAGE_CHARS) return setNotice(tooLong(words, text.length))
+    const excess = text.length - limits.messageChars
+    if (excess > 0) return setNotice(fill(words.tooLong, excess))
     const quotation = chip.read()
     input.value = ''
     chip.set(undefined)

@@ -1,5 +1,6 @@
-import { button, el } from '../dom/dom.ts'
-import type { MessageActions, MessageView, NoteAction } from './message-view.ts'
+import { button, el } from '../dom/elements.ts'
+import type { ComposerActions } from './composer.ts'
+import type { MessageView, NoteAction } from './message-view.ts'
 import type { Words } from '../words/words.ts'
 
 export type MessageLog = {
@@ -31,7 +32,10 @@ const FOLLOW_DISTANCE = 48
 const EARLIER_DISTANCE = 200
 
 /** Where the messages are: it places them, and the conversation makes them. */
-export function createMessageLog(words: Words, actions: () => MessageActions): MessageLog {
+export function createMessageLog(
+  words: Words,
+  actions: () => Pick<ComposerActions, 'send'>,
+): MessageLog {
   const greeting = el('p', { class: 'greeting', dir: 'auto' })
   const notice = el('p', { class: 'notice', 'aria-live': 'polite', hidden: true })
   const list = el('ol', { class: 'messages' })

@@ -1,6 +1,6 @@
 import type { Rating } from '../client/chat-client.ts'
 import { createCopyButton } from '../dom/copy-button.ts'
-import { button, el, icon } from '../dom/dom.ts'
+import { button, el, icon } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
 export type MessageTools = {

@@ -1,10 +1,11 @@
 import type { Message } from '../../protocol.ts'
 import type { Rating } from '../client/chat-client.ts'
 import { asFailure } from '../client/chat-failure.ts'
-import { button, el } from '../dom/dom.ts'
-import { createMarkdownView } from '../markdown/view.ts'
+import { button, el } from '../dom/elements.ts'
+import { createMarkdownView } from '../markdown/markdown-view.ts'
 import { createMessageTools } from './message-tools.ts'
-import { explain, type Words } from '../words/words.ts'
+import { explain } from '../words/explain.ts'
+import type { Words } from '../words/words.ts'
 
 export type NoteAction = { label: string; run: () => void }
 
@@ -13,8 +14,6 @@ export type MessageActions = {
   rate: (replyId: string, rating: Rating | null) => Promise<void>
   /** Asks for another reply instead of the last one. */
   regenerate: () => void
-  /** Sends what was suggested. */
-  send: (text: string) => void
 }
 
 export type MessageView = {

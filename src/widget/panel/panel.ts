@@ -1,6 +1,6 @@
 import { type AskButton, createAskButton } from './ask-button.ts'
 import { createComposer, type Composer, type ComposerActions } from './composer.ts'
-import { button, el, icon } from '../dom/dom.ts'
+import { button, el, icon } from '../dom/elements.ts'
 import { CROSS } from '../dom/icons.ts'
 import { createMessageLog, type MessageLog } from './message-log.ts'
 import type { MessageActions } from './message-view.ts'

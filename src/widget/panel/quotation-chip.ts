@@ -1,4 +1,4 @@
-import { button, el, icon } from '../dom/dom.ts'
+import { button, el, icon } from '../dom/elements.ts'
 import { CROSS } from '../dom/icons.ts'
 import type { Words } from '../words/words.ts'
 

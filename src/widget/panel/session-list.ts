@@ -1,6 +1,6 @@
 import type { Page, Session } from '../../protocol.ts'
 import type { ApiCall } from '../client/api-call.ts'
-import { button, el } from '../dom/dom.ts'
+import { button, el } from '../dom/elements.ts'
 import styles from './session-list.css'
 import { createSessionRow, type SessionRow } from './session-row.ts'
 import type { Words } from '../words/words.ts'

@@ -1,5 +1,6 @@
+import { limits } from '../../limits.ts'
 import type { Session } from '../../protocol.ts'
-import { button, el, icon } from '../dom/dom.ts'
+import { button, el, icon } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
 export type SessionRow = {
@@ -17,7 +18,6 @@ export type SessionRowActions = {
 
 const PENCIL = 'M4 20l1-5L16 4l4 4L9 19zm11-12l1.500 1.500'
 const BIN = 'M9 3h6v2h5v2H4V5h5zM6 8h12l-1 13H7z'
-const MAX_TITLE_CHARS = 200
 
 /** One past session: its title opens it, and it can be renamed and deleted in place. */
 export function createSessionRow(words: Words, on: SessionRowActions): SessionRow {
@@ -33,7 +33,7 @@ export function createSessionRow(words: Words, on: SessionRowActions): SessionRo
   }
 
   function askForTitle(): void {
-    const input = el('input', { 'aria-label': words.rename, maxlength: String(MAX_TITLE_CHARS) })
+    const input = el('input', { 'aria-label': words.rename, maxlength: String(limits.titleChars) })
     input.dir = 'auto'
     input.value = title.textContent
     const isSame = () => input.value.trim() === '' || input.value === title.textContent

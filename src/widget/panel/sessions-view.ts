@@ -1,7 +1,8 @@
 import { asFailure } from '../client/chat-failure.ts'
-import { el } from '../dom/dom.ts'
+import { el } from '../dom/elements.ts'
 import type { SessionActions, SessionList } from './session-list.ts'
-import { explain, type Words } from '../words/words.ts'
+import { explain } from '../words/explain.ts'
+import type { Words } from '../words/words.ts'
 
 export type SessionsView = {
   readonly node: HTMLElement

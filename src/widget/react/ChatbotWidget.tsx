@@ -1,5 +1,5 @@
 import { createElement, forwardRef, useEffect, useImperativeHandle, useRef } from 'react'
-import type { ChatbotWidgetElement } from '../element/widget-types.ts'
+import type { ChatbotWidgetElement } from '../widget-types.ts'
 import type { ChatbotWidget as Component } from './component-types.ts'
 
 const EVENTS = {

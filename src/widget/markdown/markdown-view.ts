@@ -1,6 +1,6 @@
-import { createMarkdown } from './markdown.ts'
-import type { Block, Container, Heading, Paragraph, Table } from './ast.ts'
-import { patchCode } from './code.ts'
+import { createMarkdownParser } from './parse/markdown-parser.ts'
+import type { Block, Container, Heading, Paragraph, Table } from './parse/ast.ts'
+import { patchCode } from './code-block.ts'
 import { cutChildren, patchInlines, placeElement } from './patch.ts'
 import type { Words } from '../words/words.ts'
 
@@ -13,13 +13,13 @@ export function createMarkdownView(
   root: HTMLElement,
   words: Words,
 ): { update: (text: string, isOpen?: boolean) => void } {
-  let markdown = createMarkdown()
+  let parser = createMarkdownParser()
   let shown = ''
   return {
     update(text, isOpen = false) {
-      if (!text.startsWith(shown)) markdown = createMarkdown()
+      if (!text.startsWith(shown)) parser = createMarkdownParser()
       shown = text
-      patchBlocks(root, markdown.update(text, isOpen), !isOpen)
+      patchBlocks(root, parser.update(text, isOpen), !isOpen)
     },
   }
 

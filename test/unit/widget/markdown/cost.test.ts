@@ -1,11 +1,11 @@
 import { expect, test, vi } from 'vitest'
-import { readItems } from '../../../src/widget/markdown/items.ts'
-import { indentOf } from '../../../src/widget/markdown/line.ts'
-import { createMarkdown } from '../../../src/widget/markdown/markdown.ts'
+import { readTokens } from '../../../../src/widget/markdown/parse/inline-tokens.ts'
+import { indentOf } from '../../../../src/widget/markdown/parse/line.ts'
+import { createMarkdownParser } from '../../../../src/widget/markdown/parse/markdown-parser.ts'
 
 // Both run as they are; their calls are counted.
-vi.mock(import('../../../src/widget/markdown/items.ts'), { spy: true })
-vi.mock(import('../../../src/widget/markdown/line.ts'), { spy: true })
+vi.mock(import('../../../../src/widget/markdown/parse/inline-tokens.ts'), { spy: true })
+vi.mock(import('../../../../src/widget/markdown/parse/line.ts'), { spy: true })
 
 const kinds: [string, (index: number) => string][] = [
   ['one paragraph of words', () => 'and words upon words '],
@@ -22,15 +22,15 @@ const kinds: [string, (index: number) => string][] = [
 
 /** How many characters are looked at for one that comes. */
 function readPerChar(piece: (index: number) => string, count: number): number {
-  vi.mocked(readItems).mockClear()
+  vi.mocked(readTokens).mockClear()
   vi.mocked(indentOf).mockClear()
   const source = Array.from({ length: count }, (_, index) => piece(index)).join('')
-  const reader = createMarkdown()
+  const reader = createMarkdownParser()
   for (let length = 1; length <= source.length; length++) {
     reader.update(source.slice(0, length), true)
   }
   let chars = 0
-  for (const [text, start] of vi.mocked(readItems).mock.calls) chars += text.length - start.at
+  for (const [text, start] of vi.mocked(readTokens).mock.calls) chars += text.length - start.at
   for (const [line] of vi.mocked(indentOf).mock.calls) chars += line.length
   return chars / source.length
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { parseInline } from '../../../src/widget/markdown/inline.ts'
-import { safeHref } from '../../../src/widget/markdown/link.ts'
-import { createMarkdown } from '../../../src/widget/markdown/markdown.ts'
-import { markdownToHtml } from '../../rigs/markdown-html.ts'
+import { parseInline } from '../../../../src/widget/markdown/parse/inline.ts'
+import { safeHref } from '../../../../src/widget/markdown/parse/link.ts'
+import { createMarkdownParser } from '../../../../src/widget/markdown/parse/markdown-parser.ts'
+import { markdownToHtml } from '../../../rigs/markdown-html.ts'
 
 /** On one line, with a `|` between blocks. */
 const html = (source: string) =>
@@ -227,5 +227,5 @@ test.each([
   '\r',
 ])('the cost of %j, a hundred thousand times, grows with the length alone', (piece) => {
   // Quadratic cost would be some 10¹⁰ steps here, and run into the test's time limit.
-  expect(() => createMarkdown().update(piece.repeat(100_000))).not.toThrow()
+  expect(() => createMarkdownParser().update(piece.repeat(100_000))).not.toThrow()
 })

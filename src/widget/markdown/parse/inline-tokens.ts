@@ -4,9 +4,9 @@ import {
   isWord,
   resolveEmphasis,
   toInlines,
-  type Item,
-  type Mark,
-  type Words,
+  type Token,
+  type Opener,
+  type TextToken,
 } from './emphasis.ts'
 import { ESCAPE, unescape } from './escape.ts'
 import { trimUrl, unlink, type HrefOf } from './link.ts'
@@ -24,23 +24,23 @@ const DESTINATION =
   /\(\s*(?:<((?:[^<>\n\\]|\\.)*)>|((?:(?!<)(?:[^\s()\\]|\\.|\((?:[^\s()\\]|\\.)*\))+)?))(?:\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\)))?\s*\)/sy
 
 /** The last space between words: where it is in the source, and how far in them. */
-type Space = { words: Words; at: number; length: number }
+type Space = { words: TextToken; at: number; length: number }
 
 /** Takes a text apart, from `start` on, into delimiters and what is itself whatever follows. */
-export function readItems(
+export function readTokens(
   source: string,
   start: InlineStart,
   hrefOf: HrefOf,
   isOpen: boolean,
-): { items: Item[]; space: Space | undefined } {
-  const items: Item[] = start.words === '' ? [] : [{ type: 'words', text: start.words }]
-  const brackets: { mark: Mark; index: number; isImage: boolean }[] = []
+): { tokens: Token[]; space: Space | undefined } {
+  const tokens: Token[] = start.words === '' ? [] : [{ type: 'text', text: start.words }]
+  const brackets: { mark: Opener; index: number; isImage: boolean }[] = []
   let { at } = start
   let space: Space | undefined
-  while (at < source.length) readItem(source[at]!)
-  return { items, space }
+  while (at < source.length) readToken(source[at]!)
+  return { tokens, space }
 
-  function readItem(char: string): void {
+  function readToken(char: string): void {
     if (char === '\\' || char === '&') readEscape()
     else if (char === '\n') readLineEnd()
     else if (char === '`') readCode()
@@ -65,7 +65,7 @@ export function readItems(
 
   function readEscape(): void {
     if (source[at + 1] === '\n') {
-      items.push({ type: 'br', children: [] })
+      tokens.push({ type: 'br', children: [] })
       at += 2
       return
     }
@@ -74,7 +74,7 @@ export function readItems(
   }
 
   function readLineEnd(): void {
-    if (source.endsWith('  ', at)) items.push({ type: 'br', children: [] })
+    if (source.endsWith('  ', at)) tokens.push({ type: 'br', children: [] })
     else addWords('\n', 0)
     at++
   }
@@ -84,14 +84,14 @@ export function readItems(
     const from = at + run.length
     const end = closingRun(source, from, run)
     if (end >= 0) {
-      items.push({ type: 'code', children: [codeText(source.slice(from, end))] })
+      tokens.push({ type: 'code', children: [codeText(source.slice(from, end))] })
       at = end + run.length
       return
     }
-    items.push({ type: 'mark', at, text: isOpen ? '' : run, isPending: true })
+    tokens.push({ type: 'opener', at, text: isOpen ? '' : run, isPending: true })
     at = from
     if (!isOpen || from === source.length) return
-    items.push({ type: 'code', children: [codeText(source.slice(from))] })
+    tokens.push({ type: 'code', children: [codeText(source.slice(from))] })
     at = source.length
   }
 
@@ -101,7 +101,7 @@ export function readItems(
     if (isOpen && at + run.length === source.length) at = source.length
     else if (run[0] === '~' && run.length !== 2) addWords(run)
     else {
-      items.push(delimiterOf(source, at, run))
+      tokens.push(delimiterOf(source, at, run))
       at += run.length
     }
   }
@@ -109,9 +109,9 @@ export function readItems(
   function openBracket(char: string): void {
     const isImage = char === '!'
     const text = isImage ? '![' : '['
-    const mark: Mark = { type: 'mark', at, text, isPending: true }
-    brackets.push({ mark, index: items.length, isImage })
-    items.push(mark)
+    const mark: Opener = { type: 'opener', at, text, isPending: true }
+    brackets.push({ mark, index: tokens.length, isImage })
+    tokens.push(mark)
     at += text.length
   }
 
@@ -126,8 +126,8 @@ export function readItems(
       addWords(']', 0)
       return
     }
-    const label = toInlines(resolveEmphasis(items.splice(opener.index).slice(1)))
-    items.push({ type: 'a', href, children: label.length > 0 ? unlink(label) : [href] })
+    const label = toInlines(resolveEmphasis(tokens.splice(opener.index).slice(1)))
+    tokens.push({ type: 'a', href, children: label.length > 0 ? unlink(label) : [href] })
     at += found[0].length
     // A link holds no link; an image, though, may stand in one.
     if (!opener.isImage) for (const { mark } of brackets) mark.isPending &&= mark.text === '!['
@@ -136,7 +136,7 @@ export function readItems(
   function readAngle(): void {
     const lineBreak = match(LINE_BREAK)
     if (lineBreak) {
-      items.push({ type: 'br', children: [] })
+      tokens.push({ type: 'br', children: [] })
       at += lineBreak[0].length
       return
     }
@@ -144,11 +144,11 @@ export function readItems(
     const text = found?.[1] ?? found?.[2]
     const href = text && hrefOf(found?.[1] ?? `mailto:${text}`)
     if (found && text && href !== undefined) {
-      items.push({ type: 'a', href, children: [text] })
+      tokens.push({ type: 'a', href, children: [text] })
       at += found[0].length
       return
     }
-    items.push({ type: 'mark', at, text: '<', isPending: match(HALF_ANGLE) !== null })
+    tokens.push({ type: 'opener', at, text: '<', isPending: match(HALF_ANGLE) !== null })
     at++
   }
 
@@ -159,7 +159,7 @@ export function readItems(
     const text = isOpen && isEnd ? found : trimUrl(found)
     const href = hrefOf(text)
     if (href === undefined) return false
-    items.push({ type: 'a', href, children: [text] })
+    tokens.push({ type: 'a', href, children: [text] })
     at += text.length
     return true
   }
@@ -169,11 +169,11 @@ export function readItems(
     return pattern.exec(source)
   }
 
-  function addWords(text: string, length = text.length): Words {
-    let words = items.at(-1)
-    if (words?.type !== 'words') {
-      words = { type: 'words', text: '' }
-      items.push(words)
+  function addWords(text: string, length = text.length): TextToken {
+    let words = tokens.at(-1)
+    if (words?.type !== 'text') {
+      words = { type: 'text', text: '' }
+      tokens.push(words)
     }
     words.text += text
     at += length

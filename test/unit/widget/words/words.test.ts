@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { failureOf, parseRetryAfter } from '../../../src/widget/client/chat-failure.ts'
-import { limits } from '../../../src/limits.ts'
-import { findTranslation } from '../../../src/widget/words/languages.ts'
-import { english, explain, MAX_MESSAGE_CHARS } from '../../../src/widget/words/words.ts'
+import { failureOf, parseRetryAfter } from '../../../../src/widget/client/chat-failure.ts'
+import { findTranslation } from '../../../../src/widget/words/languages.ts'
+import { explain } from '../../../../src/widget/words/explain.ts'
+import { english } from '../../../../src/widget/words/words.ts'
 
 const problem = (status: number, body: unknown, headers: Record<string, string> = {}) =>
   failureOf(new Response(JSON.stringify(body), { status, headers })).then((failure) =>
@@ -44,7 +44,7 @@ test('Retry-After is seconds or a date, anything else says nothing', () => {
 })
 
 const languages = readdirSync(
-  new URL('../../../src/widget/words/translations', import.meta.url),
+  new URL('../../../../src/widget/words/translations', import.meta.url),
 ).map((name) => name.replace('.ts', ''))
 
 test.each(languages)('in %s every word is there, and every number has its place', async (tag) => {
@@ -63,8 +63,4 @@ test('a language is found by its tag, whatever its region; another is English', 
   for (const tag of ['en', 'en-GB', '', 'tlh', 'constructor']) {
     expect(findTranslation(tag)).toBeUndefined()
   }
-})
-
-test('the widget knows the limit of the API', () => {
-  expect(MAX_MESSAGE_CHARS).toBe(limits.messageChars)
 })

@@ -6,9 +6,9 @@ import {
   type ChatClientOptions,
   createChatClient,
   type Turn,
-} from '../../../src/widget/client/chat-client.ts'
-import { runTurn, type TurnRun, type TurnUpdate } from '../../../src/widget/client/run-turn.ts'
-import { createSiteStore, type SiteStore } from '../../../src/widget/client/site-store.ts'
+} from '../../../../src/widget/client/chat-client.ts'
+import { runTurn, type TurnRun, type TurnUpdate } from '../../../../src/widget/client/run-turn.ts'
+import { createSiteStore, type SiteStore } from '../../../../src/widget/client/site-store.ts'
 
 type Seen = { route: string; headers: IncomingHttpHeaders; body: Record<string, unknown> }
 type Answer = (response: ServerResponse) => void

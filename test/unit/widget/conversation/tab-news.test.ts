@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createSiteStore, type SiteStore } from '../../../src/widget/client/site-store.ts'
-import { createTabNews, type TabNews } from '../../../src/widget/conversation/tab-news.ts'
+import { createSiteStore, type SiteStore } from '../../../../src/widget/client/site-store.ts'
+import { createTabNews, type TabNews } from '../../../../src/widget/conversation/tab-news.ts'
 
 /** What a page has of a browser here; the channels are real ones. */
 let page: EventTarget & { hidden: boolean }

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Block } from '../../../src/widget/markdown/ast.ts'
-import { createMarkdown } from '../../../src/widget/markdown/markdown.ts'
-import { blocksToHtml, markdownToHtml } from '../../rigs/markdown-html.ts'
-import { anyMarkdown } from '../../generators/any-markdown.ts'
-import { EVERY_KIND } from '../../generators/every-kind.ts'
+import type { Block } from '../../../../src/widget/markdown/parse/ast.ts'
+import { createMarkdownParser } from '../../../../src/widget/markdown/parse/markdown-parser.ts'
+import { blocksToHtml, markdownToHtml } from '../../../rigs/markdown-html.ts'
+import { anyMarkdown } from '../../../generators/any-markdown.ts'
+import { EVERY_KIND } from '../../../generators/every-kind.ts'
 
 /** Without what says how far they are read. */
 function contentOf(blocks: readonly Block[]): string {
@@ -16,11 +16,11 @@ function contentOf(blocks: readonly Block[]): string {
   )
 }
 
-const readWhole = (source: string) => contentOf(createMarkdown().update(source).children)
+const readWhole = (source: string) => contentOf(createMarkdownParser().update(source).children)
 
 /** As it is read where it comes in pieces, cut at these places, with more to come or not. */
 function readInPieces(source: string, cuts: readonly (readonly [number, boolean])[]): string {
-  const reader = createMarkdown()
+  const reader = createMarkdownParser()
   for (const [cut, isOpen] of cuts) reader.update(source.slice(0, cut), isOpen)
   return contentOf(reader.update(source).children)
 }
@@ -59,7 +59,7 @@ describe('in whatever pieces a reply comes, it is read as it is when it comes at
 test('what is settled at the end of a line stays as it is, whatever comes', () => {
   fc.assert(
     fc.property(anyMarkdown, anyMarkdown, (early, late) => {
-      const reader = createMarkdown()
+      const reader = createMarkdownParser()
       const { children, settled } = reader.update(`${early}\n`, true)
       const before = blocksToHtml(children.slice(0, settled))
       const after = reader.update(`${early}\n${late}`)
@@ -71,7 +71,8 @@ test('what is settled at the end of a line stays as it is, whatever comes', () =
 })
 
 describe('while more is to come', () => {
-  const open = (source: string) => blocksToHtml(createMarkdown().update(source, true).children)
+  const open = (source: string) =>
+    blocksToHtml(createMarkdownParser().update(source, true).children)
 
   test.each([
     ['**bo', '<p><strong>bo</strong></p>'],
@@ -109,7 +110,7 @@ describe('while more is to come', () => {
 
   test('nothing is left out once it is whole', () => {
     for (const source of ['a\n-', '1.', '| b | c |', 'a [b', 'a **', '``']) {
-      const reader = createMarkdown()
+      const reader = createMarkdownParser()
       reader.update(source, true)
       expect(blocksToHtml(reader.update(source).children)).toBe(markdownToHtml(source))
     }

@@ -1,6 +1,6 @@
 import type { Inline, InlineStart, Paragraph } from './ast.ts'
 import { closeEmphasis, isPending, resolveEmphasis, toInlines } from './emphasis.ts'
-import { readItems } from './items.ts'
+import { readTokens } from './inline-tokens.ts'
 import { type HrefOf, safeHref } from './link.ts'
 
 /** How much of what may become a link is left out while it comes. */
@@ -32,13 +32,13 @@ export function parseInline(
   source: string,
   { hrefOf = safeHref, start = { at: 0, words: '' }, isOpen = false }: InlineOptions = {},
 ): { inlines: Inline[]; settled: number; next: InlineStart } {
-  const { items, space } = readItems(source, start, hrefOf, isOpen)
-  const marks = items.filter((item) => item.type === 'mark').filter(isPending)
-  const link = isOpen ? marks.find(({ text }) => text !== '') : undefined
-  if (link && source.length - link.at < MAX_HIDDEN_CHARS) items.length = items.indexOf(link)
+  const { tokens, space } = readTokens(source, start, hrefOf, isOpen)
+  const openers = tokens.filter((token) => token.type === 'opener').filter(isPending)
+  const link = isOpen ? openers.find(({ text }) => text !== '') : undefined
+  if (link && source.length - link.at < MAX_HIDDEN_CHARS) tokens.length = tokens.indexOf(link)
 
-  const resolved = resolveEmphasis(items)
-  const isSure = marks.length === 0 && !resolved.some(isPending)
+  const resolved = resolveEmphasis(tokens)
+  const isSure = openers.length === 0 && !resolved.some(isPending)
   if (isOpen) closeEmphasis(resolved)
   const inlines = toInlines(resolved)
   const place = space && isSure ? resolved.indexOf(space.words) : -1

@@ -1,6 +1,6 @@
 import type { Inline, InlineElement } from './ast.ts'
 
-export type Words = { type: 'words'; text: string }
+export type TextToken = { type: 'text'; text: string }
 /** A run of `*`, `_` or `~~`, of which `count` are not used yet. */
 export type Delimiter = {
   type: 'delimiter'
@@ -11,71 +11,71 @@ export type Delimiter = {
   canClose: boolean
 }
 /** What may begin a link or a piece of code as long as it `isPending`; else it is text. */
-export type Mark = { type: 'mark'; at: number; text: string; isPending: boolean }
-export type Item = InlineElement | Words | Delimiter | Mark
+export type Opener = { type: 'opener'; at: number; text: string; isPending: boolean }
+export type Token = InlineElement | TextToken | Delimiter | Opener
 
-/** Pairs the delimiters as CommonMark does, in time that grows with the number of items alone. */
-export function resolveEmphasis(items: Item[]): Item[] {
-  const out: Item[] = []
+/** Pairs the delimiters as CommonMark does, in time that grows with the number of tokens alone. */
+export function resolveEmphasis(tokens: Token[]): Token[] {
+  const out: Token[] = []
   /** The place in `out` below which there is no opener for that kind of closer. */
   const bottoms = new Map<string, number>()
-  for (const item of items) {
-    if (item.type === 'delimiter' && item.canClose) {
-      const kind = `${item.char}${item.canOpen}${item.length % 3}`
-      while (item.count > 0) {
+  for (const token of tokens) {
+    if (token.type === 'delimiter' && token.canClose) {
+      const kind = `${token.char}${token.canOpen}${token.length % 3}`
+      while (token.count > 0) {
         const bottom = bottoms.get(kind) ?? 0
         let index = out.length - 1
-        while (index >= bottom && !isPair(out[index]!, item)) index--
+        while (index >= bottom && !isPair(out[index]!, token)) index--
         if (index < bottom) {
           bottoms.set(kind, out.length)
           break
         }
-        item.count -= wrap(out, index, item.count)
+        token.count -= wrap(out, index, token.count)
         for (const [other, place] of bottoms) bottoms.set(other, Math.min(place, index))
       }
-      if (item.count === 0) continue
+      if (token.count === 0) continue
     }
-    out.push(item)
+    out.push(token)
   }
   return out
 }
 
 /** Gives the openers that wait for a closer one at the end. */
-export function closeEmphasis(items: Item[]): void {
-  for (let index = items.length - 2; index >= 0; index--) {
-    const item = items[index]!
-    while (item.type === 'delimiter' && isPending(item)) wrap(items, index, 2)
+export function closeEmphasis(tokens: Token[]): void {
+  for (let index = tokens.length - 2; index >= 0; index--) {
+    const token = tokens[index]!
+    while (token.type === 'delimiter' && isPending(token)) wrap(tokens, index, 2)
   }
 }
 
-/** Puts what is behind the opener at `index` into an element; returns how many marks that took. */
-function wrap(items: Item[], index: number, available: number): number {
-  const opener = items[index] as Delimiter
+/** Puts what is behind the opener at `index` into an element; returns how many openers that took. */
+function wrap(tokens: Token[], index: number, available: number): number {
+  const opener = tokens[index] as Delimiter
   const used = Math.min(2, opener.count, available)
   const type = opener.char === '~' ? 'del' : used === 2 ? 'strong' : 'em'
   opener.count -= used
-  items.push({ type, children: toInlines(items.splice(index + 1)) })
+  tokens.push({ type, children: toInlines(tokens.splice(index + 1)) })
   return used
 }
 
 /** CommonMark's rule of three: `*a**b*` is one emphasis. */
-function isPair(opener: Item, closer: Delimiter): boolean {
+function isPair(opener: Token, closer: Delimiter): boolean {
   if (opener.type !== 'delimiter' || !isPending(opener) || opener.char !== closer.char) return false
   const isBoth = opener.canClose || closer.canOpen
   return !isBoth || (opener.length + closer.length) % 3 !== 0 || opener.length % 3 === 0
 }
 
 /** Whether what follows may still make something else of it and what is behind it. */
-export function isPending(item: Item): boolean {
-  if (item.type === 'delimiter') return item.canOpen && item.count > 0
-  return item.type === 'mark' && item.isPending
+export function isPending(token: Token): boolean {
+  if (token.type === 'delimiter') return token.canOpen && token.count > 0
+  return token.type === 'opener' && token.isPending
 }
 
 /** Without what the pairing needed: all that is left of it is text. */
-export function toInlines(items: Item[]): Inline[] {
+export function toInlines(tokens: Token[]): Inline[] {
   const out: Inline[] = []
-  for (const item of items) {
-    const inline = textOf(item)
+  for (const token of tokens) {
+    const inline = textOf(token)
     const last = out.at(-1)
     if (typeof inline === 'string' && typeof last === 'string') out[out.length - 1] = last + inline
     else if (inline !== '') out.push(inline)
@@ -83,9 +83,9 @@ export function toInlines(items: Item[]): Inline[] {
   return out
 }
 
-function textOf(item: Item): Inline {
-  if (item.type === 'delimiter') return item.char.repeat(item.count)
-  return 'text' in item ? item.text : item
+function textOf(token: Token): Inline {
+  if (token.type === 'delimiter') return token.char.repeat(token.count)
+  return 'text' in token ? token.text : token
 }
 
 /** The run at `at`, by CommonMark's rules of what it may open and close. */

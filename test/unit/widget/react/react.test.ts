@@ -7,8 +7,8 @@ import { promisify } from 'node:util'
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildWidget } from '../../../scripts/build-widget.ts'
-import { ChatbotWidget } from '../../../src/widget/react/ChatbotWidget.tsx'
+import { buildWidget } from '../../../../scripts/build-widget.ts'
+import { ChatbotWidget } from '../../../../src/widget/react/ChatbotWidget.tsx'
 
 const run = promisify(execFile)
 const { resolve } = createRequire(import.meta.url)

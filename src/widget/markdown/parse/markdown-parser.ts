@@ -1,10 +1,10 @@
 import type { Document } from './ast.ts'
-import { createBlocks } from './blocks.ts'
+import { createBlockParser } from './block-parser.ts'
 import { safeHref } from './link.ts'
 
 const LINE_END = /\r\n|\n|\r(?!$)/g
 
-export type Markdown = {
+export type MarkdownParser = {
   /**
    * The blocks of `source`, which begins with the source of the call before. With `isOpen` more of
    * it will come: emphasis and code that are not closed count as closed, and what cannot be told
@@ -19,8 +19,8 @@ export type Markdown = {
  *
  * @param hrefOf the address that a link may go to, if it may go anywhere
  */
-export function createMarkdown(hrefOf = safeHref): Markdown {
-  const blocks = createBlocks(hrefOf)
+export function createMarkdownParser(hrefOf = safeHref): MarkdownParser {
+  const blocks = createBlockParser(hrefOf)
   /** How much of the source was read for good. */
   let at = 0
   /** Whether that ends within a line whose rest is text. */
