@@ -4,7 +4,7 @@ import { expectText, patience, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-type Live = {
+interface Live {
   listeners: number
   channels: number
   observers: number

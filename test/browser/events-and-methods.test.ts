@@ -5,7 +5,10 @@ import { expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-type Told = { type: string; detail: unknown }
+interface Told {
+  type: string
+  detail: unknown
+}
 
 /** Notes every event of the widget from now on. */
 function listen(page: Page) {

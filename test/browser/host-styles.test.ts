@@ -77,8 +77,8 @@ test('every part that a page can style is there', async () => {
   ])
 })
 
-const LIGHT = 'rgb(255, 255, 255)'
-const DARK = 'rgb(22, 24, 28)'
+const lightGround = 'rgb(255, 255, 255)'
+const darkGround = 'rgb(22, 24, 28)'
 
 test('the theme is the attribute’s, else the page’s, else the system’s, at any time', async () => {
   const { page } = await visitHost(site, { body: hostScript('data-open') })
@@ -89,20 +89,20 @@ test('the theme is the attribute’s, else the page’s, else the system’s, at
     page.evaluate((name) => (document.querySelector('chatbot-widget')!.theme = name), theme)
 
   await page.emulateMedia({ colorScheme: 'dark' })
-  expect(await ground()).toBe(DARK)
+  expect(await ground()).toBe(darkGround)
   await page.emulateMedia({ colorScheme: 'light' })
-  expect(await ground()).toBe(LIGHT)
+  expect(await ground()).toBe(lightGround)
   await setPage('dark')
-  await expect.poll(ground, patience).toBe(DARK)
+  await expect.poll(ground, patience).toBe(darkGround)
   await setAttribute('light')
-  expect(await ground()).toBe(LIGHT)
+  expect(await ground()).toBe(lightGround)
   await page.emulateMedia({ colorScheme: 'dark' })
-  expect(await ground()).toBe(LIGHT)
+  expect(await ground()).toBe(lightGround)
   await setPage('light')
   await setAttribute('dark')
-  expect(await ground()).toBe(DARK)
+  expect(await ground()).toBe(darkGround)
   await setAttribute('auto')
-  expect(await ground()).toBe(LIGHT)
+  expect(await ground()).toBe(lightGround)
   await setPage('sepia')
-  await expect.poll(ground, patience).toBe(DARK)
+  await expect.poll(ground, patience).toBe(darkGround)
 })

@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { anyMarkdown } from '../generators/any-markdown.ts'
-import { EVERY_KIND } from '../generators/every-kind.ts'
+import { everyKind } from '../generators/every-kind.ts'
 import { setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
@@ -68,7 +68,7 @@ describe('while a reply comes character by character', () => {
       const whole = document.createElement('div')
       createView(whole).update(text)
       return { removed, grown: root.innerHTML, whole: whole.innerHTML }
-    }, EVERY_KIND)
+    }, everyKind)
     expect(outcome.removed).toEqual([])
     expect(outcome.grown).toBe(outcome.whole)
     for (const tag of 'h3 h4 p ul ol li strong em del code a br blockquote hr pre th td'.split(
@@ -82,7 +82,7 @@ describe('while a reply comes character by character', () => {
     const page = await openView()
     const cuts = fc.array(fc.tuple(fc.nat(100), fc.boolean()), { maxLength: 20 })
     const growths = [
-      ...fc.sample(fc.tuple(fc.constant(EVERY_KIND), cuts), 40),
+      ...fc.sample(fc.tuple(fc.constant(everyKind), cuts), 40),
       ...fc.sample(fc.tuple(anyMarkdown, cuts), 3000),
     ]
     const wrong = await page.evaluate((all) => {
@@ -116,7 +116,7 @@ describe('while a reply comes character by character', () => {
         const records = observer.takeRecords()
         const made = records.reduce((sum, { addedNodes }) => sum + addedNodes.length, 0)
         return made / text.length
-      }, `${EVERY_KIND}\n\n`.repeat(times))
+      }, `${everyKind}\n\n`.repeat(times))
     const perChar = await count(1)
     expect(await count(4)).toBeLessThan(perChar * 1.05)
   })

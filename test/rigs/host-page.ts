@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
 import { type Chat, chatOn, type Site } from './visit-page.ts'
 
-export type HostPage = {
+export interface HostPage {
   /** What stands in the body; by default the script of the widget. */
   body?: string
   css?: string
@@ -13,7 +13,7 @@ export type HostPage = {
   files?: Record<string, { contentType: string; body: string }>
 }
 
-const STRICT_POLICY =
+const strictPolicy =
   "default-src 'self'; style-src 'self'; img-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 /** A page of somebody else's, with the widget on it, at the Worker's own origin. Returns its address. */
@@ -35,7 +35,7 @@ async function serveHostPage(
     await page.route(url + path, (route) =>
       route.fulfill({
         ...answer,
-        headers: { 'content-security-policy': policy ?? STRICT_POLICY },
+        headers: { 'content-security-policy': policy ?? strictPolicy },
       }),
     )
   }

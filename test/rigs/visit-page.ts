@@ -3,14 +3,14 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { launchBrowser } from '../../scripts/dev/launch-browser.ts'
 import { startWorker, type TestWorker, type TestWorkerOptions } from './start-worker.ts'
 
-export type VisitOptions = BrowserContextOptions & {
+export interface VisitOptions extends BrowserContextOptions {
   /** By default the demo page of the Worker. */
   url?: string
   /** Runs before every script of the page. */
   init?: () => void
 }
 
-export type Chat = {
+export interface Chat {
   page: Page
   requests: Request[]
   /** The bodies of the turns that were sent. */
@@ -29,7 +29,7 @@ export type Chat = {
   texts(): Promise<string[]>
 }
 
-export type Site = {
+export interface Site {
   readonly worker: TestWorker
   readonly browser: Browser
   /** A new visitor on the demo page. */

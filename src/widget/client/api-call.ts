@@ -2,7 +2,7 @@ import type { UserTokenProvider } from '../widget-types.ts'
 import { ChatFailure, failureOf, networkFailure } from './chat-failure.ts'
 import type { SiteStore } from './site-store.ts'
 
-export type ApiCallOptions = {
+export interface ApiCallOptions {
   /** Base URL of the Worker, without a slash at its end. */
   server: string
   store: SiteStore

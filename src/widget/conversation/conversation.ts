@@ -1,23 +1,25 @@
 import { type ChatClientOptions, createChatClient } from '../client/chat-client.ts'
 import type { ChatFailure } from '../client/chat-failure.ts'
-import type { Draft } from './draft.ts'
-import { createHistory } from './history.ts'
+import { randomUuid } from '../client/random-uuid.ts'
 import type { SendOptions } from '../panel/composer.ts'
 import { createMessageView, type ViewedMessage } from '../panel/message-view.ts'
 import type { PanelActions } from '../panel/panel.ts'
+import { explain } from '../words/explain.ts'
+import type { Draft } from './draft.ts'
+import { createHistory } from './history.ts'
 import { createPanelActions } from './panel-actions.ts'
 import { addPending, readPending, removePending } from './pending-turns.ts'
-import { randomUuid } from '../client/random-uuid.ts'
 import type { TurnSite } from './show-turn.ts'
 import { createShownTurns, type ShownTurn } from './shown-turns.ts'
 import { createTabNews } from './tab-news.ts'
 import { takeUpTurns } from './take-up-turns.ts'
 import { createTurnRunner } from './turn-runner.ts'
-import { explain } from '../words/explain.ts'
 
-export type ConversationOptions = Omit<TurnSite, 'client'> & ChatClientOptions & { draft: Draft }
+export interface ConversationOptions extends Omit<TurnSite, 'client'>, ChatClientOptions {
+  draft: Draft
+}
 
-export type Conversation = {
+export interface Conversation {
   /** What the visitor can do in the panel. */
   actions: PanelActions
   /** Shows what is stored and takes up a turn that was not finished. Never rejects. */

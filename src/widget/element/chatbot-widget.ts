@@ -1,11 +1,11 @@
-import { followPage } from './follow-page.ts'
+import type { ChatbotWidgetElement, Emit, UserTokenProvider } from '../widget-types.ts'
 import { findTranslation } from '../words/languages.ts'
-import { mountChat, type MountedChat } from './mounted-chat.ts'
+import { english, type Words } from '../words/words.ts'
+import { followPage } from './follow-page.ts'
 import { loadUserKey } from './load-user-key.ts'
+import { mountChat, type MountedChat } from './mounted-chat.ts'
 import { serverUrl } from './server-url.ts'
 import { WidgetProperties } from './widget-properties.ts'
-import type { ChatbotWidgetElement, Emit, UserTokenProvider } from '../widget-types.ts'
-import { english, type Words } from '../words/words.ts'
 
 /**
  * `<chatbot-widget>`: a button that opens a chat which remembers. `widget-types.ts` says what it

@@ -1,10 +1,10 @@
 import { createCopyButton } from '../dom/copy-button.ts'
+import type { Words } from '../words/words.ts'
 import type { Code } from './parse/ast.ts'
 import { patchInlines, placeElement } from './patch.ts'
-import type { Words } from '../words/words.ts'
 
 /** The languages that `highlight.ts` knows, by the names that models give them. */
-const LANGUAGES =
+const highlightedLanguages =
   /^(?:[cm]?[jt]s|[jt]sx|javascript|typescript|jsonc?|bash|sh|shell|zsh|py|python|sql|html|xml|svg|css|ya?ml|go|golang|rust|rs|java|[ch]|cc|[ch]pp|c\+\+|diff|patch)$/i
 
 /** What each element held when it was given its colours, or when they were asked for. */
@@ -25,7 +25,7 @@ export function patchCode(frame: HTMLElement, block: Code, isWhole: boolean, wor
   if (highlighted.delete(code)) code.replaceChildren()
   patchInlines(code, [source])
   if (!isWhole && !block.isClosed) return
-  if (!LANGUAGES.test(language)) return
+  if (!highlightedLanguages.test(language)) return
   highlighted.set(code, source)
   void loadColours(code, language, source)
 }

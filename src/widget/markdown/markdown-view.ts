@@ -1,8 +1,8 @@
-import { createMarkdownParser } from './parse/markdown-parser.ts'
-import type { Block, Container, Heading, Paragraph, Table } from './parse/ast.ts'
-import { patchCode } from './code-block.ts'
-import { cutChildren, patchInlines, placeElement } from './patch.ts'
 import type { Words } from '../words/words.ts'
+import { patchCode } from './code-block.ts'
+import type { Block, Container, Heading, Paragraph, Table } from './parse/ast.ts'
+import { createMarkdownParser } from './parse/markdown-parser.ts'
+import { cutChildren, patchInlines, placeElement } from './patch.ts'
 
 /**
  * Shows Markdown in `root` while it grows. What is settled is not touched again, what is last is

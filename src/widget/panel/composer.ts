@@ -1,9 +1,9 @@
-import { button, el, icon } from '../dom/elements.ts'
-import { createQuotationChip } from './quotation-chip.ts'
 import { limits } from '../../limits.ts'
+import { button, el, icon } from '../dom/elements.ts'
 import { fill, type Words } from '../words/words.ts'
+import { createQuotationChip } from './quotation-chip.ts'
 
-export type Composer = {
+export interface Composer {
   readonly node: HTMLElement
   setPlaceholder: (text: string) => void
   /** While busy nothing is sent; typing goes on. What is `running` can be stopped. */
@@ -23,15 +23,15 @@ export interface SendOptions {
   contextText?: string | undefined
 }
 
-export type ComposerActions = {
+export interface ComposerActions {
   send: (text: string, options?: SendOptions) => void
   stopReply: () => void
   /** What is in the box was changed by the visitor. */
   change: (text: string, quotation: string | undefined) => void
 }
 
-const ARROW_UP = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
-const SQUARE = 'M7 7h10v10H7z'
+const arrowUpIcon = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
+const squareIcon = 'M7 7h10v10H7z'
 
 /** Where the visitor writes: Enter sends, Shift + Enter begins a new line. */
 export function createComposer(words: Words, actions: () => ComposerActions): Composer {
@@ -55,11 +55,11 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     'aria-label': words.send,
     disabled: true,
   })
-  send.append(icon(ARROW_UP))
+  send.append(icon(arrowUpIcon))
   const stop = button(
     { class: 'send', part: 'send', 'aria-label': words.stop },
     () => actions().stopReply(),
-    icon(SQUARE),
+    icon(squareIcon),
   )
   stop.hidden = true
   const node = el(

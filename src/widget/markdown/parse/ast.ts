@@ -68,7 +68,10 @@ export type Block = Quote | List | Item | Leaf
 export type Align = 'left' | 'center' | 'right' | ''
 
 /** A place in a text, and the words before it that one text is made of with those behind it. */
-export type InlineStart = { at: number; words: string }
+export interface InlineStart {
+  at: number
+  words: string
+}
 
 /** A text, in which a `\n` is a line break of the source and shown as one, or an HTML element. */
 export type Inline = string | InlineElement

@@ -4,20 +4,20 @@ import {
   addCode,
   addRow,
   beginLeaf,
+  type Certainty,
   empty,
   rememberNodes,
-  RULE,
-  type Certainty,
+  rulePattern,
 } from './leaf-blocks.ts'
 import { continueIn, indentOf, isBlank, skip, unquote } from './line.ts'
-import { findTable } from './table.ts'
 import type { HrefOf } from './link.ts'
+import { findTable } from './table.ts'
 
-const MARKER = /^(?:[-+*]|(\d{1,9})[.)])(?=[ \t]|$)/
+const markerPattern = /^(?:[-+*]|(\d{1,9})[.)])(?=[ \t]|$)/
 /** The beginning of a line that may still become one of these, or the second row of a table. */
-const UNCLEAR = /^(?:[-*_+][-*_ \t]*|#{1,6}|`+|~+|\d{1,9}[.)]?|[|:-][|: \t-]*)$/
+const unclearPattern = /^(?:[-*_+][-*_ \t]*|#{1,6}|`+|~+|\d{1,9}[.)]?|[|:-][|: \t-]*)$/
 /** How many containers may be inside of each other; what is deeper is text. */
-const MAX_DEPTH = 18
+const maxDepth = 18
 
 /**
  * The blocks of Markdown, read line by line as CommonMark describes it. Nothing in it changes an
@@ -84,7 +84,7 @@ export function createBlockParser(hrefOf: HrefOf) {
     if (begun) {
       close(depth)
       leaf = add(begun)
-      return UNCLEAR.test(text) ? 'unclear' : 'block'
+      return unclearPattern.test(text) ? 'unclear' : 'block'
     }
     if (current?.type === 'paragraph' && beginTable(current, text, depth)) return 'unclear'
     if (current?.type === 'table') {
@@ -97,13 +97,13 @@ export function createBlockParser(hrefOf: HrefOf) {
       close(depth)
       addParagraph(line.trimStart())
     }
-    return UNCLEAR.test(text) ? 'unclear' : 'text'
+    return unclearPattern.test(text) ? 'unclear' : 'text'
   }
 
   /** Opens the quotation or the list item that the line begins with; returns what is in it. */
   function enter(line: string, depth: number, current: Leaf | undefined): string | undefined {
     const offset = indentOf(line)
-    if (depth >= MAX_DEPTH || offset > 3) return undefined
+    if (depth >= maxDepth || offset > 3) return undefined
     const quoted = unquote(line)
     if (quoted !== undefined) {
       close(depth)
@@ -111,8 +111,8 @@ export function createBlockParser(hrefOf: HrefOf) {
       return quoted
     }
     const text = line.trimStart()
-    const marker = MARKER.exec(text)
-    if (!marker || RULE.test(text.trimEnd())) return undefined
+    const marker = markerPattern.exec(text)
+    if (!marker || rulePattern.test(text.trimEnd())) return undefined
     const [{ length: width }, number] = marker
     const inner = text.slice(width)
     const isEmpty = isBlank(inner)

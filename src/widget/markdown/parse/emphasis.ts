@@ -1,8 +1,11 @@
 import type { Inline, InlineElement } from './ast.ts'
 
-export type TextToken = { type: 'text'; text: string }
+export interface TextToken {
+  type: 'text'
+  text: string
+}
 /** A run of `*`, `_` or `~~`, of which `count` are not used yet. */
-export type Delimiter = {
+export interface Delimiter {
   type: 'delimiter'
   char: string
   length: number
@@ -11,7 +14,12 @@ export type Delimiter = {
   canClose: boolean
 }
 /** What may begin a link or a piece of code as long as it `isPending`; else it is text. */
-export type Opener = { type: 'opener'; at: number; text: string; isPending: boolean }
+export interface Opener {
+  type: 'opener'
+  at: number
+  text: string
+  isPending: boolean
+}
 export type Token = InlineElement | TextToken | Delimiter | Opener
 
 /** Pairs the delimiters as CommonMark does, in time that grows with the number of tokens alone. */
@@ -94,19 +102,21 @@ export function delimiterOf(source: string, at: number, run: string): Delimiter 
   const before = source[at - 1] ?? ' '
   const after = source[at + run.length] ?? ' '
   // Chinese and Japanese have no spaces that would show which way a `**` beside a stop looks.
-  const isUnspaced = char !== '_' && (CJK.test(before) || CJK.test(after))
-  const opens = !SPACE.test(after) && (isUnspaced || !MARK.test(after) || !isWord(before))
-  const closes = !SPACE.test(before) && (isUnspaced || !MARK.test(before) || !isWord(after))
-  const canOpen = opens && (char !== '_' || !closes || MARK.test(before))
-  const canClose = closes && (char !== '_' || !opens || MARK.test(after))
+  const isUnspaced = char !== '_' && (cjkPattern.test(before) || cjkPattern.test(after))
+  const opens =
+    !spacePattern.test(after) && (isUnspaced || !punctuationPattern.test(after) || !isWord(before))
+  const closes =
+    !spacePattern.test(before) && (isUnspaced || !punctuationPattern.test(before) || !isWord(after))
+  const canOpen = opens && (char !== '_' || !closes || punctuationPattern.test(before))
+  const canClose = closes && (char !== '_' || !opens || punctuationPattern.test(after))
   const { length } = run
   return { type: 'delimiter', char, length, count: length, canOpen, canClose }
 }
 
-const SPACE = /\s/
-const MARK = /[\p{P}\p{S}]/u
-const CJK = /[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]/
+const spacePattern = /\s/
+const punctuationPattern = /[\p{P}\p{S}]/u
+const cjkPattern = /[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]/
 
 export function isWord(char: string | undefined): boolean {
-  return char !== undefined && !SPACE.test(char) && !MARK.test(char)
+  return char !== undefined && !spacePattern.test(char) && !punctuationPattern.test(char)
 }

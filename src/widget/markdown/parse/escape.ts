@@ -8,14 +8,14 @@ const names: Record<string, string> = {
 }
 
 /** A mark behind a backslash, or a character by its number or one of the names that models write. */
-export const ESCAPE =
+export const escapePattern =
   /\\[!-/:-@[-`{-~]|&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp);/y
 
-const ESCAPES = new RegExp(ESCAPE, 'g')
+const escapesPattern = new RegExp(escapePattern, 'g')
 
 /** The text that is meant. */
 export function unescape(text: string): string {
-  return text.replace(ESCAPES, (escape) => {
+  return text.replace(escapesPattern, (escape) => {
     if (escape[0] === '\\') return escape.slice(1)
     const name = escape.slice(1, -1)
     if (name[0] !== '#') return names[name]!

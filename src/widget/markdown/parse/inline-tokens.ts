@@ -2,29 +2,33 @@ import type { InlineStart } from './ast.ts'
 import {
   delimiterOf,
   isWord,
+  type Opener,
   resolveEmphasis,
+  type TextToken,
   toInlines,
   type Token,
-  type Opener,
-  type TextToken,
 } from './emphasis.ts'
-import { ESCAPE, unescape } from './escape.ts'
-import { trimUrl, unlink, type HrefOf } from './link.ts'
+import { escapePattern, unescape } from './escape.ts'
+import { type HrefOf, trimUrl, unlink } from './link.ts'
 
-const PLAIN = /(?:[^\\`*_~[\]!<\n&h]|h(?!ttps?:\/\/))+/y
-const BACKTICKS = /`+/y
-const DELIMITERS = /\*+|_+|~+/y
-const BARE_URL = /https?:\/\/[^\s<>"`\\[\]]+/y
-const ANGLE_URL = /<(?:([a-z][a-z\d+.-]{1,31}:[^\s<>]*)|([^\s<>@:\\]+@[^\s<>@]+))>/iy
+const plainPattern = /(?:[^\\`*_~[\]!<\n&h]|h(?!ttps?:\/\/))+/y
+const backticksPattern = /`+/y
+const delimitersPattern = /\*+|_+|~+/y
+const bareUrlPattern = /https?:\/\/[^\s<>"`\\[\]]+/y
+const angleUrlPattern = /<(?:([a-z][a-z\d+.-]{1,31}:[^\s<>]*)|([^\s<>@:\\]+@[^\s<>@]+))>/iy
 /** All the HTML that means anything: models write it in the cells of tables. */
-const LINE_BREAK = /<br ?\/?>/iy
-const HALF_ANGLE = /<(?:br \/?|[^\s<>]*)$/iy
+const lineBreakPattern = /<br ?\/?>/iy
+const halfAnglePattern = /<(?:br \/?|[^\s<>]*)$/iy
 /** `(destination "title")`, with brackets in the destination if they are paired. */
-const DESTINATION =
+const destinationPattern =
   /\(\s*(?:<((?:[^<>\n\\]|\\.)*)>|((?:(?!<)(?:[^\s()\\]|\\.|\((?:[^\s()\\]|\\.)*\))+)?))(?:\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\)))?\s*\)/sy
 
 /** The last space between words: where it is in the source, and how far in them. */
-type Space = { words: TextToken; at: number; length: number }
+interface Space {
+  words: TextToken
+  at: number
+  length: number
+}
 
 /** Takes a text apart, from `start` on, into delimiters and what is itself whatever follows. */
 export function readTokens(
@@ -52,7 +56,7 @@ export function readTokens(
   }
 
   function readPlain(): void {
-    const text = match(PLAIN)?.[0] ?? source[at]!
+    const text = match(plainPattern)?.[0] ?? source[at]!
     let end = text.length
     // Spaces at the end of a line are not shown.
     if ('\n' === (source[at + end] ?? '\n')) while (isSpace(text[end - 1])) end--
@@ -69,7 +73,7 @@ export function readTokens(
       at += 2
       return
     }
-    const escape = match(ESCAPE)?.[0] ?? source[at]!
+    const escape = match(escapePattern)?.[0] ?? source[at]!
     addWords(unescape(escape), escape.length)
   }
 
@@ -80,7 +84,7 @@ export function readTokens(
   }
 
   function readCode(): void {
-    const [run] = match(BACKTICKS)!
+    const [run] = match(backticksPattern)!
     const from = at + run.length
     const end = closingRun(source, from, run)
     if (end >= 0) {
@@ -96,7 +100,7 @@ export function readTokens(
   }
 
   function readDelimiters(): void {
-    const [run] = match(DELIMITERS)!
+    const [run] = match(delimitersPattern)!
     // What a run at the end means depends on what will stand behind it.
     if (isOpen && at + run.length === source.length) at = source.length
     else if (run[0] === '~' && run.length !== 2) addWords(run)
@@ -118,7 +122,7 @@ export function readTokens(
   function closeBracket(): void {
     at++
     const opener = brackets.pop()
-    const found = opener?.mark.isPending ? match(DESTINATION) : undefined
+    const found = opener?.mark.isPending ? match(destinationPattern) : undefined
     const href = found ? hrefOf(unescape(found[1] ?? found[2]!)) : undefined
     if (!opener || !found || href === undefined) {
       // Unless what follows may still be read as the address.
@@ -134,13 +138,13 @@ export function readTokens(
   }
 
   function readAngle(): void {
-    const lineBreak = match(LINE_BREAK)
+    const lineBreak = match(lineBreakPattern)
     if (lineBreak) {
       tokens.push({ type: 'br', children: [] })
       at += lineBreak[0].length
       return
     }
-    const found = match(ANGLE_URL)
+    const found = match(angleUrlPattern)
     const text = found?.[1] ?? found?.[2]
     const href = text && hrefOf(found?.[1] ?? `mailto:${text}`)
     if (found && text && href !== undefined) {
@@ -148,12 +152,12 @@ export function readTokens(
       at += found[0].length
       return
     }
-    tokens.push({ type: 'opener', at, text: '<', isPending: match(HALF_ANGLE) !== null })
+    tokens.push({ type: 'opener', at, text: '<', isPending: match(halfAnglePattern) !== null })
     at++
   }
 
   function readUrl(): boolean {
-    const found = match(BARE_URL)?.[0]
+    const found = match(bareUrlPattern)?.[0]
     if (!found) return false
     const isEnd = at + found.length === source.length
     const text = isOpen && isEnd ? found : trimUrl(found)

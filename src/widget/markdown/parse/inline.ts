@@ -4,9 +4,9 @@ import { readTokens } from './inline-tokens.ts'
 import { type HrefOf, safeHref } from './link.ts'
 
 /** How much of what may become a link is left out while it comes. */
-const MAX_HIDDEN_CHARS = 300
+const maxHiddenChars = 300
 
-export type InlineOptions = {
+export interface InlineOptions {
   hrefOf?: HrefOf
   start?: InlineStart
   /** Whether more will come. */
@@ -35,7 +35,7 @@ export function parseInline(
   const { tokens, space } = readTokens(source, start, hrefOf, isOpen)
   const openers = tokens.filter((token) => token.type === 'opener').filter(isPending)
   const link = isOpen ? openers.find(({ text }) => text !== '') : undefined
-  if (link && source.length - link.at < MAX_HIDDEN_CHARS) tokens.length = tokens.indexOf(link)
+  if (link && source.length - link.at < maxHiddenChars) tokens.length = tokens.indexOf(link)
 
   const resolved = resolveEmphasis(tokens)
   const isSure = openers.length === 0 && !resolved.some(isPending)

@@ -1,11 +1,11 @@
 import type { Code, Container, Leaf, Table } from './ast.ts'
-import { parseInline, type InlineOptions } from './inline.ts'
+import { type InlineOptions, parseInline } from './inline.ts'
 import { indentOf, skip } from './line.ts'
 import { splitRow } from './table.ts'
 
-const FENCE = /^(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)/
-const HEADING = /^(#{1,6})(?:[ \t]|$)/
-export const RULE = /^([-*_])(?:[ \t]*\1){2,}$/
+const fencePattern = /^(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)/
+const headingPattern = /^(#{1,6})(?:[ \t]|$)/
+export const rulePattern = /^([-*_])(?:[ \t]*\1){2,}$/
 
 /**
  * How much of a line that is not whole is certain: it is `text` of the last block whatever follows,
@@ -19,13 +19,13 @@ export const empty = () => ({ children: [], settled: 0, drawn: 0 })
 /** The code, rule or heading that a line begins. */
 export function beginLeaf(line: string, options: InlineOptions): Leaf | undefined {
   const text = line.trim()
-  const [, fence, language = ''] = FENCE.exec(text) ?? []
+  const [, fence, language = ''] = fencePattern.exec(text) ?? []
   if (fence) {
     const code = { source: '', lines: 0, language, fence, indent: indentOf(line) }
     return { type: 'code', ...code, isClosed: false, ...empty() }
   }
-  if (RULE.test(text)) return { type: 'rule', ...empty() }
-  const [mark, { length: level } = ''] = HEADING.exec(text) ?? []
+  if (rulePattern.test(text)) return { type: 'rule', ...empty() }
+  const [mark, { length: level } = ''] = headingPattern.exec(text) ?? []
   if (mark === undefined) return undefined
   const title = text.slice(mark.length).trim()
   const { inlines } = parseInline(title.replace(/(?<![^ \t])#+$/, '').trim(), options)

@@ -2,9 +2,9 @@ import type { Document } from './ast.ts'
 import { createBlockParser } from './block-parser.ts'
 import { safeHref } from './link.ts'
 
-const LINE_END = /\r\n|\n|\r(?!$)/g
+const lineEndPattern = /\r\n|\n|\r(?!$)/g
 
-export type MarkdownParser = {
+export interface MarkdownParser {
   /**
    * The blocks of `source`, which begins with the source of the call before. With `isOpen` more of
    * it will come: emphasis and code that are not closed count as closed, and what cannot be told
@@ -33,8 +33,8 @@ export function createMarkdownParser(hrefOf = safeHref): MarkdownParser {
     update(source, isOpen = false) {
       show?.()
       undo?.()
-      LINE_END.lastIndex = at
-      for (let end; (end = LINE_END.exec(source)); at = LINE_END.lastIndex) {
+      lineEndPattern.lastIndex = at
+      for (let end; (end = lineEndPattern.exec(source)); at = lineEndPattern.lastIndex) {
         const line = source.slice(at, end.index)
         if (isMidLine) blocks.addText(line)
         else blocks.addLine(line, false)

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { runTurn } from '../../../../src/widget/client/run-turn.ts'
 import { createSiteStore } from '../../../../src/widget/client/site-store.ts'
 import {
+  completed,
   delta,
   dropped,
   events,
-  completed,
   failedTurn,
   refused,
   setUpScriptedApi,

@@ -2,8 +2,12 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createSiteStore, type SiteStore } from '../../../../src/widget/client/site-store.ts'
 import { createTabNews, type TabNews } from '../../../../src/widget/conversation/tab-news.ts'
 
+interface Page extends EventTarget {
+  hidden: boolean
+}
+
 /** What a page has of a browser here; the channels are real ones. */
-let page: EventTarget & { hidden: boolean }
+let page: Page
 const open: TabNews[] = []
 /** Names of channels reach through all of this process. */
 const site = `https://${crypto.randomUUID()}.example`

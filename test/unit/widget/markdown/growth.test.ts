@@ -2,9 +2,9 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Block } from '../../../../src/widget/markdown/parse/ast.ts'
 import { createMarkdownParser } from '../../../../src/widget/markdown/parse/markdown-parser.ts'
-import { blocksToHtml, markdownToHtml } from '../../../rigs/markdown-html.ts'
 import { anyMarkdown } from '../../../generators/any-markdown.ts'
-import { EVERY_KIND } from '../../../generators/every-kind.ts'
+import { everyKind } from '../../../generators/every-kind.ts'
+import { blocksToHtml, markdownToHtml } from '../../../rigs/markdown-html.ts'
 
 /** Without what says how far they are read. */
 function contentOf(blocks: readonly Block[]): string {
@@ -26,21 +26,21 @@ function readInPieces(source: string, cuts: readonly (readonly [number, boolean]
 }
 
 describe('in whatever pieces a reply comes, it is read as it is when it comes at once', () => {
-  const places = Array.from({ length: EVERY_KIND.length + 1 }, (_, place) => place)
+  const places = Array.from({ length: everyKind.length + 1 }, (_, place) => place)
 
   test('in two, cut anywhere', () => {
-    const whole = readWhole(EVERY_KIND)
+    const whole = readWhole(everyKind)
     for (const isOpen of [true, false]) {
-      const wrong = places.filter((place) => readInPieces(EVERY_KIND, [[place, isOpen]]) !== whole)
+      const wrong = places.filter((place) => readInPieces(everyKind, [[place, isOpen]]) !== whole)
       expect(wrong).toEqual([])
     }
   })
 
   test('character by character', () => {
-    const whole = readWhole(EVERY_KIND)
+    const whole = readWhole(everyKind)
     for (const isOpen of [true, false]) {
       const cuts = places.map((place) => [place, isOpen] as const)
-      expect(readInPieces(EVERY_KIND, cuts)).toBe(whole)
+      expect(readInPieces(everyKind, cuts)).toBe(whole)
     }
   })
 

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { failureOf, parseRetryAfter } from '../../../../src/widget/client/chat-failure.ts'
-import { findTranslation } from '../../../../src/widget/words/languages.ts'
 import { explain } from '../../../../src/widget/words/explain.ts'
+import { findTranslation } from '../../../../src/widget/words/languages.ts'
 import { english } from '../../../../src/widget/words/words.ts'
 
 const problem = (status: number, body: unknown, headers: Record<string, string> = {}) =>
