@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, context, type Plugin, transform } from 'esbuild'
 
-const SOURCE = fileURLToPath(new URL('../src/widget/', import.meta.url))
-const OUT_DIR = fileURLToPath(new URL('../dist/widget/', import.meta.url))
+const sourceDir = fileURLToPath(new URL('../src/widget/', import.meta.url))
+const defaultOutDir = fileURLToPath(new URL('../dist/widget/', import.meta.url))
 
 /** `import styles from './widget.css'` is the minified text, for a constructable stylesheet. */
 const stylesheetAsText: Plugin = {
@@ -56,12 +56,12 @@ export function widgetOptions(chunks: string) {
 }
 
 async function findChunks(): Promise<Record<string, string>> {
-  const languages = await readdir(join(SOURCE, 'words/translations'))
+  const languages = await readdir(join(sourceDir, 'words/translations'))
   const sources = [
     'conversation/conversation.ts',
     'markdown/highlight.ts',
     'panel/session-list.ts',
-    'element/store-user.ts',
+    'element/user-key.ts',
     ...languages.map((name) => `words/translations/${name}`),
   ]
   return Object.fromEntries(sources.map((path) => [`chunks/${basename(path, '.ts')}`, path]))
@@ -70,19 +70,16 @@ async function findChunks(): Promise<Record<string, string>> {
 /** The declarations for those who use the widget, side by side, whose names they know. */
 async function copyTypes(outDir: string): Promise<void> {
   const files = {
-    'widget.d.ts': 'element/widget-types.ts',
+    'widget.d.ts': 'widget-types.ts',
     'ChatbotWidget.d.ts': 'react/component-types.ts',
   }
   for (const [name, source] of Object.entries(files)) {
-    const text = await readFile(join(SOURCE, source), 'utf8')
-    await writeFile(
-      join(outDir, name),
-      text.replace("'../element/widget-types.ts'", "'./widget.js'"),
-    )
+    const text = await readFile(join(sourceDir, source), 'utf8')
+    await writeFile(join(outDir, name), text.replace("'../widget-types.ts'", "'./widget.js'"))
   }
 }
 
-export type WidgetBuild = {
+export interface WidgetBuild {
   /** Bytes of each script after gzip, by its path. */
   gzipBytes: Record<string, number>
   /** Ends watching; without `watch` there is nothing to end. */
@@ -95,10 +92,10 @@ export type WidgetBuild = {
  * a changed source is built again until `stop`. Rejects where a source does not compile.
  */
 export async function buildWidget({
-  outDir = OUT_DIR,
+  outDir = defaultOutDir,
   watch = false,
 }: { outDir?: string; watch?: boolean } = {}): Promise<WidgetBuild> {
-  const common: BuildOptions = { ...base, absWorkingDir: SOURCE, outdir: outDir }
+  const common: BuildOptions = { ...base, absWorkingDir: sourceDir, outdir: outDir }
   const chunks = await findChunks()
   const contexts = await Promise.all([
     context({

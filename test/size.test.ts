@@ -32,7 +32,7 @@ test('element, styles and Markdown are at most 16 KiB', async () => {
     stdin: {
       contents: `
         export { ChatbotWidget } from './src/widget/widget.ts'
-        export { createMarkdownView } from './src/widget/markdown/view.ts'`,
+        export { createMarkdownView } from './src/widget/markdown/markdown-view.ts'`,
       resolveDir: '.',
     },
     ...widgetOptions('./chunks/'),

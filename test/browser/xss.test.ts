@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { type Chat, reply, setUpSite } from '../rigs/visit-page.ts'
 import { xssCorpus } from '../generators/xss-corpus.ts'
+import { type Chat, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 const corpus = xssCorpus()
 
 /** The page's own files and the API: what may be asked for at all. */
-const OWN_PATH = /^\/(?:$|(?:page|widget)\.(?:js|css)$|chunks\/[a-z-]+\.js$|v1\/)/
+const ownPath = /^\/(?:$|(?:page|widget)\.(?:js|css)$|chunks\/[a-z-]+\.js$|v1\/)/
 
 /** What the widget makes of Markdown, without its copy buttons. */
-const TAGS =
+const allowedTags =
   'p h3 h4 h5 h6 ul ol li blockquote hr pre code table thead tbody tr th td a strong em del br div span'
-const ATTRIBUTES = 'href target rel start class tabindex data-language data-loose'
+const allowedAttributes = 'href target rel start class tabindex data-language data-loose'
 
 // Without the page's policy, so that it is the widget that holds; and with it, which refuses nothing.
 const policies = [{ bypassCSP: true }, { bypassCSP: false }]
@@ -40,7 +40,7 @@ async function findHarm(chat: Chat): Promise<string[]> {
     return globalThis.harmNow()
   })
   const paths = chat.requests.map((request) => new URL(request.url()).pathname)
-  return [...found, ...paths.filter((path) => !OWN_PATH.test(path))]
+  return [...found, ...paths.filter((path) => !ownPath.test(path))]
 }
 
 declare global {
@@ -79,7 +79,7 @@ async function watchForHarm(chat: Chat): Promise<void> {
         return harm
       }
     },
-    [TAGS, ATTRIBUTES],
+    [allowedTags, allowedAttributes],
   )
 }
 

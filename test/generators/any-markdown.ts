@@ -1,12 +1,12 @@
 import * as fc from 'fast-check'
 
 /** Pieces that meet each other badly. */
-const PIECES = [
+const pieces = [
   ['\n', '\n', '\n\n', '\r\n', '\r', ' ', '  ', '    ', '\t', '- ', '* ', '1. ', '2) ', '> '],
   ['# ', '```', '~~~', '---', '|', '| a | b |', '|--|:-:|', '**', '*', '_', '~~', '`', '['],
   ['](', ')', '(', '![', '"t"', '<', '<br />', '\\', '&amp;', 'https://x.y/a', 'h', 'two words'],
   ['word', 'é', '👋'],
 ].flat()
 export const anyMarkdown = fc
-  .array(fc.constantFrom(...PIECES), { maxLength: 40 })
+  .array(fc.constantFrom(...pieces), { maxLength: 40 })
   .map((parts) => parts.join(''))

@@ -1,5 +1,5 @@
 /** A reply with every kind of block and of inline, as a model would write it. */
-export const EVERY_KIND = `# Heading with \`code\`
+export const everyKind = `# Heading with \`code\`
 
 A paragraph with **bold**, *emphasis*, ~~strike~~, \`code\`, snake_case_name, 2 * 3 and a
 line break, an [address](https://example.com/a_(b)?c=d "title"), <https://example.com/e>, a bare

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core'
-import type { Site } from './visit-page.ts'
+import { type Chat, chatOn, type Site } from './visit-page.ts'
 
-export type HostPage = {
+export interface HostPage {
   /** What stands in the body; by default the script of the widget. */
   body?: string
   css?: string
@@ -13,21 +13,20 @@ export type HostPage = {
   files?: Record<string, { contentType: string; body: string }>
 }
 
-const STRICT_POLICY =
+const strictPolicy =
   "default-src 'self'; style-src 'self'; img-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 /** A page of somebody else's, with the widget on it, at the Worker's own origin. Returns its address. */
-export async function serveHostPage(
+async function serveHostPage(
   site: Site,
   page: Page,
   { body, css, html, policy, files }: HostPage,
 ): Promise<string> {
   const { url } = site.worker
-  const script = '<script type="module" src="/widget.js" data-title="Host"></script>'
   const answers: Record<string, { contentType: string; body: string }> = {
     '/host': {
       contentType: 'text/html; charset=utf-8',
-      body: `<!doctype html><html ${html ?? 'lang="en"'}><title>Host</title><link rel="stylesheet" href="/host.css"><body>${body ?? script}`,
+      body: `<!doctype html><html ${html ?? 'lang="en"'}><title>Host</title><link rel="stylesheet" href="/host.css"><body>${body ?? hostScript()}`,
     },
     '/host.css': { contentType: 'text/css', body: css ?? '' },
     ...files,
@@ -36,9 +35,37 @@ export async function serveHostPage(
     await page.route(url + path, (route) =>
       route.fulfill({
         ...answer,
-        headers: { 'content-security-policy': policy ?? STRICT_POLICY },
+        headers: { 'content-security-policy': policy ?? strictPolicy },
       }),
     )
   }
   return `${url}/host`
+}
+
+/** The script tag of the widget, with further attributes. */
+export function hostScript(attributes = ''): string {
+  return `<script type="module" src="/widget.js" data-title="Host" ${attributes}></script>`
+}
+
+/** Widgets with these attributes, written by hand into the page, and the script without its own widget. */
+export function byHand(...widgets: string[]): string {
+  const elements = widgets.map((attributes) => `<chatbot-widget ${attributes}></chatbot-widget>`)
+  return `${elements.join('')}<script type="module" src="/widget.js" data-auto="off"></script>`
+}
+
+/** Opens the widget on a host page; `init` runs before the page's own scripts. */
+export async function visitHost(
+  site: Site,
+  host: HostPage = {},
+  { size = { width: 1280, height: 800 }, init = () => {} } = {},
+): Promise<Chat> {
+  // Animations off: positions and colours are measured.
+  const context = await site.browser.newContext({ viewport: size, reducedMotion: 'reduce' })
+  await context.addInitScript(init)
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  const requests = site.watch(page, site.worker.url)
+  await page.goto(await serveHostPage(site, page, host))
+  await page.locator('.launcher').first().waitFor({ state: 'attached' })
+  return chatOn(page, requests)
 }

@@ -1,9 +1,9 @@
-import type { Block, Inline, List } from '../../src/widget/markdown/ast.ts'
-import { createMarkdown } from '../../src/widget/markdown/markdown.ts'
+import type { Block, Inline, List } from '../../src/widget/markdown/parse/ast.ts'
+import { createMarkdownParser } from '../../src/widget/markdown/parse/markdown-parser.ts'
 
 /** What the widget reads in a Markdown text, as the CommonMark specification would write it. */
 export function markdownToHtml(source: string): string {
-  return blocksToHtml(createMarkdown().update(source).children)
+  return blocksToHtml(createMarkdownParser().update(source).children)
 }
 
 export function blocksToHtml(blocks: readonly Block[]): string {

@@ -1,18 +1,16 @@
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
 import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { launchBrowser } from '../../scripts/dev/launch-browser.ts'
 import { startWorker, type TestWorker, type TestWorkerOptions } from './start-worker.ts'
 
-export type VisitOptions = BrowserContextOptions & {
+export interface VisitOptions extends BrowserContextOptions {
   /** By default the demo page of the Worker. */
   url?: string
   /** Runs before every script of the page. */
   init?: () => void
 }
 
-export type Chat = {
+export interface Chat {
   page: Page
   requests: Request[]
   /** The bodies of the turns that were sent. */
@@ -31,7 +29,7 @@ export type Chat = {
   texts(): Promise<string[]>
 }
 
-export type Site = {
+export interface Site {
   readonly worker: TestWorker
   readonly browser: Browser
   /** A new visitor on the demo page. */
@@ -139,6 +137,11 @@ export function chatOn(page: Page, requests: Request[]): Chat {
 
 const isTurn = (request: Request) => request.url().endsWith('/v1/chat')
 
+/** For `expect.poll`, which gives up sooner than a loaded machine needs. */
+export const patience = { timeout: 15_000 }
+
+export const tenWords = 'one two three four five six seven eight nine ten'
+
 /** A message to the offline model that asks for this very reply. */
 export const reply = (text: string) => `[[reply ${JSON.stringify(text)}]]`
 
@@ -146,35 +149,8 @@ export async function expectText(chat: Chat, text: string): Promise<void> {
   await chat.lastReply.getByText(text).first().waitFor()
 }
 
-/** A line to the server that can be cut: what is on it breaks off, and new connections go through. */
-export async function startLine(url: string): Promise<{ url: string; cut(): void; close(): void }> {
-  const { hostname, port } = new URL(url)
-  const sockets = new Set<Socket>()
-  const line = createServer((socket) => {
-    const upstream = connect(Number(port), hostname)
-    for (const end of [socket, upstream]) {
-      sockets.add(end)
-      end.on('error', () => {})
-      end.on('close', () => {
-        sockets.delete(end)
-        socket.destroy()
-        upstream.destroy()
-      })
-    }
-    socket.pipe(upstream).pipe(socket)
-  })
-  await once(line.listen(0, '127.0.0.1'), 'listening')
-  const address = line.address()
-  if (typeof address !== 'object' || !address) throw new Error('no port')
-  const cut = () => {
-    for (const socket of sockets) socket.resetAndDestroy()
-  }
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    cut,
-    close() {
-      cut()
-      line.close()
-    },
-  }
+/** How often the model was called for a message with this mark. */
+export function modelCalls(site: Site, mark: string): number {
+  const { requests } = site.worker.model
+  return requests.filter(({ messages }) => messages.at(-1)?.content.includes(mark)).length
 }

@@ -1,15 +1,13 @@
+import type { UserTokenProvider } from '../widget-types.ts'
 import { ChatFailure, failureOf, networkFailure } from './chat-failure.ts'
 import type { SiteStore } from './site-store.ts'
 
-/** A token of the site's own login; `undefined` where nobody is signed in. */
-export type UserToken = () => string | undefined | Promise<string | undefined>
-
-export type ApiCallOptions = {
+export interface ApiCallOptions {
   /** Base URL of the Worker, without a slash at its end. */
   server: string
   store: SiteStore
   /** Asked before each request, and once more after a 401; then no visitor's token is used. */
-  userToken?: UserToken | undefined
+  userToken?: UserTokenProvider | undefined
   fetch?: typeof fetch
 }
 

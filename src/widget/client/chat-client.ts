@@ -4,7 +4,7 @@ import { ChatFailure, networkFailure } from './chat-failure.ts'
 import { readEventStream, type ServerSentEvent } from './event-stream.ts'
 
 /** What a retry must repeat to be the same turn. */
-export type Turn = {
+export interface Turn {
   id: string
   message: string
   contextText?: string | undefined
@@ -16,7 +16,7 @@ export type Turn = {
 export type Rating = 'up' | 'down'
 
 /** Every method throws a ChatFailure where the server refused or could not be reached. */
-export type ChatClient = {
+export interface ChatClient {
   /** The session of the next turn; `undefined`: a new one. */
   sessionId: () => string | undefined
   /** The page that the query names, by default the newest; `undefined` where there is no session (any more). */
@@ -43,13 +43,13 @@ export type ChatClient = {
   becomeNewVisitor(): void
 }
 
-export type ChatClientOptions = ApiCallOptions & {
+export interface ChatClientOptions extends ApiCallOptions {
   /** A connection that says nothing for so long is lost; the server comments every 15 s. */
   silenceMs?: number
 }
 
 /** Who stops a reply is not kept waiting by a network that is silent. */
-const STOP_TIMEOUT_MS = 3000
+const stopTimeoutMs = 3000
 
 /** Speaks to the Worker for one visitor; knows no DOM. */
 export function createChatClient(options: ChatClientOptions): ChatClient {
@@ -147,7 +147,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
       ),
 
     async stopReply() {
-      const signal = AbortSignal.timeout(STOP_TIMEOUT_MS)
+      const signal = AbortSignal.timeout(stopTimeoutMs)
       await call('POST', `${pathOf(sessionId)}/stop`, { body: {}, signal })
     },
 

@@ -1,7 +1,7 @@
 import type { Message } from '../../protocol.ts'
 
 /** What the widget reads of a problem (RFC 9457). */
-type ReadProblem = {
+interface ReadProblem {
   code: string
   title: string
   detail: string
@@ -9,7 +9,7 @@ type ReadProblem = {
   reply: Message
 }
 
-const NAME = 'ChatFailure'
+const failureName = 'ChatFailure'
 
 /** A request or a turn that did not succeed. `status` is 0 where no whole answer came. */
 export class ChatFailure extends Error {
@@ -23,7 +23,7 @@ export class ChatFailure extends Error {
 
   constructor(status: number, problem: Partial<ReadProblem>, retryAfterMs?: number) {
     super(problem.code ?? `status ${status}`)
-    this.name = NAME
+    this.name = failureName
     this.status = status
     this.code = problem.code ?? ''
     this.detail = problem.detail ?? problem.title
@@ -48,7 +48,7 @@ export function asFailure(error: unknown): ChatFailure {
 
 /** By its name: each file of the widget that is loaded apart has a class of its own. */
 function isFailure(error: unknown): error is ChatFailure {
-  return error instanceof Error && error.name === NAME
+  return error instanceof Error && error.name === failureName
 }
 
 export async function failureOf(response: Response): Promise<ChatFailure> {

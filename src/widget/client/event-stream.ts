@@ -1,4 +1,8 @@
-export type ServerSentEvent = { event: string; data: string; id: string }
+export interface ServerSentEvent {
+  event: string
+  data: string
+  id: string
+}
 
 /**
  * A parser of `text/event-stream` that takes the text in any pieces and returns the events each

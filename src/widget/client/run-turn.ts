@@ -21,7 +21,7 @@ export type TurnUpdate =
  */
 export type Wait = 'network' | 'connection' | 'reply' | 'limit'
 
-export type TurnRun = {
+export interface TurnRun {
   signal: AbortSignal
   /** A reply that is being written already: its stream is joined where its text ends. */
   reply?: Pick<Message, 'id' | 'content'> | undefined
@@ -31,10 +31,10 @@ export type TurnRun = {
 }
 
 /** How often a turn that was accepted is asked for where the server is down. */
-const MAX_LOSSES = 6
+const maxLosses = 6
 /** How long the server is obeyed when it says to come again: a whole reply, and a lease to run out. */
-const MAX_TOLD_MS = 180_000
-const MAX_WAIT_MS = 60_000
+const maxRetryAfterMs = 180_000
+const maxWaitMs = 60_000
 
 /**
  * Runs a turn to its end under one `message_id`, so that the server keeps it once, however often
@@ -86,15 +86,15 @@ export async function* runTurn(
     const isTold =
       retryAfterMs !== undefined &&
       (status === 409 || code === 'rate_limited') &&
-      toldMs < MAX_TOLD_MS
-    const isDown = accepted && !isDead && status >= 500 && losses < MAX_LOSSES
+      toldMs < maxRetryAfterMs
+    const isDown = accepted && !isDead && status >= 500 && losses < maxLosses
     const isLost = status === 0 || isDown
     if (!isTold && !isLost) {
       yield { type: 'failed', failure }
       return
     }
     const waitMs = Math.min(
-      MAX_WAIT_MS,
+      maxWaitMs,
       Math.max(retryAfterMs ?? 0, isTold ? 1000 : backoffMs(losses)),
     )
     if (isTold) toldMs += waitMs
@@ -111,7 +111,7 @@ function isRefusal({ status, code }: ChatFailure): boolean {
   return status >= 400 && status < 500 && code !== 'rate_limited'
 }
 
-type Progress = {
+interface Progress {
   /** Whose stream is joined; without it, the turn is asked for. */
   replyId: string | undefined
   text: string

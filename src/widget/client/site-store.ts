@@ -1,6 +1,6 @@
 export type StoredName = 'token' | 'session' | 'draft' | 'quotation' | 'pending' | 'news'
 
-export type SiteStore = {
+export interface SiteStore {
   /** Whose entries these are: tabs talk to each other under this name. */
   readonly key: string
   get(name: StoredName): string | undefined

@@ -20,8 +20,8 @@ export function sleepUntilOnline(ms: number, signal: AbortSignal): Promise<void>
 }
 
 /** The waits after a lost connection, before each further attempt; the last one again and again. */
-const BACKOFF_MS = [1000, 2000, 4000, 8000, 15_000] as const
+const pausesMs = [1000, 2000, 4000, 8000, 15_000] as const
 
 export function backoffMs(losses: number): number {
-  return BACKOFF_MS[losses] ?? BACKOFF_MS[4]
+  return pausesMs[losses] ?? pausesMs[4]
 }

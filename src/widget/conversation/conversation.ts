@@ -1,24 +1,25 @@
 import { type ChatClientOptions, createChatClient } from '../client/chat-client.ts'
 import type { ChatFailure } from '../client/chat-failure.ts'
-import type { Draft } from './draft.ts'
-import { createHistory } from './history.ts'
+import { randomUuid } from '../client/random-uuid.ts'
+import type { SendOptions } from '../panel/composer.ts'
 import { createMessageView, type ViewedMessage } from '../panel/message-view.ts'
 import type { PanelActions } from '../panel/panel.ts'
+import { explain } from '../words/explain.ts'
+import type { Draft } from './draft.ts'
+import { createHistory } from './history.ts'
+import { createPanelActions } from './panel-actions.ts'
 import { addPending, readPending, removePending } from './pending-turns.ts'
-import { randomUuid } from '../client/random-uuid.ts'
 import type { TurnSite } from './show-turn.ts'
 import { createShownTurns, type ShownTurn } from './shown-turns.ts'
 import { createTabNews } from './tab-news.ts'
 import { takeUpTurns } from './take-up-turns.ts'
 import { createTurnRunner } from './turn-runner.ts'
-import { explain } from '../words/words.ts'
 
-/** What the message is about: text that was selected on the page. */
-type SendOptions = { contextText?: string | undefined }
+export interface ConversationOptions extends Omit<TurnSite, 'client'>, ChatClientOptions {
+  draft: Draft
+}
 
-export type ConversationOptions = Omit<TurnSite, 'client'> & ChatClientOptions & { draft: Draft }
-
-export type Conversation = {
+export interface Conversation {
   /** What the visitor can do in the panel. */
   actions: PanelActions
   /** Shows what is stored and takes up a turn that was not finished. Never rejects. */
@@ -38,8 +39,8 @@ export type Conversation = {
 export function createConversation(parts: ConversationOptions): Conversation {
   const { store, panel, words, emit, draft } = parts
   const client = createChatClient(parts)
-  const site = { client, store, panel, words, emit }
   const { log, composer } = panel
+  const site = { client, store, panel, words, emit }
   const createView = (message: ViewedMessage) =>
     createMessageView({ ...message, words, actions: () => actions })
   const turns = createShownTurns(log, createView)
@@ -54,25 +55,13 @@ export function createConversation(parts: ConversationOptions): Conversation {
   let isRestored = false
   let announced = client.sessionId()
 
-  const actions: PanelActions = {
-    send: (text, options?: SendOptions) => void send(text, options),
-    stopReply: () => void runner.stopReply(),
-    regenerate: runner.regenerate,
-    change: draft.save,
-    async rate(id, rating) {
-      await client.rateReply(id, rating)
-      tell()
-    },
+  const actions = createPanelActions(client, runner, {
+    save: draft.save,
+    send: (text, options) => void send(text, options),
+    tell,
     newSession,
-    hasToken: client.hasToken,
-    call: client.call,
-    currentSession: client.sessionId,
     openSession: (id) => void setSession(id),
-    sessionChanged(id, change) {
-      if (change === 'deleted' && id === client.sessionId()) newSession()
-      else tell()
-    },
-  }
+  })
   composer.setBusy(false)
 
   async function restore(): Promise<void> {

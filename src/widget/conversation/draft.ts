@@ -1,8 +1,8 @@
 import type { Turn } from '../client/chat-client.ts'
-import type { Composer } from '../panel/composer.ts'
 import type { SiteStore } from '../client/site-store.ts'
+import type { Composer } from '../panel/composer.ts'
 
-export type Draft = {
+export interface Draft {
   save: (text: string, quotation: string | undefined) => void
   /** Puts a message that was not sent back into the box, before what was typed since. */
   giveBack: (turn: Turn) => void

@@ -1,12 +1,12 @@
 import type { Message, Page } from '../../protocol.ts'
 import { asFailure, type ChatFailure } from '../client/chat-failure.ts'
+import { backoffMs, sleepUntilOnline } from '../client/sleep.ts'
 import type { MessageView, ViewedMessage } from '../panel/message-view.ts'
+import { explain } from '../words/explain.ts'
 import type { TurnSite } from './show-turn.ts'
 import type { ShownTurn } from './shown-turns.ts'
-import { backoffMs, sleepUntilOnline } from '../client/sleep.ts'
-import { explain } from '../words/words.ts'
 
-export type History = {
+export interface History {
   /**
    * The newest page of the session, undefined where there is none. Waits for the network as long
    * as it takes; any other failure is said above the messages, with a button.
@@ -22,7 +22,7 @@ export type History = {
 }
 
 /** More at a time than the first page, which is waited for. */
-const EARLIER_MESSAGES = 100
+const earlierMessages = 100
 
 /** Reads stored messages page by page, and says so meanwhile above those that are there. */
 export function createHistory(
@@ -39,10 +39,7 @@ export function createHistory(
     log.setNotice(words.loading)
     const again = () => void showEarlier(signal)
     try {
-      const page = await client.readMessages(
-        `?before=${firstSeq}&limit=${EARLIER_MESSAGES}`,
-        signal,
-      )
+      const page = await client.readMessages(`?before=${firstSeq}&limit=${earlierMessages}`, signal)
       if (signal.aborted) return
       log.prepend((page?.data ?? []).map(viewOf))
       arrive(page, signal)

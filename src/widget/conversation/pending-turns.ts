@@ -1,10 +1,14 @@
 import type { Turn } from '../client/chat-client.ts'
 import type { SiteStore } from '../client/site-store.ts'
 
-type PendingTurn = { turn: Turn; session?: string | undefined; sentAt: number }
+interface PendingTurn {
+  turn: Turn
+  session?: string | undefined
+  sentAt: number
+}
 
 /** A message sent longer ago waits for the visitor's word before it is sent again. */
-const FRESH_MS = 10 * 60_000
+const freshMs = 10 * 60_000
 
 /** Turns that were sent into a session and that the server is not known to have, oldest first. */
 export function readPending(
@@ -13,7 +17,7 @@ export function readPending(
 ): { turn: Turn; isFresh: boolean }[] {
   return read(store)
     .filter((pending) => pending.session === session)
-    .map(({ turn, sentAt }) => ({ turn, isFresh: Date.now() - sentAt < FRESH_MS }))
+    .map(({ turn, sentAt }) => ({ turn, isFresh: Date.now() - sentAt < freshMs }))
 }
 
 export function addPending(store: SiteStore, turn: Turn, session: string | undefined): void {

@@ -1,14 +1,15 @@
 import type { ChatClient } from '../client/chat-client.ts'
 import type { ChatFailure } from '../client/chat-failure.ts'
-import type { Panel } from '../panel/panel.ts'
-import { removePending } from './pending-turns.ts'
 import { runTurn, type TurnRun, type Wait } from '../client/run-turn.ts'
-import type { ShownTurn, ShownTurns } from './shown-turns.ts'
 import type { SiteStore } from '../client/site-store.ts'
-import type { Emit } from '../element/widget-types.ts'
-import { explain, fill, type Words } from '../words/words.ts'
+import type { Panel } from '../panel/panel.ts'
+import type { Emit } from '../widget-types.ts'
+import { explain } from '../words/explain.ts'
+import { fill, type Words } from '../words/words.ts'
+import { removePending } from './pending-turns.ts'
+import type { ShownTurn, ShownTurns } from './shown-turns.ts'
 
-export type TurnSite = {
+export interface TurnSite {
   client: ChatClient
   store: SiteStore
   panel: Panel
@@ -17,7 +18,7 @@ export type TurnSite = {
   emit: Emit
 }
 
-export type TurnOnScreen = TurnRun & {
+export interface TurnOnScreen extends TurnRun {
   shown: ShownTurn
   turns: ShownTurns
   /** The server has the message. */
@@ -26,7 +27,7 @@ export type TurnOnScreen = TurnRun & {
   onRefused: (failure: ChatFailure) => void
 }
 
-const NOTES = {
+const waitingNotes = {
   network: 'waitingForNetwork',
   connection: 'reconnecting',
   reply: 'stillRunning',
@@ -67,7 +68,7 @@ export async function showTurn(
           reply.setText(update.text)
           break
         case 'waiting': {
-          const note = fill(words[NOTES[update.for]], Math.ceil(update.waitMs / 1000))
+          const note = fill(words[waitingNotes[update.for]], Math.ceil(update.waitMs / 1000))
           reply.setNote(note)
           if (waitsFor !== update.for) announce(note)
           waitsFor = update.for

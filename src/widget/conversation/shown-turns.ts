@@ -4,7 +4,7 @@ import type { MessageLog } from '../panel/message-log.ts'
 import type { MessageView, ViewedMessage } from '../panel/message-view.ts'
 
 /** One turn on the screen: what was asked, and where its reply goes. */
-export type ShownTurn = {
+export interface ShownTurn {
   turn: Turn
   question: MessageView
   reply: MessageView
@@ -12,7 +12,7 @@ export type ShownTurn = {
   seq: number | undefined
 }
 
-export type ShownTurns = {
+export interface ShownTurns {
   /** The last of them, the only one that can be run again. */
   last: () => ShownTurn | undefined
   /** Shows stored messages, oldest first, each in its place; those that are there are renewed. */

@@ -1,7 +1,7 @@
 import { randomUuid } from '../client/random-uuid.ts'
 import type { SiteStore } from '../client/site-store.ts'
 
-export type TabNews = {
+export interface TabNews {
   /** Lets the other tabs know that the session has changed, or that this tab went to another. */
   tell: (session: string | undefined) => void
   stop: () => void

@@ -1,11 +1,11 @@
 import type { Message } from '../../protocol.ts'
 import type { ChatFailure } from '../client/chat-failure.ts'
+import { explain } from '../words/explain.ts'
 import { holdPending } from './pending-turns.ts'
 import { showTurn, type TurnSite } from './show-turn.ts'
 import type { ShownTurn, ShownTurns } from './shown-turns.ts'
-import { explain } from '../words/words.ts'
 
-export type TurnRunner = {
+export interface TurnRunner {
   /**
    * Runs a turn once those before it have ended, or joins the reply to it. Resolves when it has
    * ended, whichever way.
@@ -25,7 +25,7 @@ export type TurnRunner = {
   renew: () => void
 }
 
-type Running = {
+interface Running {
   shown: ShownTurn
   control: { renew?: () => void }
   /** Aborted where the visitor takes back what was not sent. */

@@ -1,19 +1,20 @@
-import { button, icon } from './dom.ts'
-import type { Words } from '../words/words.ts'
+import { button, icon } from './elements.ts'
 
-const SHEETS = 'M8 2h13v15h-2V4H8zM3 7h13v15H3zm2 2v11h9V9z'
-const TICK = 'M9 16.2l-3.8-3.9L3.8 13.7 9 19 20.3 7.7l-1.4-1.4z'
-const SAID_MS = 2000
+const sheetsIcon = 'M8 2h13v15h-2V4H8zM3 7h13v15H3zm2 2v11h9V9z'
+const tickIcon = 'M9 16.2l-3.8-3.9L3.8 13.7 9 19 20.3 7.7l-1.4-1.4z'
+const copiedMs = 2000
+
+interface CopyLabels {
+  copy: string
+  copied: string
+}
 
 /** Copies what `read` returns, and says so for a moment. Without a clipboard it is not shown. */
-export function createCopyButton(
-  words: Pick<Words, 'copy' | 'copied'>,
-  read: () => string,
-): HTMLButtonElement {
+export function createCopyButton(labels: CopyLabels, read: () => string): HTMLButtonElement {
   const node = button({ class: 'tool' }, () => void copy())
   // Pages without TLS have none.
   node.hidden = !navigator.clipboard
-  say(words.copy, SHEETS)
+  say(labels.copy, sheetsIcon)
   return node
 
   async function copy(): Promise<void> {
@@ -23,8 +24,8 @@ export function createCopyButton(
       // The page may forbid it to a frame: then nothing is said to have been copied.
       return
     }
-    say(words.copied, TICK)
-    setTimeout(() => say(words.copy, SHEETS), SAID_MS)
+    say(labels.copied, tickIcon)
+    setTimeout(() => say(labels.copy, sheetsIcon), copiedMs)
   }
 
   function say(label: string, path: string): void {

@@ -1,9 +1,11 @@
-import { followPage } from './follow-page.ts'
+import type { ChatbotWidgetElement, Emit, UserTokenProvider } from '../widget-types.ts'
 import { findTranslation } from '../words/languages.ts'
-import { mountChat, type MountedChat } from './mounted-chat.ts'
-import { WidgetProperties } from './widget-properties.ts'
-import type { ChatbotWidgetElement, Emit, UserTokenProvider } from './widget-types.ts'
 import { english, type Words } from '../words/words.ts'
+import { followPage } from './follow-page.ts'
+import { loadUserKey } from './load-user-key.ts'
+import { mountChat, type MountedChat } from './mounted-chat.ts'
+import { serverUrl } from './server-url.ts'
+import { WidgetProperties } from './widget-properties.ts'
 
 /**
  * `<chatbot-widget>`: a button that opens a chat which remembers. `widget-types.ts` says what it
@@ -115,12 +117,12 @@ export class ChatbotWidget
     const translate = findTranslation(this.#language)
     const translation = translate && (await translate().catch(() => undefined))
     const provider = this.#userToken
-    const user = provider && (await nameUser(provider))
+    const user = provider && (await loadUserKey(provider))
     if (mount !== this.#mounts) return
     const { server, name } = this
     this.#chat = mountChat({
       root: this.shadowRoot ?? this.attachShadow({ mode: 'open' }),
-      server: new URL(server || scriptOrigin() || '/', location.href).href.replace(/\/+$/, ''),
+      server: serverUrl(server),
       name: [name, user].filter(Boolean).join(' '),
       userToken: user ? provider : undefined,
       words: { ...english, ...translation?.words, ...this.#words },
@@ -189,18 +191,4 @@ export class ChatbotWidget
   readonly #emit: Emit = (type, detail) => {
     this.dispatchEvent(new CustomEvent(type, { detail }))
   }
-}
-
-/** Where the name cannot be had, one that nobody else has. */
-async function nameUser(provider: UserTokenProvider): Promise<string> {
-  const { storeUser } = await import('./store-user.ts').catch(() => ({
-    storeUser: () => String(Math.random()),
-  }))
-  return storeUser(provider)
-}
-
-/** Where this script came from, where that is a server. */
-function scriptOrigin(): string | undefined {
-  const { protocol, origin } = new URL(import.meta.url)
-  return protocol === 'https:' || protocol === 'http:' ? origin : undefined
 }

@@ -1,17 +1,17 @@
 import { networkFailure } from '../client/chat-failure.ts'
-import conversationStyles from '../panel/conversation.css'
+import { createSiteStore } from '../client/site-store.ts'
 import type { Conversation } from '../conversation/conversation.ts'
 import { createDraft, type Draft } from '../conversation/draft.ts'
-import { readCovered, readTheme } from './follow-page.ts'
-import markdownStyles from '../markdown/markdown.css'
+import { panelStyles } from '../panel/panel-styles.ts'
 import { createPanel, type Panel, type PanelActions } from '../panel/panel.ts'
-import { createSiteStore } from '../client/site-store.ts'
+import type { Emit, UserTokenProvider } from '../widget-types.ts'
+import { explain } from '../words/explain.ts'
+import type { Words } from '../words/words.ts'
+import { readCovered, readTheme } from './follow-page.ts'
 import styles from './widget.css'
-import type { Emit, UserTokenProvider } from './widget-types.ts'
-import { explain, type Words } from '../words/words.ts'
 
 /** The chat of one user with one server, in one language, on the page. */
-export type MountedChat = {
+export interface MountedChat {
   readonly panel: Panel
   /** What talks to the server: loaded when it is first asked for. Rejects where it can't be. */
   converse: () => Promise<Conversation>
@@ -32,7 +32,7 @@ export type MountedChat = {
   unmount: () => void
 }
 
-export type MountedChatOptions = {
+export interface MountedChatOptions {
   root: ShadowRoot
   server: string
   /** Tells the stored conversations of one server apart. */
@@ -45,7 +45,7 @@ export type MountedChatOptions = {
 }
 
 /** How long it is waited, where nobody says that the network is back. */
-const RETRY_MS = 4000
+const retryMs = 4000
 
 let sheet: CSSStyleSheet | undefined
 
@@ -53,7 +53,7 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   const { root, server, name, userToken, words, emit, toggle, close } = options
   if (!sheet) {
     sheet = new CSSStyleSheet()
-    sheet.replaceSync(styles + conversationStyles + markdownStyles)
+    sheet.replaceSync(styles + panelStyles)
   }
   root.adoptedStyleSheets = [sheet]
   const store = createSiteStore(server, name)
@@ -99,7 +99,7 @@ export function mountChat(options: MountedChatOptions): MountedChat {
       } catch {
         log.setNotice(explain(words, networkFailure()))
         await new Promise((resolve) => {
-          setTimeout(resolve, RETRY_MS)
+          setTimeout(resolve, retryMs)
           addEventListener('online', resolve, { once: true, signal: lifetime.signal })
         })
       }
@@ -141,8 +141,6 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   }
 }
 
-type AnyActions = Record<string, (...args: never[]) => unknown>
-
 /** Actions that wait for what does them; only what is typed is kept at once. */
 function onceLoaded(converse: () => Promise<Conversation>, draft: Draft): PanelActions {
   const actions = { change: draft.save } as PanelActions
@@ -150,8 +148,9 @@ function onceLoaded(converse: () => Promise<Conversation>, draft: Draft): PanelA
     get: (target, name: keyof PanelActions) =>
       target[name] ??
       (async (...args: never[]) => {
-        const { actions: loaded }: { actions: AnyActions } = await converse()
-        return loaded[name]?.(...args)
+        const { actions: loaded } = await converse()
+        const action = loaded[name] as (...args: never[]) => unknown
+        return action(...args)
       }),
   })
 }

@@ -1,9 +1,9 @@
-const TEXTS = ['server', 'name', 'greeting', 'placeholder', 'selection', 'theme'] as const
+const textAttributes = ['server', 'name', 'greeting', 'placeholder', 'selection', 'theme'] as const
 
 /** The element's attributes, each of them a property too. */
 export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
   static readonly observedAttributes = [
-    ...TEXTS,
+    ...textAttributes,
     'title',
     'lang',
     'suggestions',
@@ -80,7 +80,7 @@ function isTrue(value: boolean | string | null | undefined): boolean {
   return value === '' || Boolean(value)
 }
 
-for (const name of TEXTS) {
+for (const name of textAttributes) {
   Object.defineProperty(WidgetProperties.prototype, name, {
     get(this: HTMLElement) {
       return this.getAttribute(name) ?? ''

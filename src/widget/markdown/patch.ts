@@ -1,4 +1,4 @@
-import type { Inline } from './ast.ts'
+import type { Inline } from './parse/ast.ts'
 
 /**
  * Makes the children of `parent` from `start` on look like `inlines`, and keeps what fits: text

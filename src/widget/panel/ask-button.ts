@@ -1,17 +1,16 @@
-import { button } from '../dom/dom.ts'
+import { limits } from '../../limits.ts'
+import { button } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
-export type AskButton = {
+export interface AskButton {
   readonly node: HTMLElement
   setEnabled: (isEnabled: boolean) => void
   /** Watches what is selected on the page, until `signal` is aborted. */
   watch: (signal: AbortSignal) => void
 }
 
-/** The API's limit for a quotation, in UTF-16 units. */
-export const MAX_QUOTATION_CHARS = 8000
 /** A selection that is still being drawn is left alone. */
-const QUIET_MS = 250
+const quietMs = 250
 
 /** Offers, beside text that is selected on the page, to ask about it. */
 export function createAskButton(words: Words, ask: (quotation: string) => void): AskButton {
@@ -41,8 +40,8 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
   function isFree(): boolean {
     const root = node.getRootNode()
     if (!(root instanceof ShadowRoot)) return false
-    const isWriting = document.activeElement?.matches(FIELDS)
-    return !isWriting && document.querySelector(OFFERING) === root.host
+    const isWriting = document.activeElement?.matches(fieldSelector)
+    return !isWriting && document.querySelector(offeringSelector) === root.host
   }
 
   return {
@@ -54,7 +53,7 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
     watch(signal) {
       const soon = () => {
         clearTimeout(timer)
-        timer = setTimeout(update, QUIET_MS)
+        timer = setTimeout(update, quietMs)
       }
       document.addEventListener('selectionchange', soon, { signal })
       // It goes along where the page moves.
@@ -64,8 +63,8 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
   }
 }
 
-const OFFERING = 'chatbot-widget:not([selection="off"])'
-const FIELDS = 'input, textarea, [contenteditable]'
+const offeringSelector = 'chatbot-widget:not([selection="off"])'
+const fieldSelector = 'input, textarea, [contenteditable]'
 
 /**
  * What is selected in the page itself: inside of a shadow root it reads as collapsed. Neither half
@@ -74,5 +73,5 @@ const FIELDS = 'input, textarea, [contenteditable]'
 function quotationOf(selection: Selection | null): string {
   if (!selection || selection.isCollapsed) return ''
   const text = String(selection).trim()
-  return text.slice(0, MAX_QUOTATION_CHARS).replace(/[\ud800-\udfff]|\0/gu, '')
+  return text.slice(0, limits.contextTextChars).replace(/[\ud800-\udfff]|\0/gu, '')
 }

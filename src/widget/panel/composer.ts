@@ -1,8 +1,9 @@
-import { button, el, icon } from '../dom/dom.ts'
+import { limits } from '../../limits.ts'
+import { button, el, icon } from '../dom/elements.ts'
+import { fill, type Words } from '../words/words.ts'
 import { createQuotationChip } from './quotation-chip.ts'
-import { MAX_MESSAGE_CHARS, tooLong, type Words } from '../words/words.ts'
 
-export type Composer = {
+export interface Composer {
   readonly node: HTMLElement
   setPlaceholder: (text: string) => void
   /** While busy nothing is sent; typing goes on. What is `running` can be stopped. */
@@ -17,15 +18,20 @@ export type Composer = {
   focus: () => void
 }
 
-export type ComposerActions = {
-  send: (text: string, options?: { contextText?: string | undefined }) => void
+export interface SendOptions {
+  /** Text of the page that the message is about. */
+  contextText?: string | undefined
+}
+
+export interface ComposerActions {
+  send: (text: string, options?: SendOptions) => void
   stopReply: () => void
   /** What is in the box was changed by the visitor. */
   change: (text: string, quotation: string | undefined) => void
 }
 
-const ARROW_UP = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
-const SQUARE = 'M7 7h10v10H7z'
+const arrowUpIcon = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
+const squareIcon = 'M7 7h10v10H7z'
 
 /** Where the visitor writes: Enter sends, Shift + Enter begins a new line. */
 export function createComposer(words: Words, actions: () => ComposerActions): Composer {
@@ -49,11 +55,11 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     'aria-label': words.send,
     disabled: true,
   })
-  send.append(icon(ARROW_UP))
+  send.append(icon(arrowUpIcon))
   const stop = button(
     { class: 'send', part: 'send', 'aria-label': words.stop },
     () => actions().stopReply(),
-    icon(SQUARE),
+    icon(squareIcon),
   )
   stop.hidden = true
   const node = el(
@@ -86,7 +92,8 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
   function submit() {
     const text = input.value
     if (isBusy || text.trim() === '') return
-    if (text.length > MAX_MESSAGE_CHARS) return setNotice(tooLong(words, text.length))
+    const excess = text.length - limits.messageChars
+    if (excess > 0) return setNotice(fill(words.tooLong, excess))
     const quotation = chip.read()
     input.value = ''
     chip.set(undefined)

@@ -1,8 +1,9 @@
-import { button, el } from '../dom/dom.ts'
-import type { MessageActions, MessageView, NoteAction } from './message-view.ts'
+import { button, el } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
+import type { ComposerActions } from './composer.ts'
+import type { MessageView, NoteAction } from './message-view.ts'
 
-export type MessageLog = {
+export interface MessageLog {
   readonly node: HTMLElement
   setGreeting: (text: string) => void
   /** Questions to be sent by a click while there is no message. */
@@ -26,12 +27,15 @@ export type MessageLog = {
 }
 
 /** How far from the end, in pixels, still counts as reading along. */
-const FOLLOW_DISTANCE = 48
+const followDistancePx = 48
 /** How near to the top, in pixels, the reader comes before older messages are fetched. */
-const EARLIER_DISTANCE = 200
+const earlierDistancePx = 200
 
 /** Where the messages are: it places them, and the conversation makes them. */
-export function createMessageLog(words: Words, actions: () => MessageActions): MessageLog {
+export function createMessageLog(
+  words: Words,
+  actions: () => Pick<ComposerActions, 'send'>,
+): MessageLog {
   const greeting = el('p', { class: 'greeting', dir: 'auto' })
   const notice = el('p', { class: 'notice', 'aria-live': 'polite', hidden: true })
   const list = el('ol', { class: 'messages' })
@@ -57,11 +61,11 @@ export function createMessageLog(words: Words, actions: () => MessageActions): M
     globalThis.IntersectionObserver &&
     new IntersectionObserver((moments) => moments.at(-1)?.isIntersecting && comeNear?.(), {
       root: node,
-      rootMargin: `${EARLIER_DISTANCE}px 0px`,
+      rootMargin: `${earlierDistancePx}px 0px`,
     })
 
   let wasAtEnd = true
-  const isAtEnd = () => node.scrollHeight - node.scrollTop - node.clientHeight < FOLLOW_DISTANCE
+  const isAtEnd = () => node.scrollHeight - node.scrollTop - node.clientHeight < followDistancePx
   node.addEventListener('scroll', () => {
     if (node.clientHeight > 0) wasAtEnd = isAtEnd()
   })

@@ -1,22 +1,23 @@
 import type { Rating } from '../client/chat-client.ts'
 import { createCopyButton } from '../dom/copy-button.ts'
-import { button, el, icon } from '../dom/dom.ts'
+import { button, el, icon } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
-export type MessageTools = {
+export interface MessageTools {
   readonly node: HTMLElement
   /** Which thumb is pressed. */
   setRating: (rating: Rating | null) => void
 }
 
-export type ReplyActions = {
+export interface ReplyActions {
   rate: (rating: Rating | null) => void
   regenerate: () => void
 }
 
-const THUMB_UP = 'M2 10h4v11H2zm6 0l5-8c2 0 3 1 2.500 3L14.500 9H22l-2 10.500q-.3 1.500-2 1.500H8z'
-const THUMB_DOWN = 'M22 14h-4V3h4zm-6 0l-5 8c-2 0-3-1-2.500-3l1-4H2L4 4.500Q4.300 3 6 3h10z'
-const AGAIN = 'M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z'
+const thumbUpIcon =
+  'M2 10h4v11H2zm6 0l5-8c2 0 3 1 2.500 3L14.500 9H22l-2 10.500q-.3 1.500-2 1.500H8z'
+const thumbDownIcon = 'M22 14h-4V3h4zm-6 0l-5 8c-2 0-3-1-2.500-3l1-4H2L4 4.500Q4.300 3 6 3h10z'
+const againIcon = 'M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z'
 
 /** The buttons below a message; a visitor's own can be copied, a reply also rated and written anew. */
 export function createMessageTools(
@@ -35,10 +36,10 @@ export function createMessageTools(
   let pressed: Rating | null = null
   const rate = (rating: Rating) => actions.rate(pressed === rating ? null : rating)
   const thumbs = {
-    up: tool(words.goodReply, THUMB_UP, () => rate('up')),
-    down: tool(words.badReply, THUMB_DOWN, () => rate('down')),
+    up: tool(words.goodReply, thumbUpIcon, () => rate('up')),
+    down: tool(words.badReply, thumbDownIcon, () => rate('down')),
   }
-  tool(words.regenerate, AGAIN, actions.regenerate, 'tool again')
+  tool(words.regenerate, againIcon, actions.regenerate, 'tool again')
   return {
     node,
     setRating(rating) {

@@ -1,23 +1,25 @@
 import type { Message } from '../../protocol.ts'
 import type { Rating } from '../client/chat-client.ts'
 import { asFailure } from '../client/chat-failure.ts'
-import { button, el } from '../dom/dom.ts'
-import { createMarkdownView } from '../markdown/view.ts'
+import { button, el } from '../dom/elements.ts'
+import { createMarkdownView } from '../markdown/markdown-view.ts'
+import { explain } from '../words/explain.ts'
+import type { Words } from '../words/words.ts'
 import { createMessageTools } from './message-tools.ts'
-import { explain, type Words } from '../words/words.ts'
 
-export type NoteAction = { label: string; run: () => void }
+export interface NoteAction {
+  label: string
+  run: () => void
+}
 
-export type MessageActions = {
+export interface MessageActions {
   /** Rejects with a ChatFailure where it could not be stored. */
   rate: (replyId: string, rating: Rating | null) => Promise<void>
   /** Asks for another reply instead of the last one. */
   regenerate: () => void
-  /** Sends what was suggested. */
-  send: (text: string) => void
 }
 
-export type MessageView = {
+export interface MessageView {
   readonly node: HTMLElement
   /** The stored message that it shows; a reply that is still being written has none. */
   stored: () => Message | undefined
@@ -32,17 +34,20 @@ export type MessageView = {
   readText: () => string
 }
 
-export type ViewedMessage = {
+export interface ViewedMessage {
   role: 'user' | 'assistant'
   text?: string
   /** What the visitor asks about. */
   quotation?: string | undefined
 }
 
+interface MessageViewOptions extends ViewedMessage {
+  words: Words
+  actions: () => MessageActions
+}
+
 /** One message of the conversation: the visitor's as typed, the assistant's as Markdown. */
-export function createMessageView(
-  options: ViewedMessage & { words: Words; actions: () => MessageActions },
-): MessageView {
+export function createMessageView(options: MessageViewOptions): MessageView {
   const { words, actions, role, quotation } = options
   const isUser = role === 'user'
   const body = el('div', { class: 'body', part: `message ${role}-message`, dir: 'auto' })

@@ -1,14 +1,14 @@
+import { button, el, icon } from '../dom/elements.ts'
+import { crossIcon } from '../dom/icons.ts'
+import type { Words } from '../words/words.ts'
 import { type AskButton, createAskButton } from './ask-button.ts'
-import { createComposer, type Composer, type ComposerActions } from './composer.ts'
-import { button, el, icon } from '../dom/dom.ts'
-import { CROSS } from '../dom/icons.ts'
+import { type Composer, type ComposerActions, createComposer } from './composer.ts'
 import { createMessageLog, type MessageLog } from './message-log.ts'
 import type { MessageActions } from './message-view.ts'
 import type { SessionActions } from './session-list.ts'
 import { createSessionsView, type SessionsView } from './sessions-view.ts'
-import type { Words } from '../words/words.ts'
 
-export type Panel = {
+export interface Panel {
   readonly node: HTMLElement
   readonly launcher: HTMLButtonElement
   readonly log: MessageLog
@@ -26,14 +26,14 @@ export type Panel = {
 }
 
 /** What the visitor can do beside opening and closing: the conversation does it. */
-export type PanelActions = ComposerActions &
-  MessageActions &
-  SessionActions & { newSession: () => void }
+export interface PanelActions extends ComposerActions, MessageActions, SessionActions {
+  newSession: () => void
+}
 
-const BUBBLE =
+const bubbleIcon =
   'M4 3h16a2 2 0 0 1 2 2v11a2 2 0 0 1-2 2h-8l-5 4v-4H4a2 2 0 0 1-2-2V5a2 2 0 0 1 2-2zm2 5v2h12V8zm0 4v2h8v-2z'
-const LIST = 'M4 6h16v2H4zm0 5h16v2H4zm0 5h16v2H4z'
-const PLUS = 'M11 5v6H5v2h6v6h2v-6h6v-2h-6V5z'
+const listIcon = 'M4 6h16v2H4zm0 5h16v2H4zm0 5h16v2H4z'
+const plusIcon = 'M11 5v6H5v2h6v6h2v-6h6v-2h-6V5z'
 
 /** The button on the page and the dialog that it opens. */
 export function createPanel(on: {
@@ -59,7 +59,7 @@ export function createPanel(on: {
   const heading = el('h2', { id: 'title', part: 'title' })
   const tool = (label: string, run: () => void, path: string) =>
     button({ 'aria-label': label, title: label }, run, icon(path))
-  const past = tool(words.sessions, () => showSessions(sessions.node.hidden === true), LIST)
+  const past = tool(words.sessions, () => showSessions(sessions.node.hidden === true), listIcon)
   past.setAttribute('aria-controls', 'sessions')
   const startAnew = () => {
     showSessions(false)
@@ -71,8 +71,8 @@ export function createPanel(on: {
     { part: 'header' },
     heading,
     past,
-    tool(words.newChat, startAnew, PLUS),
-    tool(words.close, on.close, CROSS),
+    tool(words.newChat, startAnew, plusIcon),
+    tool(words.close, on.close, crossIcon),
   )
   const dialog = el(
     'section',
@@ -93,7 +93,7 @@ export function createPanel(on: {
   const launcher = button(
     { class: 'launcher', part: 'launcher', 'aria-controls': 'panel' },
     on.toggle,
-    icon(BUBBLE),
+    icon(bubbleIcon),
   )
   // Outside the dialog, so that a reply is spoken also after it was closed.
   const status = el('div', { class: 'unseen', role: 'status' })

@@ -1,8 +1,8 @@
-import { button, el, icon } from '../dom/dom.ts'
-import { CROSS } from '../dom/icons.ts'
+import { button, el, icon } from '../dom/elements.ts'
+import { crossIcon } from '../dom/icons.ts'
 import type { Words } from '../words/words.ts'
 
-export type QuotationChip = {
+export interface QuotationChip {
   readonly node: HTMLElement
   /** What the next message asks about; `undefined` is nothing. */
   set: (text: string | undefined) => void
@@ -22,7 +22,7 @@ export function createQuotationChip(words: Words, onRemove: () => void): Quotati
     'div',
     { class: 'chip', hidden: true },
     text,
-    button(remove, onRemove, icon(CROSS)),
+    button(remove, onRemove, icon(crossIcon)),
   )
   return {
     node,

@@ -1,12 +1,12 @@
 import type { Page, Session } from '../../protocol.ts'
 import type { ApiCall } from '../client/api-call.ts'
-import { button, el } from '../dom/dom.ts'
-import styles from './session-list.css'
-import { createSessionRow, type SessionRow } from './session-row.ts'
+import { button, el } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
+import { createSessionRow, type SessionRow } from './session-row.ts'
+import styles from './session-list.css'
 
 /** What the list asks of the conversation. */
-export type SessionActions = {
+export interface SessionActions {
   /** Without one, there is nobody whose sessions could be listed. */
   hasToken: () => boolean
   call: ApiCall
@@ -15,7 +15,7 @@ export type SessionActions = {
   sessionChanged: (id: string, change: 'renamed' | 'deleted') => void
 }
 
-export type SessionList = {
+export interface SessionList {
   /** Shows the newest sessions as they are now. */
   refresh: () => Promise<void>
 }

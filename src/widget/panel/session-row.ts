@@ -1,31 +1,31 @@
+import { limits } from '../../limits.ts'
 import type { Session } from '../../protocol.ts'
-import { button, el, icon } from '../dom/dom.ts'
+import { button, el, icon } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
-export type SessionRow = {
+export interface SessionRow {
   readonly node: HTMLElement
   show: (session: Session, isCurrent: boolean) => void
   focus: () => void
 }
 
-export type SessionRowActions = {
+export interface SessionRowActions {
   open: () => void
   /** Both resolve to whether it was done; what went wrong is said elsewhere. */
   rename: (title: string) => Promise<boolean>
   remove: () => Promise<boolean>
 }
 
-const PENCIL = 'M4 20l1-5L16 4l4 4L9 19zm11-12l1.500 1.500'
-const BIN = 'M9 3h6v2h5v2H4V5h5zM6 8h12l-1 13H7z'
-const MAX_TITLE_CHARS = 200
+const pencilIcon = 'M4 20l1-5L16 4l4 4L9 19zm11-12l1.500 1.500'
+const binIcon = 'M9 3h6v2h5v2H4V5h5zM6 8h12l-1 13H7z'
 
 /** One past session: its title opens it, and it can be renamed and deleted in place. */
 export function createSessionRow(words: Words, on: SessionRowActions): SessionRow {
   const title = el('span', { class: 'title', dir: 'auto' })
   const date = el('time')
   const open = button({ class: 'session' }, on.open, title, date)
-  const rename = tool(PENCIL, askForTitle)
-  const remove = tool(BIN, askWhetherToDelete)
+  const rename = tool(pencilIcon, askForTitle)
+  const remove = tool(binIcon, askWhetherToDelete)
   const node = el('li', {}, open, rename, remove)
 
   function tool(path: string, run: () => void): HTMLButtonElement {
@@ -33,7 +33,7 @@ export function createSessionRow(words: Words, on: SessionRowActions): SessionRo
   }
 
   function askForTitle(): void {
-    const input = el('input', { 'aria-label': words.rename, maxlength: String(MAX_TITLE_CHARS) })
+    const input = el('input', { 'aria-label': words.rename, maxlength: String(limits.titleChars) })
     input.dir = 'auto'
     input.value = title.textContent
     const isSame = () => input.value.trim() === '' || input.value === title.textContent

@@ -1,9 +1,10 @@
 import { asFailure } from '../client/chat-failure.ts'
-import { el } from '../dom/dom.ts'
+import { el } from '../dom/elements.ts'
+import { explain } from '../words/explain.ts'
+import type { Words } from '../words/words.ts'
 import type { SessionActions, SessionList } from './session-list.ts'
-import { explain, type Words } from '../words/words.ts'
 
-export type SessionsView = {
+export interface SessionsView {
   readonly node: HTMLElement
   /** Reads the newest sessions, if they are on the screen. */
   refresh: () => Promise<void>

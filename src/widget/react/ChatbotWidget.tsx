@@ -1,8 +1,8 @@
 import { createElement, forwardRef, useEffect, useImperativeHandle, useRef } from 'react'
-import type { ChatbotWidgetElement } from '../element/widget-types.ts'
+import type { ChatbotWidgetElement } from '../widget-types.ts'
 import type { ChatbotWidget as Component } from './component-types.ts'
 
-const EVENTS = {
+const eventProps = {
   open: 'onOpen',
   close: 'onClose',
   message: 'onMessage',
@@ -50,7 +50,7 @@ export const ChatbotWidget: typeof Component = forwardRef(function ChatbotWidget
 
   useEffect(() => {
     const mounted = new AbortController()
-    for (const [type, prop] of Object.entries(EVENTS)) {
+    for (const [type, prop] of Object.entries(eventProps)) {
       const tell = (event: Event) => latest.current[prop]?.(event as never)
       element.current!.addEventListener(type, tell, { signal: mounted.signal })
     }

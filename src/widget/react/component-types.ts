@@ -1,5 +1,5 @@
 import type { ForwardRefExoticComponent, RefAttributes } from 'react'
-import type { ChatbotWidgetElement, ChatbotWidgetProps } from '../element/widget-types.ts'
+import type { ChatbotWidgetElement, ChatbotWidgetProps } from '../widget-types.ts'
 
 /*
  * The types of the React component: the Worker serves this file as `/ChatbotWidget.d.ts`, to be

@@ -1,6 +1,8 @@
 import type { Words } from './words.ts'
 
-type Translation = { words: Words }
+interface Translation {
+  words: Words
+}
 
 /** Each a file of its own, loaded where a page asks for it. */
 const translations: Record<string, () => Promise<Translation>> = {

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
-const css = ['element/widget', 'panel/conversation', 'markdown/markdown']
-  .map((name) => readFileSync(new URL(`../../../src/widget/${name}.css`, import.meta.url), 'utf8'))
+const source = new URL('../../../src/widget/', import.meta.url)
+/** The widget's own styles; the demo page has its own colours. */
+const css = globSync('{element,panel,markdown}/*.css', { cwd: source })
+  .map((path) => readFileSync(new URL(path, source), 'utf8'))
   .join('\n')
 
 /** Of the custom properties that are colours: the one for a light ground, and the one for a dark. */

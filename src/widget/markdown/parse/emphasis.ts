@@ -1,0 +1,122 @@
+import type { Inline, InlineElement } from './ast.ts'
+
+export interface TextToken {
+  type: 'text'
+  text: string
+}
+/** A run of `*`, `_` or `~~`, of which `count` are not used yet. */
+export interface Delimiter {
+  type: 'delimiter'
+  char: string
+  length: number
+  count: number
+  canOpen: boolean
+  canClose: boolean
+}
+/** What may begin a link or a piece of code as long as it `isPending`; else it is text. */
+export interface Opener {
+  type: 'opener'
+  at: number
+  text: string
+  isPending: boolean
+}
+export type Token = InlineElement | TextToken | Delimiter | Opener
+
+/** Pairs the delimiters as CommonMark does, in time that grows with the number of tokens alone. */
+export function resolveEmphasis(tokens: Token[]): Token[] {
+  const out: Token[] = []
+  /** The place in `out` below which there is no opener for that kind of closer. */
+  const bottoms = new Map<string, number>()
+  for (const token of tokens) {
+    if (token.type === 'delimiter' && token.canClose) {
+      const kind = `${token.char}${token.canOpen}${token.length % 3}`
+      while (token.count > 0) {
+        const bottom = bottoms.get(kind) ?? 0
+        let index = out.length - 1
+        while (index >= bottom && !isPair(out[index]!, token)) index--
+        if (index < bottom) {
+          bottoms.set(kind, out.length)
+          break
+        }
+        token.count -= wrap(out, index, token.count)
+        for (const [other, place] of bottoms) bottoms.set(other, Math.min(place, index))
+      }
+      if (token.count === 0) continue
+    }
+    out.push(token)
+  }
+  return out
+}
+
+/** Gives the openers that wait for a closer one at the end. */
+export function closeEmphasis(tokens: Token[]): void {
+  for (let index = tokens.length - 2; index >= 0; index--) {
+    const token = tokens[index]!
+    while (token.type === 'delimiter' && isPending(token)) wrap(tokens, index, 2)
+  }
+}
+
+/** Puts what is behind the opener at `index` into an element; returns how many openers that took. */
+function wrap(tokens: Token[], index: number, available: number): number {
+  const opener = tokens[index] as Delimiter
+  const used = Math.min(2, opener.count, available)
+  const type = opener.char === '~' ? 'del' : used === 2 ? 'strong' : 'em'
+  opener.count -= used
+  tokens.push({ type, children: toInlines(tokens.splice(index + 1)) })
+  return used
+}
+
+/** CommonMark's rule of three: `*a**b*` is one emphasis. */
+function isPair(opener: Token, closer: Delimiter): boolean {
+  if (opener.type !== 'delimiter' || !isPending(opener) || opener.char !== closer.char) return false
+  const isBoth = opener.canClose || closer.canOpen
+  return !isBoth || (opener.length + closer.length) % 3 !== 0 || opener.length % 3 === 0
+}
+
+/** Whether what follows may still make something else of it and what is behind it. */
+export function isPending(token: Token): boolean {
+  if (token.type === 'delimiter') return token.canOpen && token.count > 0
+  return token.type === 'opener' && token.isPending
+}
+
+/** Without what the pairing needed: all that is left of it is text. */
+export function toInlines(tokens: Token[]): Inline[] {
+  const out: Inline[] = []
+  for (const token of tokens) {
+    const inline = textOf(token)
+    const last = out.at(-1)
+    if (typeof inline === 'string' && typeof last === 'string') out[out.length - 1] = last + inline
+    else if (inline !== '') out.push(inline)
+  }
+  return out
+}
+
+function textOf(token: Token): Inline {
+  if (token.type === 'delimiter') return token.char.repeat(token.count)
+  return 'text' in token ? token.text : token
+}
+
+/** The run at `at`, by CommonMark's rules of what it may open and close. */
+export function delimiterOf(source: string, at: number, run: string): Delimiter {
+  const char = run[0]!
+  const before = source[at - 1] ?? ' '
+  const after = source[at + run.length] ?? ' '
+  // Chinese and Japanese have no spaces that would show which way a `**` beside a stop looks.
+  const isUnspaced = char !== '_' && (cjkPattern.test(before) || cjkPattern.test(after))
+  const opens =
+    !spacePattern.test(after) && (isUnspaced || !punctuationPattern.test(after) || !isWord(before))
+  const closes =
+    !spacePattern.test(before) && (isUnspaced || !punctuationPattern.test(before) || !isWord(after))
+  const canOpen = opens && (char !== '_' || !closes || punctuationPattern.test(before))
+  const canClose = closes && (char !== '_' || !opens || punctuationPattern.test(after))
+  const { length } = run
+  return { type: 'delimiter', char, length, count: length, canOpen, canClose }
+}
+
+const spacePattern = /\s/
+const punctuationPattern = /[\p{P}\p{S}]/u
+const cjkPattern = /[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]/
+
+export function isWord(char: string | undefined): boolean {
+  return char !== undefined && !spacePattern.test(char) && !punctuationPattern.test(char)
+}

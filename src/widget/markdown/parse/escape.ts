@@ -1,0 +1,26 @@
+const names: Record<string, string> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+}
+
+/** A mark behind a backslash, or a character by its number or one of the names that models write. */
+export const escapePattern =
+  /\\[!-/:-@[-`{-~]|&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp);/y
+
+const escapesPattern = new RegExp(escapePattern, 'g')
+
+/** The text that is meant. */
+export function unescape(text: string): string {
+  return text.replace(escapesPattern, (escape) => {
+    if (escape[0] === '\\') return escape.slice(1)
+    const name = escape.slice(1, -1)
+    if (name[0] !== '#') return names[name]!
+    const point = Number(name.slice(1).replace(/^x/i, '0x'))
+    const isCharacter = point > 0 && point < 0x11_0000 && (point < 0xd800 || point > 0xdfff)
+    return isCharacter ? String.fromCodePoint(point) : '\ufffd'
+  })
+}

@@ -1,0 +1,68 @@
+import type { Code, Container, Leaf, Table } from './ast.ts'
+import { type InlineOptions, parseInline } from './inline.ts'
+import { indentOf, skip } from './line.ts'
+import { splitRow } from './table.ts'
+
+const fencePattern = /^(`{3,}(?=[^`]*$)|~{3,})[ \t]*([^\s`]*)/
+const headingPattern = /^(#{1,6})(?:[ \t]|$)/
+export const rulePattern = /^([-*_])(?:[ \t]*\1){2,}$/
+
+/**
+ * How much of a line that is not whole is certain: it is `text` of the last block whatever follows,
+ * or it shows a `block` that may become another one, or it is `unclear`.
+ */
+export type Certainty = 'text' | 'block' | 'unclear'
+
+/** What a new block has. */
+export const empty = () => ({ children: [], settled: 0, drawn: 0 })
+
+/** The code, rule or heading that a line begins. */
+export function beginLeaf(line: string, options: InlineOptions): Leaf | undefined {
+  const text = line.trim()
+  const [, fence, language = ''] = fencePattern.exec(text) ?? []
+  if (fence) {
+    const code = { source: '', lines: 0, language, fence, indent: indentOf(line) }
+    return { type: 'code', ...code, isClosed: false, ...empty() }
+  }
+  if (rulePattern.test(text)) return { type: 'rule', ...empty() }
+  const [mark, { length: level } = ''] = headingPattern.exec(text) ?? []
+  if (mark === undefined) return undefined
+  const title = text.slice(mark.length).trim()
+  const { inlines } = parseInline(title.replace(/(?<![^ \t])#+$/, '').trim(), options)
+  return { type: 'heading', level, ...empty(), children: inlines }
+}
+
+/** Adds a line to code, or closes it. */
+export function addCode(code: Code, line: string): Certainty {
+  const text = line.trim()
+  const isMark = text.startsWith(code.fence) && text === code.fence[0]!.repeat(text.length)
+  if (isMark && indentOf(line) < 4) {
+    code.isClosed = true
+    return 'unclear'
+  }
+  code.source += (code.lines++ > 0 ? '\n' : '') + skip(line, code.indent)
+  return /^[`~]*$/.test(text) ? 'unclear' : 'text'
+}
+
+/** Adds a row to a table, with as many cells as its head has. */
+export function addRow(table: Table, row: string, options: InlineOptions): void {
+  const texts = splitRow(row)
+  const cells = table.align.map((_, column) => parseInline(texts[column] ?? '', options).inlines)
+  table.settled = table.children.length
+  table.children.push({ type: 'row', cells, ...empty() })
+}
+
+/** The way back to how these are now. */
+export function rememberNodes(nodes: (Container | Leaf)[]): () => void {
+  const remembered = nodes.map((node) => {
+    const children: unknown[] = node.children
+    return { node, copy: { ...node }, children, length: children.length, last: children.at(-1) }
+  })
+  return () => {
+    for (const { node, copy, children, length, last } of remembered) {
+      Object.assign(node, copy, { drawn: Math.min(node.drawn, copy.settled) })
+      children.length = length
+      if (length > 0) children[length - 1] = last
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest'
+import { expectText, setUpSite } from '../rigs/visit-page.ts'
+
+const site = setUpSite()
+
+test('Shift + Enter begins a new line, and Enter that confirms a word of an input method sends nothing', async () => {
+  const chat = await site.visit()
+  await chat.input.fill('one')
+  await chat.page.keyboard.press('Shift+Enter')
+  await chat.page.keyboard.type('two')
+  expect(await chat.input.inputValue()).toBe('one\ntwo')
+  for (const init of [{ isComposing: true }, { keyCode: 229 }]) {
+    await chat.input.dispatchEvent('keydown', { key: 'Enter', ...init })
+    expect(await chat.input.inputValue()).toBe('one\ntwo')
+  }
+  expect(chat.turns()).toEqual([])
+})
+
+test('text selected on the page becomes what the message is about, and is shown with it', async () => {
+  const chat = await site.visit()
+  const ask = chat.page.getByRole('button', { name: 'Ask about this' })
+  const chip = chat.page.locator('.chip')
+  await chat.page.getByRole('heading', { level: 1 }).selectText()
+  await ask.click()
+  await chip.getByText('neon-chat-history').waitFor()
+  expect(await ask.isHidden()).toBe(true)
+  expect(await chat.input.evaluate((element) => element.matches(':focus'))).toBe(true)
+  // It survives a reload, as what is typed does, and can be removed.
+  await chat.page.reload()
+  await chip.getByText('neon-chat-history').waitFor()
+  await chip.getByRole('button', { name: 'Remove the quotation' }).click()
+  await chip.waitFor({ state: 'hidden' })
+
+  await chat.page.getByRole('heading', { level: 1 }).selectText()
+  await ask.click()
+  await chat.say('What is it?')
+  await expectText(chat, 'You selected')
+  expect(chat.turns()).toMatchObject([{ context_text: 'neon-chat-history' }])
+  expect(await chip.isHidden()).toBe(true)
+  const quotation = chat.page.locator('.message.user .quotation')
+  expect(await quotation.innerText()).toBe('neon-chat-history')
+  await chat.page.reload()
+  await expectText(chat, 'You selected')
+  expect(await quotation.innerText()).toBe('neon-chat-history')
+})
+
+test('a selection is cut where the API ends, between characters, and offered only from the page', async () => {
+  const chat = await site.visit({ viewport: { width: 900, height: 700 } })
+  const ask = chat.page.getByRole('button', { name: 'Ask about this' })
+  await chat.page.evaluate(() => {
+    document.querySelector('h1')!.textContent = 'a'.repeat(7_999) + '😀'.repeat(9)
+  })
+  await chat.page.getByRole('heading', { level: 1 }).selectText()
+  // The chat is closed: asking opens it.
+  await ask.click()
+  await chat.dialog.waitFor()
+  await chat.say('How long?')
+  await expectText(chat, 'You selected')
+  expect(chat.turns()[0].context_text).toBe('a'.repeat(7_999))
+  await chat.page.getByRole('heading', { level: 1 }).selectText()
+  await ask.waitFor()
+  await chat.input.fill('select me')
+  await chat.input.selectText()
+  await ask.waitFor({ state: 'hidden' })
+  await chat.page.getByRole('heading', { level: 1 }).selectText()
+  await ask.waitFor()
+  await chat.page.evaluate(() => {
+    document.querySelector('chatbot-widget')!.setAttribute('selection', 'off')
+  })
+  await ask.waitFor({ state: 'hidden' })
+})
+
+test('suggested questions are sent by a click, and only an empty conversation offers them', async () => {
+  const chat = await site.visit()
+  await chat.page.evaluate(() => {
+    document.querySelector('chatbot-widget')!.suggestions = ['What can you do?', 'Who are you?']
+  })
+  const suggestion = chat.page.getByRole('button', { name: 'What can you do?' })
+  await suggestion.waitFor()
+  expect(chat.requests.filter((request) => request.url().includes('/v1/'))).toEqual([])
+  await suggestion.click()
+  await expectText(chat, 'ask for it later')
+  expect(chat.turns()).toMatchObject([{ message: 'What can you do?' }])
+  expect(await suggestion.isHidden()).toBe(true)
+  await chat.page.getByRole('button', { name: 'New chat' }).click()
+  await suggestion.waitFor()
+})

@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest'
+import { testDatabase } from '../rigs/conversation.ts'
+import { userIdOf } from '../rigs/page-api.ts'
+import { seedSession } from '../rigs/seed-session.ts'
+import { type Chat, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
+
+const site = setUpSite()
+
+/** Shows a session of so many turns, written past the API. */
+async function showLongSession(chat: Chat, turns: number): Promise<void> {
+  await chat.say(reply('Hello'))
+  await expectText(chat, 'Hello')
+  await chat.settled()
+  const sessionId = crypto.randomUUID()
+  await seedSession(
+    testDatabase(),
+    { userId: await userIdOf(chat), sessionId },
+    Array.from({ length: turns }, () => ({ status: 'complete' as const, tokens: 10 })),
+  )
+  await chat.page.evaluate(
+    (id) => document.querySelector('chatbot-widget')!.setSession(id),
+    sessionId,
+  )
+  await expectText(chat, `reply ${2 * turns}`)
+}
+
+test('older messages come as one scrolls up, and what is read stays where it is', async () => {
+  const chat = await site.visit()
+  await showLongSession(chat, 111)
+  expect(await chat.messages.count()).toBe(50)
+  const log = chat.page.getByRole('log')
+  // At the end, although what is far from it was not laid out.
+  expect(
+    await log.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight),
+  ).toBeLessThan(2)
+
+  for (const [count, oldest] of [
+    [150, 'reply 174'],
+    [222, 'reply 74'],
+  ] as const) {
+    const reading = chat.page.locator('.assistant .body').getByText(oldest, { exact: true })
+    const place = () => reading.evaluate((node) => node.getBoundingClientRect().y)
+    await log.evaluate((node) => void (node.scrollTop = 0))
+    const before = await place()
+    await chat.messages.nth(count - 1).waitFor({ state: 'attached' })
+    expect(Math.abs((await place()) - before), oldest).toBeLessThan(3)
+  }
+  const replies = await chat.page.locator('.assistant .body').allTextContents()
+  expect(replies).toEqual(Array.from({ length: 111 }, (_, turn) => `reply ${2 * turn + 2}`))
+  await chat.page
+    .getByRole('button', { name: 'Load earlier messages' })
+    .waitFor({ state: 'hidden' })
+})
+
+test('where nothing tells that one scrolls, a button brings the older messages', async () => {
+  const chat = await site.visit({
+    init: () => Object.defineProperty(globalThis, 'IntersectionObserver', { value: undefined }),
+  })
+  await showLongSession(chat, 27)
+  expect(await chat.messages.count()).toBe(50)
+  const earlier = chat.page.getByRole('button', { name: 'Load earlier messages' })
+  await earlier.focus()
+  await chat.page.keyboard.press('Enter')
+  await chat.messages.nth(53).waitFor({ state: 'attached' })
+  // The button is gone; who pressed it by keyboard goes on in the conversation.
+  expect(await earlier.count()).toBe(0)
+  expect(await chat.page.getByRole('log').evaluate((log) => log.matches(':focus'))).toBe(true)
+})
+
+test(
+  'of 2,000 messages only those near the reader are laid out',
+  { timeout: 120_000 },
+  async () => {
+    const chat = await site.visit()
+    await showLongSession(chat, 1_000)
+    const log = chat.page.getByRole('log')
+    for (let count = 150; count <= 2_050; count += 100) {
+      await log.evaluate((node) => void (node.scrollTop = 0))
+      await chat.messages.nth(Math.min(count, 2_000) - 1).waitFor({ state: 'attached' })
+    }
+    const laidOut = () =>
+      chat.messages.evaluateAll(
+        (bodies) =>
+          bodies.filter((body) => body.checkVisibility({ contentVisibilityAuto: true })).length,
+      )
+    expect(await chat.messages.count()).toBe(2_000)
+    expect(await laidOut()).toBeLessThan(150)
+    await chat.say(reply('Still here'))
+    await expectText(chat, 'Still here')
+    expect(await laidOut()).toBeLessThan(150)
+  },
+)

