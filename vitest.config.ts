@@ -18,7 +18,7 @@ export default defineConfig({
       ),
       project(
         'postgres',
-        ['test/{db,http,postgres,soak}/**/*.test.ts', 'test/dev/neon-http.test.ts'],
+        ['test/{db,http,postgres,soak}/**/*.test.ts', 'test/dev/neon-http*.test.ts'],
         withDatabase('postgres'),
       ),
       project('browser', ['test/browser/**/*.test.ts'], withDatabase('pglite')),

@@ -1,16 +1,23 @@
-import { rowsToJson } from './neon-json.ts'
-import type { RowFormat } from './neon-json.ts'
-import { RequestError } from './neon-request.ts'
-import type { Query } from './neon-request.ts'
-import { errorFieldNames, SqlError } from './sql-backend.ts'
-import type { ErrorFields, RunSql, SqlResult } from './sql-backend.ts'
+import { type RowFormat, rowsToJson } from './neon-json.ts'
+import { type Query, RequestError } from './neon-request.ts'
+import {
+  type ErrorFields,
+  errorFieldNames,
+  type RunSql,
+  SqlError,
+  type SqlResult,
+} from './sql-backend.ts'
 
 /** Neon's limit. */
 const maxResponseBytes = 10 * 1024 * 1024
 
-export type Answer = { status: number; body: string; headers?: Record<string, string> }
+export interface Answer {
+  status: number
+  body: string
+  headers?: Record<string, string>
+}
 
-/** Runs statements and writes their results, as long as all of them together stay in the limit. */
+/** Runs statements and writes their results, up to Neon's limit for all of them together. */
 export function createAnswer() {
   let byteCount = 0
   const write = (json: string) => {
@@ -46,7 +53,7 @@ function fieldsToJson({ fields }: SqlResult): string {
   )
 }
 
-/** What Neon answers where a request or its SQL failed. */
+/** Neon's answer to a request that failed, or whose SQL failed. */
 export function answerError(error: unknown): Answer {
   if (error instanceof SqlError) {
     const status = error.kind === 'connect' ? 500 : 400
@@ -58,7 +65,7 @@ export function answerError(error: unknown): Answer {
   return { status: 500, body: errorJson(`Internal error: ${String(error)}`, {}) }
 }
 
-/** Neon sends each field: absent ones as null, but for an empty `code` and `severity`. */
+/** Neon sends every field: an absent one as null, except that an absent `code` or `severity` is empty. */
 function errorJson(message: string, fields: ErrorFields): string {
   const absent = Object.fromEntries(errorFieldNames.map((name) => [name, null]))
   return JSON.stringify({ message, ...absent, code: '', severity: '', ...fields })

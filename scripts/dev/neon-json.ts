@@ -1,11 +1,14 @@
 import type { SqlResult } from './sql-backend.ts'
 
-/** How a request wants its rows: PostgreSQL's text or JSON values, arrays or objects. */
-export type RowFormat = { raw: boolean; arrayMode: boolean }
+/** How a request wants its rows: as PostgreSQL's text or JSON values, as arrays or objects. */
+export interface RowFormat {
+  raw: boolean
+  arrayMode: boolean
+}
 
 /**
- * `JSON` as engines have it and TypeScript's library does not yet: with the source text of numbers.
- * Parameters need it, since a bigint written as a JSON number does not fit a JavaScript one.
+ * Engines pass the source text of numbers to the reviver; TypeScript's library does not know it yet. Parameters need the
+ * source, because a bigint written as a JSON number does not fit into a JavaScript number.
  */
 declare global {
   interface JSON {
@@ -19,8 +22,8 @@ declare global {
 }
 
 /**
- * Parses a request's JSON, keeping each number's digits as they were written.
- * Throws on what is not JSON and, as Neon does, on a lone surrogate anywhere in it.
+ * Parses a request's JSON and keeps the digits of each number as they were written.
+ * Throws if the text is not JSON and, as Neon does, if it contains a lone surrogate.
  */
 export function parseRequestJson(text: string): unknown {
   return JSON.parse(text, (key, value, { source }) => {
@@ -32,8 +35,8 @@ export function parseRequestJson(text: string): unknown {
 }
 
 /**
- * The text PostgreSQL is given for a parameter that `parseRequestJson` returned: strings as they
- * are, arrays as array literals, everything else as JSON; null is NULL.
+ * The text that PostgreSQL receives for a parameter from `parseRequestJson`: a string as it is, an array as an array
+ * literal, everything else as JSON; null is NULL.
  */
 export function paramToText(param: unknown): string | null {
   if (param === null || typeof param === 'string') return param
@@ -51,7 +54,7 @@ function arrayLiteral(items: unknown[]): string {
   return `{${literals.join(',')}}`
 }
 
-/** A result's rows, each as JSON text. Written by hand, so that json cells pass through untouched. */
+/** The rows of a result, each as JSON text. Written by hand, so json cells pass through unchanged. */
 export function* rowsToJson({ fields, rows }: SqlResult, format: RowFormat): Generator<string> {
   const columns = fields.map(({ name, dataTypeID }) => ({
     key: format.arrayMode ? '' : `${JSON.stringify(name)}:`,
@@ -77,11 +80,11 @@ function cellConverter(typeOid: number): CellConverter {
 
 const boolToJson: CellConverter = (text) => String(text === 't')
 const asIs: CellConverter = (text) => text
-/** NaN and the infinities, which JSON lacks, stay strings. */
+/** JSON has no NaN and no infinities, so they stay strings. */
 const floatToJson: CellConverter = (text) =>
   Number.isFinite(Number(text)) ? text : JSON.stringify(text)
 
-/** bool, int2, int4, float4, float8, json, jsonb; int8 and numeric stay text, like all the others. */
+/** bool, int2, int4, float4, float8, json, jsonb. All other types stay text, int8 and numeric included. */
 const scalarConverters = new Map([
   [16, boolToJson],
   [21, asIs],
@@ -115,7 +118,7 @@ const textArrayOids = new Set([
 /** One token of an array's text: a brace, a comma, a quoted item with its escapes, or a bare item. */
 const arrayToken = /[{},]|"(?<quoted>(?:[^"\\]|\\.)*)"|(?<bare>[^{},"]+)/gsu
 
-/** `{a,"b",NULL}` as JSON, nested arrays too; bounds (`[0:1]={…}`) have no place in JSON. */
+/** `{a,"b",NULL}` as JSON, nested arrays too. Bounds (`[0:1]={…}`) are dropped: JSON has none. */
 function arrayToJson(text: string, toJson: CellConverter): string {
   const literal = text.startsWith('[') ? text.slice(text.indexOf('=') + 1) : text
   return literal.replace(arrayToken, (token, quoted?: string, bare?: string) => {

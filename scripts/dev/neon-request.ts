@@ -1,13 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import * as z from 'zod'
-import { paramToText, parseRequestJson } from './neon-json.ts'
-import type { RowFormat } from './neon-json.ts'
+import { paramToText, parseRequestJson, type RowFormat } from './neon-json.ts'
 import { SqlError } from './sql-backend.ts'
 
 /** Neon's limit. */
 const maxRequestBytes = 10 * 1024 * 1024
 
-/** A request refused by the endpoint itself, before or after the database was asked. */
+/** The endpoint itself refuses a request, before or after it asked the database. */
 export class RequestError extends Error {
   readonly status: number
 
@@ -17,36 +16,41 @@ export class RequestError extends Error {
   }
 }
 
-export type Query = {
+export interface Query {
   query: string
   params: (string | null)[]
   arrayMode?: boolean | null | undefined
 }
 
-export type RequestOptions = RowFormat & {
+export interface RequestOptions extends RowFormat {
   /** The statement that begins a batch. */
   begin: string
-  /** What a batch's answer repeats of the request. */
+  /** The headers of the request that the answer to a batch repeats. */
   batchHeaders: Record<string, string>
 }
 
+export interface NeonRequest {
+  payload: Query | { queries: Query[] }
+  options: RequestOptions
+  /** Of the body. */
+  byteCount: number
+}
+
 /**
- * Reads what a request asks for, and checks that it names the login of `connectionString`, if there
- * is one.
+ * Reads a request and checks that it names the login of `connectionString`, if there is one.
  *
- * @throws RequestError where it is malformed or has the wrong password, SqlError where it names
- * another database.
+ * @throws RequestError if it is malformed or has the wrong password, SqlError if it names another database.
  */
 export async function readNeonRequest(
   request: IncomingMessage,
   connectionString: string | undefined,
-): Promise<{ payload: Query | { queries: Query[] }; options: RequestOptions }> {
+): Promise<NeonRequest> {
   const body = await readBody(request)
   const login = readLogin(request.headers['neon-connection-string'])
   const options = readOptions(request)
   const payload = readPayload(body)
   if (connectionString !== undefined) checkLogin(login, readLogin(connectionString))
-  return { payload, options }
+  return { payload, options, byteCount: body.length }
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
@@ -54,7 +58,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   let byteCount = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     byteCount += chunk.length
-    // The rest is read and dropped: a client that still writes would not see the answer.
+    // Read and drop the rest: a client that still writes would not see the answer.
     if (byteCount <= maxRequestBytes) chunks.push(chunk)
   }
   if (byteCount > maxRequestBytes) {
@@ -63,9 +67,13 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-type Login = { user: string; password: string; database: string }
+interface Login {
+  user: string
+  password: string
+  database: string
+}
 
-/** The messages never quote the connection string, which has a password in it. */
+/** The messages never quote the connection string, because it contains a password. */
 function readLogin(connectionString: string | string[] | undefined): Login {
   if (typeof connectionString !== 'string') {
     throw new RequestError(400, 'invalid header: neon-connection-string')
@@ -115,7 +123,7 @@ const isolationLevels = new Map([
   ['Serializable', 'SERIALIZABLE'],
 ])
 
-/** Flags count only as exactly `true`; an isolation level must be known even where it is unused. */
+/** A flag counts only if it is exactly `true`. An isolation level must be a known one even if it is not used. */
 function readOptions({ headers }: IncomingMessage): RequestOptions {
   const isTrue = (name: string) => headers[name] === 'true'
   const begin = ['BEGIN']
@@ -143,7 +151,7 @@ function readOptions({ headers }: IncomingMessage): RequestOptions {
   }
 }
 
-/** The extended protocol counts parameters in 16 bits, and ends a query's text at a NUL. */
+/** The extended protocol counts parameters in 16 bits and ends a query's text at a NUL. */
 const queryBody = z.object({
   query: z.string().refine((text) => !text.includes('\0'), 'string contains embedded null'),
   params: z.array(z.unknown()).max(65_535).default([]),

@@ -1,11 +1,12 @@
 import { Client, DatabaseError, Pool, Query } from 'pg'
 import type { Connection, PoolClient, QueryArrayConfig, QueryArrayResult } from 'pg'
+import { sessionReset } from './session-reset.ts'
 import { SqlError } from './sql-backend.ts'
-import type { RunSql, SqlBackend, SqlResult } from './sql-backend.ts'
+import type { SqlBackend, SqlResult } from './sql-backend.ts'
 
 /**
- * Serves requests from a PostgreSQL server over TCP. Up to `poolSize` run at once, the others wait
- * for their turn. A request whose client has left is cancelled, as Neon does.
+ * Serves requests from a PostgreSQL server over TCP. Up to `poolSize` run at once; the others wait. A request whose
+ * client has left is cancelled. As at Neon, an answer does not wait until its connection is reset.
  */
 export function pgBackend(options: {
   connectionString: string
@@ -13,34 +14,51 @@ export function pgBackend(options: {
 }): SqlBackend & { close(): Promise<void> } {
   const { connectionString, poolSize = 50 } = options
   const pool = new Pool({ connectionString, max: poolSize })
-  // An idle connection that breaks is no longer in the pool when the next request comes.
+  // The pool drops an idle connection that breaks, before the next request comes.
   pool.on('error', () => undefined)
   return {
     withConnection: async (use, signal) => {
       const client = await pool.connect().catch(throwNotConnected)
-      // One that breaks between two statements is reported by the next of them.
+      // If the connection breaks between two statements, the next statement reports it.
       client.on('error', ignoreError)
       let cancelled: Promise<void> | undefined
       const cancel = () => {
         cancelled = cancelStatement(connectionString, client)
       }
       signal.addEventListener('abort', cancel)
-      const run: RunSql = (text, params = []) => {
-        signal.throwIfAborted()
-        return runStatement(client, text, params)
-      }
+      let hasSucceeded = false
       try {
-        return await use(run)
+        const result = await use((text, params = []) => {
+          signal.throwIfAborted()
+          return runStatement(client, text, params)
+        })
+        hasSucceeded = true
+        return result
       } finally {
         signal.removeEventListener('abort', cancel)
         await cancelled
-        // A cancel may reach its session late: one that was cancelled serves no other request.
-        const isClean = !signal.aborted && (await resetSession(client))
-        client.off('error', ignoreError)
-        client.release(!isClean)
+        // A cancel may reach its session late: a connection that was cancelled serves no other request.
+        void release(client, hasSucceeded && !signal.aborted)
       }
     },
     close: () => pool.end(),
+  }
+}
+
+/** Returns a connection to the pool in the state of a new session, or closes it. */
+async function release(client: PoolClient, isReusable: boolean): Promise<void> {
+  const isClean =
+    isReusable && client.getTransactionStatus() === 'I' && (await resetSession(client))
+  client.off('error', ignoreError)
+  client.release(!isClean)
+}
+
+async function resetSession(client: PoolClient): Promise<boolean> {
+  try {
+    await client.query(sessionReset)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -55,18 +73,7 @@ function throwNotConnected(cause: unknown): never {
   )
 }
 
-/** Whether the session is as good as new. */
-async function resetSession(client: PoolClient): Promise<boolean> {
-  try {
-    await client.query('ROLLBACK')
-    await client.query('DISCARD ALL')
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** PostgreSQL takes a cancel on another connection only. The pool may have none left: open one. */
+/** PostgreSQL accepts a cancel only on another connection. The pool may have none left, so this opens one. */
 async function cancelStatement(connectionString: string, client: PoolClient): Promise<void> {
   const processId: unknown = Reflect.get(client, 'processID')
   const canceller = new Client({ connectionString })
@@ -75,7 +82,7 @@ async function cancelStatement(connectionString: string, client: PoolClient): Pr
     await canceller.connect()
     await canceller.query('SELECT pg_cancel_backend($1)', [processId])
   } catch {
-    // Then the statement runs to its end.
+    // The statement runs to its end.
   } finally {
     await canceller.end().catch(ignoreError)
   }
@@ -110,8 +117,8 @@ async function runStatement(
 }
 
 /**
- * Refuses COPY FROM STDIN. pg's own handler, which this replaces, waits for ever in the extended
- * protocol: the server has passed over the Sync that came before the refusal, and wants another.
+ * Refuses COPY FROM STDIN. This replaces pg's own handler, which waits for ever in the extended protocol: the server
+ * has skipped the Sync that came before the refusal and expects another one.
  */
 function handleCopyInResponse(connection: Connection & { sendCopyFail(reason: string): void }) {
   connection.sendCopyFail('COPY needs a connection that can send data')

@@ -1,13 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { protocol } from '@electric-sql/pglite'
 import type { messages, PGlite } from '@electric-sql/pglite'
+import { sessionReset } from './session-reset.ts'
 import { SqlError } from './sql-backend.ts'
 import type { RunSql, SqlBackend, SqlResult } from './sql-backend.ts'
 
 /**
- * Serves requests from PGlite, one after another, since it has one connection. While the endpoint
- * runs, nothing else may open a transaction on `db`. PGlite blocks the event loop of its thread
- * while a statement runs, so none can be cancelled.
+ * Serves requests from PGlite, one after another, because it has one connection. While the endpoint runs, nothing else
+ * may open a transaction on `db`. PGlite blocks the event loop of its thread while a statement runs, so no statement
+ * can be cancelled. After an SQL error, Neon throws the connection away; this keeps the only one it has.
  */
 export function pgliteBackend(db: PGlite): SqlBackend {
   return {
@@ -17,7 +18,7 @@ export function pgliteBackend(db: PGlite): SqlBackend {
         return runStatement(db, text, params)
       }
       return db.runExclusive(async () => {
-        // A turn of the event loop, which PGlite never gives: here the clients that left are noticed.
+        // PGlite never yields to the event loop: this turn of it lets the endpoint notice the clients that left.
         await setImmediate()
         try {
           return await use(run)
@@ -29,11 +30,11 @@ export function pgliteBackend(db: PGlite): SqlBackend {
   }
 }
 
-/** A session that cannot be reset belongs to a PGlite that broke down: the next request finds out. */
+/** If the reset fails, PGlite itself has failed: the next request reports it. */
 async function resetSession(db: PGlite): Promise<void> {
-  await runStatement(db, 'ROLLBACK', [])
-    .then(() => runStatement(db, 'DISCARD ALL', []))
-    .catch(() => undefined)
+  // One simple query: the extended protocol takes a single statement.
+  const request = protocol.serialize.query(`ROLLBACK;${sessionReset}`)
+  await db.execProtocol(request, { throwOnError: false }).catch(() => undefined)
 }
 
 async function runStatement(
@@ -47,7 +48,7 @@ async function runStatement(
     bind({ values: params }),
     describe({ type: 'P' }),
     execute({}),
-    // COPY FROM STDIN would read past the request and end PGlite; any other statement ignores this.
+    // COPY FROM STDIN would read past the request and end PGlite; every other statement ignores this message.
     copyFail('COPY needs a connection that can send data'),
     sync(),
   ])
@@ -74,7 +75,7 @@ async function runStatement(
 const dataRow = 'D'.charCodeAt(0)
 
 /**
- * The rows of a reply, from its bytes: the package's own reader drops a byte order mark that a cell begins with. A
+ * The rows of a reply, read from its bytes: the package's own reader drops a byte order mark at the start of a cell. A
  * message is a letter, its length without the letter, and its contents (PostgreSQL, "Message Formats").
  */
 function readRows(data: Uint8Array): SqlResult['rows'] {
@@ -85,7 +86,7 @@ function readRows(data: Uint8Array): SqlResult['rows'] {
   return rows
 }
 
-/** The number of cells, then of each its length in bytes, -1 for null, and its text. */
+/** A row is the number of its cells; then, for each cell, its length in bytes (-1 for null) and its text. */
 function readCells(bytes: Buffer, start: number): (string | null)[] {
   let place = start + 2
   return Array.from({ length: bytes.readInt16BE(start) }, () => {
@@ -103,7 +104,7 @@ function isMessage<T extends messages.BackendMessage>(
   return message.name === name
 }
 
-/** `INSERT 0 3` (the 0 is history), `UPDATE 3`, `CREATE TABLE`. */
+/** Such as `INSERT 0 3` (the 0 was once an OID), `UPDATE 3`, `CREATE TABLE`. */
 function parseCommandTag(tag: string): { command: string; rowCount: number | null } {
   const words = tag.split(' ')
   const count = words.at(-1) ?? ''

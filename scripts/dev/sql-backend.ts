@@ -1,5 +1,5 @@
 /** A result column, as RowDescription names it; `dataTypeID` is the type's OID. */
-export type SqlField = {
+export interface SqlField {
   name: string
   tableID: number
   columnID: number
@@ -9,10 +9,10 @@ export type SqlField = {
 }
 
 /**
- * Cells are PostgreSQL's own text. `command` is the first word of the command tag ('' for an empty
- * query), `rowCount` the number of rows in it, null where it has none.
+ * Cells are PostgreSQL's own text. `command` is the first word of the command tag, or '' for an empty query. `rowCount`
+ * is the number of rows in the tag, or null if it has none.
  */
-export type SqlResult = {
+export interface SqlResult {
   fields: SqlField[]
   rows: (string | null)[][]
   command: string
@@ -20,18 +20,19 @@ export type SqlResult = {
 }
 
 /**
- * Runs one statement in the extended protocol, its parameters bound as text.
+ * Runs one statement in the extended protocol, with its parameters bound as text.
  * Throws `SqlError`, or the signal's reason once the request was aborted.
  */
 export type RunSql = (text: string, params?: (string | null)[]) => Promise<SqlResult>
 
 /** A database that can lend a connection for the length of one request. */
-export type SqlBackend = {
+export interface SqlBackend {
   /**
-   * Lends `use` one connection that nobody else has, in the state of a new session, and cleans up
-   * behind it: an open transaction is rolled back, and nothing of the session is left to the next.
-   * A request that `signal` aborts is not begun, or is cancelled where the database can do that.
-   * Throws `SqlError` of kind `connect` where there is no connection to lend.
+   * Lends `use` one connection that nobody else has, in the state of a new session. Afterwards it resets the connection,
+   * so nothing of the session reaches the next request. It closes the connection instead, if it can open another one,
+   * when `use` throws or leaves a transaction open.
+   * If `signal` aborts a request, the request does not begin, or it is cancelled where the database can do that.
+   * Throws `SqlError` of kind `connect` if there is no connection to lend.
    */
   withConnection<T>(use: (run: RunSql) => Promise<T>, signal: AbortSignal): Promise<T>
 }
@@ -59,9 +60,9 @@ export const errorFieldNames = [
 export type ErrorFields = Partial<Record<(typeof errorFieldNames)[number], string>>
 
 /**
- * - `statement`: the database answered with an error, `fields` has it all
+ * - `statement`: the database answered with an error, and `fields` has all of it
  * - `lost`: the connection ended before the answer, so the statement may have been committed
- * - `connect`: there was no connection, so nothing ran; `fields` where the database itself refused
+ * - `connect`: there was no connection, so nothing ran; `fields` is set if the database itself refused
  */
 export type SqlErrorKind = 'statement' | 'lost' | 'connect'
 

@@ -464,53 +464,6 @@ describe('a batch is one transaction', () => {
   })
 })
 
-describe('nothing of a session is left to the next request', () => {
-  /** More requests than the pool has idle connections would hide a leak; one after another do not. */
-  test('settings', async () => {
-    const before = await cell('show statement_timeout')
-    await sql`set statement_timeout = 12345`
-    await sql`select set_config('app.user', 'eve', false)`
-    expect(await cell('show statement_timeout')).toBe(before)
-    expect(await cell(`select current_setting('app.user', true)`)).not.toBe('eve')
-  })
-
-  test('a transaction that a single query began', async () => {
-    await database.exec('drop table if exists begun; create table begun (a int)')
-    await sql`begin`
-    await sql`insert into begun values (1)`
-    await sql.query('rollback')
-    expect(await cell('select count(*) from begun')).toBe('1')
-  })
-
-  test('a transaction that a batch began again after its commit', async () => {
-    await database.exec('drop table if exists begun; create table begun (a int)')
-    const again = [sql`commit`, sql`begin`, sql`insert into begun values (1)`, sql`select 1/0`]
-    expect(await errorOf(sql.transaction(again))).toMatchObject({ code: '22012' })
-    expect(await cell('select count(*) from begun')).toBe('0')
-  })
-
-  test('temporary tables', async () => {
-    await sql`create temp table scratch (a int)`
-    expect(await errorOf(sql`select * from scratch`)).toMatchObject({ code: '42P01' })
-  })
-
-  test('prepared statements', async () => {
-    await sql`prepare greeting as select 1`
-    expect(await errorOf(sql`execute greeting`)).toMatchObject({ code: '26000' })
-  })
-
-  test('advisory locks of the session', async () => {
-    await sql`select pg_advisory_lock(42)`
-    expect(await cell(`select count(*) from pg_locks where locktype = 'advisory'`)).toBe('0')
-  })
-
-  test('the role', async () => {
-    await database.exec('drop role if exists other; create role other')
-    await sql`set role other`
-    expect(await cell('select current_user::text')).toBe('postgres')
-  })
-})
-
 describe('what the endpoint refuses by itself', () => {
   test.each([
     ['no JSON', '{'],
