@@ -2,23 +2,22 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createClient, newVisitor } from '../rigs/client.ts'
 import { keysFaults, type Login, startLogin } from '../rigs/login.ts'
 import { problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
 
 let login: Login
-let worker: TestWorker
+let rig: Rig
 afterEach(async () => {
-  await worker.close()
+  await rig.close()
   await login.close()
 })
 
 /** An isolate that has fetched no keys yet. */
 async function startWith(chooseVars: (vars: Login['vars']) => Record<string, string>) {
   login = await startLogin()
-  worker = await startWorker({ vars: chooseVars(login.vars) })
+  rig = await startRig(chooseVars(login.vars))
 }
 
-const listSessions = (token: string) =>
-  createClient(worker.url, token).request('GET', '/v1/sessions')
+const listSessions = (token: string) => createClient(rig.url, token).request('GET', '/v1/sessions')
 
 describe('the keys of the login', () => {
   beforeEach(() => startWith((vars) => vars))
@@ -59,9 +58,9 @@ describe('the keys of the login', () => {
       expect(await problemOf(response), fault).toMatchObject(problem)
       // Whoever needs none of them is served.
       expect((await listSessions(await login.signBySecret())).status).toBe(200)
-      await (await newVisitor(worker.url)).expect(200, 'GET', '/v1/sessions')
+      await (await newVisitor(rig.url)).expect(200, 'GET', '/v1/sessions')
     }
-    expect(JSON.stringify(worker.logs())).not.toContain(token.split('.')[1])
+    expect(JSON.stringify(rig.logs())).not.toContain(token.split('.')[1])
     login.fault = undefined
     expect((await listSessions(token)).status).toBe(200)
     login.fault = 'silent'

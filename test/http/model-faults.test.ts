@@ -1,23 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker({
-    vars: { MODEL_FIRST_TOKEN_TIMEOUT_MS: '1500', MODEL_IDLE_TIMEOUT_MS: '1000' },
-  })
-  visitor = await newVisitor(worker.url)
-  // The model's first completion loads a vocabulary, which may take longer than these deadlines.
-  const { baseUrl } = worker.model
-  const body = JSON.stringify({ model: 'any', messages: [{ role: 'user', content: 'Hello' }] })
-  expect((await fetch(`${baseUrl}/chat/completions`, { method: 'POST', body })).status).toBe(200)
+const { rig, visitor } = useRig({
+  MODEL_FIRST_TOKEN_TIMEOUT_MS: '1500',
+  MODEL_IDLE_TIMEOUT_MS: '1000',
 })
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
 
 /** A turn whose completions go wrong this way; the first of them only, where `times` is 1. */
 function faultyTurn(fault: string, times?: number) {
@@ -52,7 +41,7 @@ describe.each(withoutText)('a model that gives no text (%s)', (fault, code, stat
     const problem = await problemOf(await visitor.request('POST', '/v1/chat', turn))
     expect(problem).toMatchObject({ code, status, retryable: true, message_id: turn.message_id })
     expect(problem).not.toHaveProperty('reply')
-    expect(worker.timeline).toEqual(['database', 'model', 'database'])
+    expect(rig.timeline).toEqual(['database', 'model', 'database'])
     const [message, reply] = await stored(String(problem['session_id']))
     expect(message).toMatchObject({
       id: turn.message_id,
@@ -64,7 +53,7 @@ describe.each(withoutText)('a model that gives no text (%s)', (fault, code, stat
     const again = await visitor.chat(turn)
     expect(again.reply).toMatchObject({ id: reply.id, seq: 2, status: 'complete' })
     expect(again).not.toHaveProperty('replayed')
-    expect(worker.model.requests).toHaveLength(2)
+    expect(rig.model.requests).toHaveLength(2)
   })
 
   test('ends a stream with turn.failed', async () => {
@@ -77,7 +66,7 @@ describe.each(withoutText)('a model that gives no text (%s)', (fault, code, stat
       },
     ])
     expect(events[1]?.data).not.toHaveProperty('reply')
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
     const [, reply] = await stored(events[0]?.data.session_id)
     expect(reply.status).toBe('failed')
   })
@@ -100,7 +89,7 @@ describe.each(withText)('a model that breaks off in the middle (%s)', (fault, co
     expect(reply).not.toHaveProperty('finish_reason')
     expect(history).toEqual(await stored(session_id))
     expect(await visitor.chat(turn)).toMatchObject({ replayed: true, reply })
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
   })
 
   test('ends a stream with turn.failed and what there is of the reply', async () => {
@@ -114,7 +103,7 @@ describe.each(withText)('a model that breaks off in the middle (%s)', (fault, co
       id: text.length,
       data: { code, retryable: false, reply },
     })
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
   })
 })
 
@@ -158,20 +147,20 @@ describe('a model that finds the conversation too long', () => {
     const { session_id } = await visitor.chat({ message: 'write 20 words' })
     for (let count = 1; count < turns; count += 1)
       await visitor.chat({ session_id, message: `${count} write 20 words` })
-    worker.clear()
+    rig.clear()
     return session_id
   }
-  const sizes = () => worker.model.requests.map(({ messages }) => messages.length)
+  const sizes = () => rig.model.requests.map(({ messages }) => messages.length)
 
   test('is asked once more with the newest 60 % of it', async () => {
     const session_id = await talk(5)
     const { reply } = await visitor.chat({ ...faultyTurn(shorter), session_id })
     expect(reply.status).toBe('complete')
-    const [first = [], second = []] = worker.model.requests.map(({ messages }) => messages)
+    const [first = [], second = []] = rig.model.requests.map(({ messages }) => messages)
     expect(first).toHaveLength(12)
     expect([6, 8]).toContain(second.length)
     expect(second).toEqual([first[0], ...first.slice(1 - second.length)])
-    expect(worker.timeline).toEqual(['database', 'model', 'model', 'database'])
+    expect(rig.timeline).toEqual(['database', 'model', 'model', 'database'])
   })
 
   test('fails where it finds that too long as well', async () => {
@@ -194,7 +183,7 @@ test('a failed turn is out of the next window, an interrupted one is in it', asy
   const { session_id, reply } = await visitor.chat(faultyTurn('end after=3'))
   await visitor.request('POST', '/v1/chat', { ...faultyTurn('status=500'), session_id })
   await visitor.chat({ session_id, message: 'And now?' })
-  expect(worker.model.requests.at(-1)?.messages.slice(1)).toMatchObject([
+  expect(rig.model.requests.at(-1)?.messages.slice(1)).toMatchObject([
     { role: 'user' },
     { role: 'assistant', content: reply.content },
     { role: 'user', content: 'And now?' },

@@ -6,7 +6,8 @@ import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import type { RecordedRequest } from '../../scripts/dev/offline-model.ts'
 import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
-import { type Rig, startRig, turnCall } from '../rigs/start-rig.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { turnCall } from '../rigs/turn-call.ts'
 import {
   delta,
   done,

@@ -1,5 +1,6 @@
 import http from 'node:http'
 import { listen } from '../../scripts/dev/listen.ts'
+import { statementsOf } from './turn-call.ts'
 
 /**
  * How a call to the database goes wrong. `before` and `after`: whether the statement ran. `late`: it runs unheard, once
@@ -60,7 +61,12 @@ export async function startDatabaseProxy(
   async function serve(request: http.IncomingMessage, response: http.ServerResponse) {
     const body = await readAll(request)
     const path = request.url ?? ''
-    const call = { path, statements: statementsOf(body), body: body.toString(), bytes: 0 }
+    const call = {
+      path,
+      statements: statementsOf(body).map(({ query }) => query),
+      body: body.toString(),
+      bytes: 0,
+    }
     const faulty = proxy.fault(call, proxy.calls.push(call) - 1)
     onCall(call)
     const fault = await faulty
@@ -146,9 +152,4 @@ async function readAll(request: http.IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
-}
-
-function statementsOf(body: Buffer): string[] {
-  const parsed = JSON.parse(body.toString()) as { query?: string; queries?: { query: string }[] }
-  return parsed.queries?.map(({ query }) => query) ?? [parsed.query ?? '']
 }
