@@ -23,7 +23,7 @@ beforeAll(async () => {
     OPENAI_BASE_URL: rig.model.baseUrl,
   }
   others = await Promise.all(Array.from({ length: workers }, () => startWorkerdProcess(settings)))
-  const { token } = await newVisitor(rig.worker.url)
+  const { token } = await newVisitor(rig.url)
   visitors = others.map(({ url }) => createClient(url, token))
 })
 afterAll(async () => {
@@ -80,7 +80,7 @@ async function beginAndKill(): Promise<{ withText: Turn[]; without: Turn[] }> {
       message_id,
       message: `[[fault ${fault} times=1 id=${message_id}]] write 400 words`,
     }
-    beginAndLeave(rig.worker.url, visitors[0] as Client, turn, { accept: 'text/event-stream' })
+    beginAndLeave(rig.url, visitors[0] as Client, turn, { accept: 'text/event-stream' })
     return turn
   }
   const times = <Item>(make: () => Promise<Item>) => Promise.all([make(), make()])
