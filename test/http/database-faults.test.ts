@@ -6,7 +6,14 @@ import { useRig } from '../rigs/start-rig.ts'
 
 const { rig, visitor } = useRig({ DATABASE_TIMEOUT_MS: '4000' })
 
-const notRun: DatabaseFault[] = ['reset before', 'server error', 'html', 'lost connection']
+const notRun: DatabaseFault[] = [
+  'reset before',
+  'server error',
+  'html',
+  'lost connection',
+  'deadlock',
+  'serialization failure',
+]
 const ranUnseen: DatabaseFault[] = ['reset after', 'cut', 'lost connection after']
 const accept = { accept: 'text/event-stream' }
 
@@ -123,7 +130,7 @@ describe('where the first answer of the database is lost', () => {
 })
 
 describe('where the reply cannot be stored at once', () => {
-  test.each(['reset before', 'reset after', 'cut'] as const)(
+  test.each(['reset before', 'reset after', 'cut', 'deadlock'] as const)(
     'it is stored by a repeat: %s',
     async (fault) => {
       fail(fault, { from: 1, to: 1 })
