@@ -4,14 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
+import { unstable_readConfig as readConfig } from 'wrangler'
 import { type DatabaseKind, startDatabase } from './rigs/start-database.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** A migrated database, which all tests share: each works with users and sessions of its own. */
     database: { kind: 'pglite' | 'postgres'; connectionString: string; endpoint: string }
-    /** Where the built Worker is. */
+    /** The folder of the built Worker. */
     workerDir: string
+    /** Of the built Worker, as wrangler.toml has them. */
+    compatibility: { compatibilityDate: string; compatibilityFlags: string[] }
   }
 }
 
@@ -27,6 +30,11 @@ export default async function setup(project: TestProject) {
   const { kind, connectionString, endpoint } = database
   project.provide('database', { kind, connectionString, endpoint })
   project.provide('workerDir', workerDir)
+  const config = readConfig({ config: 'wrangler.toml' })
+  project.provide('compatibility', {
+    compatibilityDate: config.compatibility_date ?? '',
+    compatibilityFlags: config.compatibility_flags,
+  })
   return async () => {
     await database.close()
     await rm(workerDir, { recursive: true })

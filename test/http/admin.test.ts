@@ -1,19 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { AdminSession } from '../../src/protocol.ts'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { startRig, useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const ADMIN_TOKEN = 'an-admin-token-of-forty-characters-or-so'
-let worker: TestWorker
-let owner: Client
-beforeAll(async () => {
-  worker = await startWorker({ vars: { ADMIN_TOKEN } })
-  owner = createClient(worker.url, ADMIN_TOKEN)
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig } = useRig({ ADMIN_TOKEN })
+const owner = createClient(() => rig.url, ADMIN_TOKEN)
 
 const idsOf = ({ data }: { data: AdminSession[] }) => data.map(({ id }) => id)
 const search = (query: string) => owner.expect(200, 'GET', `/v1/admin/sessions?${query}`)
@@ -21,7 +15,7 @@ const reply = (text: string) => `[[reply ${JSON.stringify(text)}]]`
 
 /** A visitor whose sessions are told from all others by `user_id`. */
 async function visitorWithSessions(...messages: string[]) {
-  const visitor = await newVisitor(worker.url)
+  const visitor = await newVisitor(rig.url)
   const userId = visitorIdOf(visitor.token ?? '')
   const sessions: string[] = []
   for (const message of messages) sessions.push((await visitor.chat({ message })).session_id)
@@ -161,7 +155,7 @@ describe('the owner', () => {
     const { code, errors } = await problemOf(response)
     expect(code).toBe('invalid_request')
     expect(errors).toMatchObject([{ field: query.split('=')[0] }])
-    expect(worker.timeline).toEqual([])
+    expect(rig.timeline).toEqual([])
   })
 })
 
@@ -171,14 +165,14 @@ describe('nobody else', () => {
   test.each([undefined, 'x', ADMIN_TOKEN.slice(1), `${ADMIN_TOKEN}x`, ADMIN_TOKEN.toUpperCase()])(
     'is let in: with the credential %s it is a 401 before any call',
     async (token) => {
-      const stranger = createClient(worker.url, token)
-      const visitor = await newVisitor(worker.url)
+      const stranger = createClient(rig.url, token)
+      const visitor = await newVisitor(rig.url)
       for (const path of paths)
         for (const client of [stranger, visitor]) {
           const response = await client.request('GET', path)
           expect(await problemOf(response)).toMatchObject({ status: 401, code: 'unauthorized' })
         }
-      expect(worker.timeline).toEqual([])
+      expect(rig.timeline).toEqual([])
     },
   )
 
@@ -189,7 +183,7 @@ describe('nobody else', () => {
 })
 
 test('without ADMIN_TOKEN the routes look like any that do not exist', async () => {
-  const closed = await startWorker()
+  const closed = await startRig()
   try {
     const visitor = await newVisitor(closed.url)
     const answers = async (client: Client, path: string) => {

@@ -1,17 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Client, newVisitor } from '../rigs/client.ts'
+import { afterEach, describe, expect, test } from 'vitest'
 import { fieldsOf, problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker()
-  visitor = await newVisitor(worker.url)
-})
+const { rig, visitor } = useRig()
 // Whatever this file asks is refused before the database hears of it.
-afterEach(() => expect(worker.timeline).toEqual([]))
-afterAll(() => worker.close())
+afterEach(() => expect(rig.timeline).toEqual([]))
 
 const uuid = '01890a5d-ac96-774b-bcce-b302099a8057'
 

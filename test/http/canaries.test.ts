@@ -9,6 +9,7 @@ import { type Echo, type EchoingModel, startEchoingModel } from '../fakes/echoin
 import { beginAndLeave } from '../rigs/leaving-client.ts'
 import { type Login, startLogin } from '../rigs/login.ts'
 import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
 import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 /** What belongs to one person; each is told from those of all others by its own text. */
@@ -46,9 +47,9 @@ let echoing: EchoingModel
 let login: Login
 let worker: TestWorker
 /** Its model tells all that it was sent. */
-let indiscreet: TestWorker
+let indiscreet: Rig
 /** It waits for no database. */
-let impatient: TestWorker
+let impatient: Rig
 const clients = {} as Record<Person, Client>
 const answers: Answer[] = []
 /** By which somebody is let in, and which settings hold. */
@@ -63,8 +64,8 @@ beforeAll(async () => {
   const vars = { ...settings, ...login.vars }
   worker = await startWorker({ vars, database })
   const echo = { ...vars, OPENAI_BASE_URL: echoing.baseUrl }
-  indiscreet = await startWorker({ vars: echo, database })
-  impatient = await startWorker({ vars: { ...vars, DATABASE_TIMEOUT_MS: '300' }, database })
+  indiscreet = await startRig(echo, { database })
+  impatient = await startRig({ ...vars, DATABASE_TIMEOUT_MS: '300' }, { database })
   for (const person of people) clients[person] = await newVisitor(worker.url)
   clients.carol = createClient(worker.url, await login.sign({ sub: `carol-${run}` }))
   const tokens = Object.values(clients).map(({ token = '' }) => token)
@@ -89,7 +90,7 @@ async function ask(
   by: Answer['by'],
   method: string,
   path: string,
-  { body, headers, at = worker }: { body?: unknown; headers?: object; at?: TestWorker } = {},
+  { body, headers, at = worker }: { body?: unknown; headers?: object; at?: Pick<Rig, 'url'> } = {},
 ): Promise<Answer> {
   const token = by === 'owner' ? settings.ADMIN_TOKEN : by === 'nobody' ? '' : clients[by].token
   const isPerson = by !== 'owner' && by !== 'nobody'

@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createClient, newVisitor } from '../rigs/client.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { startRig, useRig } from '../rigs/start-rig.ts'
 
-let worker: TestWorker
-beforeAll(async () => {
-  worker = await startWorker()
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig } = useRig()
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 describe('a conversation', () => {
   test('is remembered: the second answer shows that the model saw the first message', async () => {
-    const visitor = createClient(worker.url)
+    const visitor = createClient(rig.url)
     const first = await visitor.chat({ message: 'My name is Ada.' })
     expect(first).toMatchObject({
       session_id: expect.stringMatching(uuid),
@@ -33,10 +28,10 @@ describe('a conversation', () => {
   })
 
   test('is sent to the model as system prompt, whole turns and the new message', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const { session_id, reply } = await visitor.chat({ message: 'One' })
     await visitor.chat({ session_id, message: 'Two', context_text: 'Some\ntext' })
-    expect(worker.model.requests.at(-1)?.messages).toEqual([
+    expect(rig.model.requests.at(-1)?.messages).toEqual([
       { role: 'system', content: expect.any(String) },
       { role: 'user', content: 'One' },
       { role: 'assistant', content: reply.content },
@@ -48,7 +43,7 @@ describe('a conversation', () => {
   })
 
   test('shows its usage as the provider counted it', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const { reply } = await visitor.chat({ message: 'Hello' })
     expect(reply.usage).toEqual({
       prompt_tokens: expect.any(Number),
@@ -57,7 +52,7 @@ describe('a conversation', () => {
   })
 
   test('answers with as much history as was asked for', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: 'One' })
     const none = await visitor.chat({ session_id, message: 'Two', history_limit: 0 })
     expect([none.history, none.has_more]).toEqual([[], true])
@@ -68,7 +63,7 @@ describe('a conversation', () => {
 
 describe('a stream', () => {
   test('is turn.started, the text in deltas, turn.completed after the commit', async () => {
-    const visitor = createClient(worker.url)
+    const visitor = createClient(rig.url)
     const events = await visitor.stream({ message: 'write 40 words' })
     const [started, ...rest] = events
     const completed = rest.pop()
@@ -96,7 +91,7 @@ describe('a stream', () => {
   })
 
   test('keeps line breaks, separators and emoji of the model inside one event each', async () => {
-    const visitor = createClient(worker.url)
+    const visitor = createClient(rig.url)
     const text = 'a\r\n\ndata: x\n\nevent: turn.failed\u2028\u2029\u0085😀\u0000'
     const events = await visitor.stream({ message: `[[reply ${JSON.stringify(text)}]]` })
     const deltas = events.filter(({ event }) => event === 'delta')
@@ -108,7 +103,7 @@ describe('a stream', () => {
   })
 
   test('of a replay is the whole text as one delta', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const first = await visitor.stream(turn)
     const replay = await visitor.stream(turn)
@@ -118,22 +113,22 @@ describe('a stream', () => {
       { event: 'delta', data: { text: reply.content } },
       { event: 'turn.completed', data: { reply } },
     ])
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
   })
 })
 
 describe('a retry', () => {
   test('with the same message_id returns the stored reply and calls no model', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const turn = { message: 'Hello', message_id: crypto.randomUUID(), metadata: { a: 1 } }
     const first = await visitor.chat(turn)
     const second = await visitor.chat(turn)
     expect(second).toEqual({ ...first, replayed: true })
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
   })
 
   test('with another body is a 422 and stores nothing', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const message_id = crypto.randomUUID()
     const { session_id } = await visitor.chat({ message: 'Hello', message_id })
     const problem = await visitor.expect(422, 'POST', '/v1/chat', {
@@ -147,7 +142,7 @@ describe('a retry', () => {
   })
 
   test('of a failed turn runs it again under the same message', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const message = '[[fault status=500 times=1 id=retry]] My name is Ada.'
     const turn = { message, message_id: crypto.randomUUID() }
     const problem = await visitor.expect(502, 'POST', '/v1/chat', turn)
@@ -165,7 +160,7 @@ describe('a retry', () => {
   })
 
   test('that names a reply with regenerate makes another instead of it', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const { reply, session_id } = await visitor.chat(turn)
     const other = await visitor.chat({ ...turn, session_id, regenerate: reply.id })
@@ -182,9 +177,7 @@ describe('a retry', () => {
 
 describe('a message that cannot fit in the context window', () => {
   test('is refused with 413 before anything is stored or sent', async () => {
-    const small = await startWorker({
-      vars: { CONTEXT_TOKEN_BUDGET: '400', MAX_COMPLETION_TOKENS: '100' },
-    })
+    const small = await startRig({ CONTEXT_TOKEN_BUDGET: '400', MAX_COMPLETION_TOKENS: '100' })
     try {
       const visitor = await newVisitor(small.url)
       const problem = await visitor.expect(413, 'POST', '/v1/chat', {

@@ -1,27 +1,22 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import { type Login, startLogin } from '../rigs/login.ts'
 import { fieldsOf, problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { startRig, useRig } from '../rigs/start-rig.ts'
 import { storedUser } from '../rigs/stored-user.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const db = testDatabase()
 let login: Login
-let worker: TestWorker
-beforeAll(async () => {
+const { rig } = useRig(async () => {
   login = await startLogin()
-  worker = await startWorker({ vars: login.vars })
+  return login.vars
 })
-beforeEach(() => worker.clear())
-afterAll(async () => {
-  await worker.close()
-  await login.close()
-})
+afterAll(() => login.close())
 
 async function newUser(): Promise<Client> {
-  return createClient(worker.url, await login.sign())
+  return createClient(rig.url, await login.sign())
 }
 
 const claim = (user: Client, visitor: Client) =>
@@ -29,7 +24,7 @@ const claim = (user: Client, visitor: Client) =>
 
 /** A visitor who has had two conversations, and opened a third. */
 async function visitorOfThree() {
-  const visitor = await newVisitor(worker.url)
+  const visitor = await newVisitor(rig.url)
   const first = await visitor.chat({ message: 'My name is Ada.' })
   const second = await visitor.chat({ message: 'Hello' })
   const third = await visitor.expect(201, 'POST', '/v1/sessions', { title: 'Empty' })
@@ -98,31 +93,31 @@ describe('a claim', () => {
   })
 
   test('of a token that nobody has used moves nothing', async () => {
-    expect(await claim(await newUser(), await newVisitor(worker.url))).toEqual({ claimed: 0 })
+    expect(await claim(await newUser(), await newVisitor(rig.url))).toEqual({ claimed: 0 })
   })
 
   test('costs one call to the database, and none to the model', async () => {
     const { visitor } = await visitorOfThree()
     const user = await newUser()
-    worker.clear()
+    rig.clear()
     await claim(user, visitor)
-    expect(worker.timeline).toEqual(['database'])
+    expect(rig.timeline).toEqual(['database'])
   })
 
   test('moves the sessions of one who has thousands', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const user = await newUser()
     const user_id = visitorIdOf(visitor.token ?? '')
     const rows = Array.from({ length: 1_200 }, () => ({ id: crypto.randomUUID(), user_id }))
     await db.kysely.insertInto('sessions').values(rows).execute()
-    worker.clear()
+    rig.clear()
     expect(await claim(user, visitor)).toEqual({ claimed: 1_200 })
-    expect(worker.timeline).toEqual(['database', 'database', 'database'])
+    expect(rig.timeline).toEqual(['database', 'database', 'database'])
     expect((await storedUser(db, user_id)).sessions).toEqual([])
   })
 
   test('in the middle of a turn lets it end: its visitor hears it, and it is stored for the user', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const session = await visitor.expect(201, 'POST', '/v1/sessions', {})
     const path = `/v1/sessions/${session.id}`
     const turn = { session_id: session.id, message: '[[fault pace ms=50]] write 400 words' }
@@ -149,15 +144,15 @@ describe('both credentials are needed', () => {
   test('the JWT: to a visitor, to nobody and with a wrong one it is a 401 that moves nothing', async () => {
     const { visitor, ids } = await visitorOfThree()
     const body = { visitor_token: visitor.token }
-    worker.clear()
+    rig.clear()
     const expired = await login.sign({ exp: 1 })
     for (const token of [undefined, visitor.token, `vst_${'a'.repeat(43)}`, expired, 'x']) {
-      const client = createClient(worker.url, token)
+      const client = createClient(rig.url, token)
       const problem = await problemOf(await client.request('POST', '/v1/sessions/claim', body))
       expect(problem).toMatchObject({ status: 401, code: 'unauthorized' })
       expect(JSON.stringify(problem)).not.toContain(visitor.token)
     }
-    expect(worker.timeline).toEqual([])
+    expect(rig.timeline).toEqual([])
     expect(await idsOf(visitor)).toHaveLength(ids.length)
   })
 
@@ -179,24 +174,24 @@ describe('both credentials are needed', () => {
       const problem = await problemOf(response)
       expect([problem.status, fieldsOf(problem)]).toEqual([400, [field]])
       expect(JSON.stringify(problem)).not.toContain('a'.repeat(43))
-      expect(worker.timeline).toEqual([])
+      expect(rig.timeline).toEqual([])
     },
   )
 
   test('in one request: neither is in a log', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const user = await newUser()
     await claim(user, visitor)
     await user.expect(400, 'POST', '/v1/sessions/claim', { visitor_token: `${visitor.token}x` })
-    await vi.waitUntil(() => worker.logs().length >= 3, { timeout: 5_000 })
-    const log = JSON.stringify(worker.logs())
+    await vi.waitUntil(() => rig.logs().length >= 3, { timeout: 5_000 })
+    const log = JSON.stringify(rig.logs())
     expect(log).not.toContain(visitor.token?.slice(4))
     expect(log).not.toContain(user.token?.split('.')[1])
   })
 })
 
 test('where the site has no login nobody can claim', async () => {
-  const without = await startWorker()
+  const without = await startRig()
   try {
     const visitor = await newVisitor(without.url)
     const body = { visitor_token: visitor.token }

@@ -1,25 +1,17 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
 import { fieldsOf, problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
 const settings = { OPENAI_API_KEY: 'sk-of-the-owner', OPENAI_MODEL: 'model-of-the-owner' }
 
-let worker: TestWorker
-/** Whom nobody has configured. */
+/** A model server that no setting names. */
 let other: OfflineModel
-let visitor: Client
 beforeAll(async () => {
   other = await startOfflineModel()
-  worker = await startWorker({ vars: settings })
-  visitor = await newVisitor(worker.url)
 })
-beforeEach(() => worker.clear())
-afterAll(async () => {
-  await worker.close()
-  await other.close()
-})
+const { rig, visitor } = useRig(settings)
+afterAll(() => other.close())
 
 /** Names by which proxies, SDKs and other chat servers take a server, a model, a key or a prompt. */
 function choices(): Record<string, string> {
@@ -59,8 +51,8 @@ function headersOf(): Record<string, string> {
 /** The configured server was asked as configured, and nobody else. */
 function expectConfiguredCall() {
   expect(other.requests).toEqual([])
-  expect(worker.model.requests).toHaveLength(1)
-  const [request] = worker.model.requests
+  expect(rig.model.requests).toHaveLength(1)
+  const [request] = rig.model.requests
   expect(request?.headers.authorization).toBe(`Bearer ${settings.OPENAI_API_KEY}`)
   expect(request?.body).toMatchObject({ model: settings.OPENAI_MODEL })
   expect(JSON.stringify([request?.headers, request?.body])).not.toMatch(/of-the-client|100000/)
@@ -85,7 +77,7 @@ test('no field chooses where the model is asked, which one, by which key', async
     expect(problem.status).toBe(400)
     expect(fieldsOf(problem)).toEqual([name])
   }
-  expect(worker.timeline).toEqual([])
+  expect(rig.timeline).toEqual([])
   expect(other.requests).toEqual([])
 })
 

@@ -1,19 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { testDatabase } from '../rigs/conversation.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
+import { newVisitor } from '../rigs/client.ts'
 import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker()
-  visitor = await newVisitor(worker.url)
-  // The model's first completion loads a vocabulary: one that takes longer than 2 s costs a checkpoint.
-  await visitor.chat({ message: 'Hello' })
-})
-afterAll(() => worker.close())
+const { rig, visitor } = useRig()
 
 const turn: SeededTurn = { status: 'complete', tokens: 20 }
 const oneRoundTripEachSide = ['database', 'model', 'database']
@@ -27,22 +19,22 @@ async function seeded(turns: SeededTurn[]): Promise<string> {
 
 describe('a turn is one round trip to the database before the model and one after', () => {
   test('in a new session', async () => {
-    worker.clear()
+    rig.clear()
     await visitor.chat({ message: 'Hello' })
-    expect(worker.timeline).toEqual(oneRoundTripEachSide)
+    expect(rig.timeline).toEqual(oneRoundTripEachSide)
   })
 
   test('for a new visitor, whose session is new too', async () => {
-    const stranger = { ...(await newVisitor(worker.url)), token: undefined }
-    worker.clear()
+    const stranger = { ...(await newVisitor(rig.url)), token: undefined }
+    rig.clear()
     await stranger.chat({ message: 'Hello' })
-    expect(worker.timeline).toEqual(oneRoundTripEachSide)
+    expect(rig.timeline).toEqual(oneRoundTripEachSide)
   })
 
   test('when it is streamed', async () => {
-    worker.clear()
+    rig.clear()
     await visitor.stream({ message: 'Hello' })
-    expect(worker.timeline).toEqual(oneRoundTripEachSide)
+    expect(rig.timeline).toEqual(oneRoundTripEachSide)
   })
 
   test.each([
@@ -59,9 +51,9 @@ describe('a turn is one round trip to the database before the model and one afte
     ['that ends with a reply made anew 5,000 times', [turn, { ...turn, superseded: 5_000 }]],
   ])('in a session %s', async (_name, turns) => {
     const session_id = await seeded(turns)
-    worker.clear()
+    rig.clear()
     await visitor.stream({ session_id, message: 'Hello' })
-    expect(worker.timeline).toEqual(oneRoundTripEachSide)
+    expect(rig.timeline).toEqual(oneRoundTripEachSide)
   })
 })
 
@@ -69,9 +61,9 @@ describe('what a turn reads', () => {
   test('does not grow with the session, however long it is', async () => {
     const bytes = async (turns: number) => {
       const session_id = await seeded(Array.from({ length: turns }, () => turn))
-      worker.clear()
+      rig.clear()
       await visitor.stream({ session_id, message: 'Hello' })
-      return worker.database.calls.reduce((sum, call) => sum + call.bytes, 0)
+      return rig.database.calls.reduce((sum, call) => sum + call.bytes, 0)
     }
     const short = await bytes(20)
     const long = await bytes(5_000)
@@ -82,11 +74,11 @@ describe('what a turn reads', () => {
 
 describe('a request that is refused', () => {
   test('costs no round trip where its body is wrong, and one where its session is', async () => {
-    worker.clear()
+    rig.clear()
     await visitor.expect(400, 'POST', '/v1/chat', { message: '' })
-    expect(worker.timeline).toEqual([])
+    expect(rig.timeline).toEqual([])
     const session_id = crypto.randomUUID()
     await visitor.expect(404, 'POST', '/v1/chat', { message: 'Hello', session_id })
-    expect(worker.timeline).toEqual(['database'])
+    expect(rig.timeline).toEqual(['database'])
   })
 })

@@ -7,7 +7,8 @@ import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { midnightIsOver } from '../rigs/midnight.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { turnCall } from '../rigs/turn-call.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const caps = { user: 20_000, address: 30_000, site: 40_000 }
@@ -16,32 +17,27 @@ const completionTokens = 500
 /** Of its own, whose site and addresses are nobody else's. */
 let database: TestDatabase
 let db: Database
-let worker: TestWorker
+let rig: Rig
 beforeAll(async () => {
   await midnightIsOver()
   database = await startDatabase()
   await database.migrate()
   db = createDatabase({ ...database, timeoutMs: 20_000 })
-  worker = await startWorker({
-    database,
-    vars: {
-      DAILY_TOKENS_PER_USER: String(caps.user),
-      DAILY_TOKENS_PER_ADDRESS: String(caps.address),
-      DAILY_TOKENS_PER_SITE: String(caps.site),
-      MAX_COMPLETION_TOKENS: String(completionTokens),
-      MODEL_FIRST_TOKEN_TIMEOUT_MS: '5000',
-      MODEL_IDLE_TIMEOUT_MS: '3000',
-      AUTH_JWT_SECRET: jwtSecret,
-    },
-  })
-  // The model's first completion loads a vocabulary, which may take longer than these deadlines.
-  const body = JSON.stringify({ model: 'any', messages: [{ role: 'user', content: 'Hello' }] })
-  await fetch(`${worker.model.baseUrl}/chat/completions`, { method: 'POST', body })
+  const vars = {
+    DAILY_TOKENS_PER_USER: String(caps.user),
+    DAILY_TOKENS_PER_ADDRESS: String(caps.address),
+    DAILY_TOKENS_PER_SITE: String(caps.site),
+    MAX_COMPLETION_TOKENS: String(completionTokens),
+    MODEL_FIRST_TOKEN_TIMEOUT_MS: '2000',
+    MODEL_IDLE_TIMEOUT_MS: '1000',
+    AUTH_JWT_SECRET: jwtSecret,
+  }
+  rig = await startRig(vars, { database })
 })
-beforeEach(() => worker.clear())
+beforeEach(() => rig.clear())
 afterEach(() => db.kysely.deleteFrom('spending').execute())
 afterAll(async () => {
-  await worker.close()
+  await rig.close()
   await database.close()
 })
 
@@ -50,12 +46,12 @@ const jwtSecret = 'a secret of more than 32 characters, for tests'
 let lastHost = 0
 /** A visitor at an address of its own, or at this one. */
 async function visitorAt(address = `192.0.2.${(lastHost += 1)}`): Promise<Client> {
-  return at(address, (await newVisitor(worker.url)).token)
+  return at(address, (await newVisitor(rig.url)).token)
 }
 
 /** A caller that Cloudflare tells the address of. */
 function at(address: string, token?: string): Client {
-  const client = createClient(worker.url, token)
+  const client = createClient(rig.url, token)
   const request = client.request.bind(client)
   client.request = (method, path, body, headers) =>
     request(method, path, body, { 'cf-connecting-ip': address, ...(headers as object) })
@@ -105,7 +101,7 @@ async function visitorWithout(kind: keyof typeof caps): Promise<Client> {
   await visitor.chat({ message: 'Hello' })
   const payer = { user: userOf(visitor), address: await addressRow(), site: 'site' }[kind]
   await spend(payer, caps[kind] - 100)
-  worker.clear()
+  rig.clear()
   return visitor
 }
 
@@ -116,7 +112,7 @@ describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (l
       const visitor = await visitorWithout(limit)
       const before = await rows()
       const { data: sessions } = await visitor.expect(200, 'GET', '/v1/sessions')
-      worker.clear()
+      rig.clear()
       const response = await visitor.request('POST', '/v1/chat', { message: 'Hello' }, { accept })
       const problem = await problemOf(response)
       expect(problem).toMatchObject({
@@ -129,7 +125,7 @@ describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (l
       expect(seconds).toBe(problem['retry_after'])
       expect(seconds).toBeGreaterThan(0)
       expect(seconds).toBeLessThanOrEqual(24 * 60 * 60)
-      expect(worker.timeline).toEqual(['database'])
+      expect(rig.timeline).toEqual(['database'])
       expect((await visitor.expect(200, 'GET', '/v1/sessions')).data).toEqual(sessions)
       expect(await rows()).toEqual(before)
     },
@@ -201,7 +197,7 @@ describe('what is left of the day', () => {
     })
     expect(Date.parse(usage.resets_at)).toBeGreaterThan(Date.now())
     expect(Date.parse(usage.resets_at) - Date.parse(usage.day)).toBe(24 * 60 * 60 * 1_000)
-    expect(worker.timeline).toEqual(['database'])
+    expect(rig.timeline).toEqual(['database'])
   })
 
   test('is told by the tightest of the caps', async () => {
@@ -221,7 +217,7 @@ describe('what is left of the day', () => {
   test('counts a reply that is being written with all that it may cost', async () => {
     const visitor = await visitorAt()
     const running = visitor.chat({ message: '[[fault pace ms=100]] write 200 words' })
-    await vi.waitUntil(() => worker.model.requests.length > 0, 10_000)
+    await vi.waitUntil(() => rig.model.requests.length > 0, 10_000)
     expect((await usageOf(visitor)).tokens_used).toBeGreaterThan(completionTokens)
     await stopAll(visitor)
     await running
@@ -229,7 +225,7 @@ describe('what is left of the day', () => {
   })
 
   test('is nothing to tell where there is no cap; what was used is', async () => {
-    const free = await startWorker({ database, vars: { DAILY_TOKENS_PER_USER: 'off' } })
+    const free = await startRig({ DAILY_TOKENS_PER_USER: 'off' }, { database })
     try {
       const visitor = await newVisitor(free.url)
       await visitor.chat({ message: 'Hello' })
@@ -300,7 +296,7 @@ describe('a turn that has ended counts', () => {
   test('so far where it was stopped', async () => {
     const visitor = await visitorAt()
     const running = visitor.chat({ message: '[[fault pace ms=100]] write 200 words' })
-    await vi.waitUntil(() => (worker.model.requests[0]?.deltasSent ?? 0) > 2, 10_000)
+    await vi.waitUntil(() => (rig.model.requests[0]?.deltasSent ?? 0) > 2, 10_000)
     await stopAll(visitor)
     expect((await running).reply.status).toBe('interrupted')
     const { tokens, prompt, completion } = await rowOf(userOf(visitor))
@@ -311,8 +307,7 @@ describe('a turn that has ended counts', () => {
 
   test('all that it may have cost where its reply could not be stored', async () => {
     const visitor = await visitorAt()
-    worker.database.fault = ({ statements }) =>
-      statements.some((statement) => statement.includes('finish_turn')) ? 'server error' : undefined
+    rig.database.fault = (call) => (turnCall(call) === 'finish' ? 'server error' : undefined)
     const problem = await visitor.expect(503, 'POST', '/v1/chat', { message: 'Hello' })
     expect(problem.code).toBe('not_saved')
     const row = await rowOf(userOf(visitor))

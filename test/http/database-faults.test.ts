@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
 import { expireLease, testDatabase } from '../rigs/conversation.ts'
 import { type ProblemJson, problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker({ vars: { DATABASE_TIMEOUT_MS: '4000' } })
-  visitor = await newVisitor(worker.url)
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig, visitor } = useRig({ DATABASE_TIMEOUT_MS: '4000' })
 
-const notRun: DatabaseFault[] = ['reset before', 'server error', 'html', 'lost connection']
+const notRun: DatabaseFault[] = [
+  'reset before',
+  'server error',
+  'html',
+  'lost connection',
+  'deadlock',
+  'serialization failure',
+]
 const ranUnseen: DatabaseFault[] = ['reset after', 'cut', 'lost connection after']
 const accept = { accept: 'text/event-stream' }
 
@@ -22,11 +21,11 @@ const newTurn = () => ({ message: 'Hello', message_id: crypto.randomUUID() })
 
 /** Of the database's calls, by their number from 0, those that go wrong. */
 function fail(fault: DatabaseFault, { from = 0, to = Infinity } = {}) {
-  worker.database.fault = (_, index) => (index >= from && index <= to ? fault : undefined)
+  rig.database.fault = (_, index) => (index >= from && index <= to ? fault : undefined)
 }
 
 function mend() {
-  worker.database.fault = () => undefined
+  rig.database.fault = () => undefined
 }
 
 /** The one session of this turn as it is stored. */
@@ -54,24 +53,24 @@ describe('where the database cannot be reached, a turn', () => {
         code: 'database_unavailable',
         retry_after: expect.any(Number),
       })
-      expect(worker.timeline).toEqual(['database', 'database'])
+      expect(rig.timeline).toEqual(['database', 'database'])
     },
   )
 
   test('is a 503 too where it is silent, within one deadline for both calls', async () => {
     fail('silent before')
     expect((await refusedChat(newTurn())).code).toBe('database_unavailable')
-    expect(worker.timeline).toEqual(['database', 'database'])
+    expect(rig.timeline).toEqual(['database', 'database'])
   })
 
   test('is a 503 too where nobody listens', async () => {
-    await worker.database.refuse()
+    await rig.database.refuse()
     try {
       expect((await refusedChat(newTurn())).code).toBe('database_unavailable')
     } finally {
-      await worker.database.listen()
+      await rig.database.listen()
     }
-    expect(worker.model.requests).toEqual([])
+    expect(rig.model.requests).toEqual([])
   })
 
   test('is a problem and no stream, since nothing was accepted', async () => {
@@ -91,7 +90,7 @@ describe('where the database cannot be reached, a turn', () => {
 
   test('that was stored unseen runs once its lease is over, and never twice', async () => {
     const { session_id } = await visitor.chat(newTurn())
-    worker.clear()
+    rig.clear()
     const turn = { ...newTurn(), session_id }
     fail('reset after')
     await refusedChat(turn)
@@ -99,11 +98,11 @@ describe('where the database cannot be reached, a turn', () => {
     expect(await refusedChat(turn)).toMatchObject({ status: 409, code: 'turn_running' })
     const other = { ...newTurn(), session_id }
     expect(await refusedChat(other)).toMatchObject({ status: 409, code: 'session_busy' })
-    expect(worker.model.requests).toEqual([])
+    expect(rig.model.requests).toEqual([])
 
     await expireLease(testDatabase(), { sessionId: session_id })
     expect((await visitor.chat(turn)).reply).toMatchObject({ seq: 4, status: 'complete' })
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
     expect(await storedMessages(session_id)).toHaveLength(4)
   })
 })
@@ -116,7 +115,7 @@ describe('where the first answer of the database is lost', () => {
       const { session_id, reply, ...answer } = await visitor.chat(newTurn())
       expect(reply.status).toBe('complete')
       expect(answer).not.toHaveProperty('replayed')
-      expect(worker.timeline).toEqual(['database', 'database', 'model', 'database'])
+      expect(rig.timeline).toEqual(['database', 'database', 'model', 'database'])
       expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant complete'])
     },
   )
@@ -124,20 +123,20 @@ describe('where the first answer of the database is lost', () => {
   test('the turn runs once also where the first call is carried out after the second', async () => {
     fail('late', { to: 0 })
     const { session_id } = await visitor.chat(newTurn())
-    await vi.waitUntil(() => (worker.database.calls[0]?.bytes ?? 0) > 0, 10_000)
-    expect(worker.model.requests).toHaveLength(1)
+    await vi.waitUntil(() => (rig.database.calls[0]?.bytes ?? 0) > 0, 10_000)
+    expect(rig.model.requests).toHaveLength(1)
     expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant complete'])
   })
 })
 
 describe('where the reply cannot be stored at once', () => {
-  test.each(['reset before', 'reset after', 'cut'] as const)(
+  test.each(['reset before', 'reset after', 'cut', 'deadlock'] as const)(
     'it is stored by a repeat: %s',
     async (fault) => {
       fail(fault, { from: 1, to: 1 })
       const events = await visitor.stream(newTurn())
       expect(events.at(-1)?.event).toBe('turn.completed')
-      expect(worker.timeline).toEqual(['database', 'model', 'database', 'database'])
+      expect(rig.timeline).toEqual(['database', 'model', 'database', 'database'])
       expect(await storedMessages(events[0]?.data.session_id)).toEqual([
         'user complete',
         'assistant complete',
@@ -174,7 +173,7 @@ describe('where the reply cannot be stored at once', () => {
     const { reply, history } = await visitor.chat(turn)
     expect(reply.status).toBe('complete')
     expect(history.map(({ seq }) => seq)).toEqual([1, 2])
-    expect(worker.model.requests).toHaveLength(2)
+    expect(rig.model.requests).toHaveLength(2)
   })
 
   test('a reply that was stored unseen is not paid for twice', async () => {
@@ -186,7 +185,7 @@ describe('where the reply cannot be stored at once', () => {
       replayed: true,
       reply: { status: 'complete' },
     })
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
   })
 })
 
@@ -214,7 +213,7 @@ describe('where the database cannot be reached, every other route', () => {
         })
         expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
       }
-      expect(worker.timeline).toHaveLength(routes.length)
+      expect(rig.timeline).toHaveLength(routes.length)
     },
   )
 
@@ -229,6 +228,6 @@ describe('where the database cannot be reached, every other route', () => {
     fail('reset before')
     await visitor.expect(200, 'GET', '/health/live')
     await visitor.expect(201, 'POST', '/v1/visitors')
-    expect(worker.timeline).toEqual([])
+    expect(rig.timeline).toEqual([])
   })
 })

@@ -1,41 +1,36 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type Client, newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { exportAnswer } from '../rigs/export-lines.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { seedSession } from '../rigs/seed-session.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { storedUser } from '../rigs/stored-user.ts'
 import { tablesWith } from '../rigs/tables-with.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const db = testDatabase()
-let worker: TestWorker
-beforeAll(async () => {
-  worker = await startWorker()
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig } = useRig()
 
 const userIdOf = (visitor: Client) => visitorIdOf(visitor.token ?? '')
 const stored = (visitor: Client) => storedUser(db, userIdOf(visitor))
 const erase = (visitor: Client) => visitor.request('DELETE', '/v1/me')
 
 async function visitorWithSessions(count: number) {
-  const visitor = await newVisitor(worker.url)
+  const visitor = await newVisitor(rig.url)
   await sql`
 insert into sessions (id, user_id) select gen_random_uuid(), ${userIdOf(visitor)}
 from generate_series(1, ${count}::integer)`.execute(db.kysely)
-  worker.clear()
+  rig.clear()
   return visitor
 }
 
 describe('DELETE /v1/me', () => {
   test('erases every session of the user with its messages, and nothing of anybody else', async () => {
-    const visitor = await newVisitor(worker.url)
-    const other = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
+    const other = await newVisitor(rig.url)
     await other.chat({ message: 'Hello' })
     const others = await stored(other)
     const erased: string[] = []
@@ -52,16 +47,16 @@ describe('DELETE /v1/me', () => {
   })
 
   test('is a 204 however often it is asked, in one call where there is nothing', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     await visitor.chat({ message: 'Hello' })
     await visitor.expect(204, 'DELETE', '/v1/me')
-    worker.clear()
+    rig.clear()
     await visitor.expect(204, 'DELETE', '/v1/me')
-    expect(worker.timeline).toEqual(['database'])
+    expect(rig.timeline).toEqual(['database'])
   })
 
   test('gives no new day: what was spent stays spent', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     await visitor.chat({ message: 'Hello' })
     const { spending } = await stored(visitor)
     expect(spending).toHaveLength(1)
@@ -73,11 +68,11 @@ describe('DELETE /v1/me', () => {
     const visitor = await visitorWithSessions(250)
     await visitor.expect(204, 'DELETE', '/v1/me')
     expect((await stored(visitor)).sessions).toEqual([])
-    expect(worker.timeline).toEqual(['database', 'database', 'database'])
+    expect(rig.timeline).toEqual(['database', 'database', 'database'])
   })
 
   test('erases long sessions in smaller batches, and one at least', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const turn = { status: 'complete', tokens: 20 } as const
     for (let count = 0; count < 3; count += 1)
       await seedSession(
@@ -85,10 +80,10 @@ describe('DELETE /v1/me', () => {
         { userId: userIdOf(visitor), sessionId: crypto.randomUUID() },
         Array.from({ length: 2_600 }, () => turn),
       )
-    worker.clear()
+    rig.clear()
     await visitor.expect(204, 'DELETE', '/v1/me')
     expect((await stored(visitor)).sessions).toEqual([])
-    expect(worker.timeline).toHaveLength(3)
+    expect(rig.timeline).toHaveLength(3)
   }, 90_000)
 
   test('that cannot erase all within the calls of a request says so, and goes on when asked again', async () => {
@@ -96,7 +91,7 @@ describe('DELETE /v1/me', () => {
     const response = await erase(visitor)
     expect(response.headers.get('retry-after')).toBe('1')
     expect(await problemOf(response)).toMatchObject({ status: 503, code: 'erase_unfinished' })
-    expect(worker.timeline.length).toBeLessThanOrEqual(45)
+    expect(rig.timeline.length).toBeLessThanOrEqual(45)
     const left = (await stored(visitor)).sessions.length
     expect(left).toBeLessThan(4_700)
     await visitor.expect(204, 'DELETE', '/v1/me')
@@ -108,7 +103,7 @@ describe('DELETE /v1/me', () => {
     'under a failing database is a 503, and done when asked again (%s)',
     async (fault) => {
       const visitor = await visitorWithSessions(150)
-      worker.database.fault = (_, index) => (index === 1 ? fault : undefined)
+      rig.database.fault = (_, index) => (index === 1 ? fault : undefined)
       const problem = await problemOf(await erase(visitor))
       expect(problem).toMatchObject({ status: 503, code: 'database_unavailable' })
       await visitor.expect(204, 'DELETE', '/v1/me')
@@ -119,7 +114,7 @@ describe('DELETE /v1/me', () => {
 
 describe('a reply that is streaming', () => {
   test('when all is erased leaves no row, and its client hears of it', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const message = '[[fault pace ms=50]] write 400 words'
     const turns = [1, 2, 3].map(() => visitor.stream({ message }))
     const sessions = await vi.waitUntil(

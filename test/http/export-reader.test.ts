@@ -2,23 +2,19 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import { exportedData, parseLines } from '../rigs/export-lines.ts'
 import { seedSession } from '../rigs/seed-session.ts'
-import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 /** Messages of a page each: far more than the system's buffers between two sockets hold. */
 const pages = 32
 const db = testDatabase()
-let rig: Rig
-let visitor: Client
+const { rig, visitor } = useRig()
 beforeAll(async () => {
-  rig = await startRig()
-  visitor = await newVisitor(rig.worker.url)
   const session = { userId: visitorIdOf(visitor.token ?? ''), sessionId: crypto.randomUUID() }
   const turn = { status: 'complete', tokens: 20 } as const
   await seedSession(
@@ -30,16 +26,14 @@ beforeAll(async () => {
 update messages set content = repeat('x', ${limits.historyBytes}::integer)
 where session_id = ${session.sessionId}`.execute(db.kysely)
 }, 90_000)
-beforeEach(() => rig.database.clear())
 afterAll(async () => {
   await visitor.expect(204, 'DELETE', '/v1/me')
-  await rig.close()
 })
 
 /** An answer whose reader has not read anything yet. */
 async function beginExport() {
   const headers = { authorization: `Bearer ${visitor.token}` }
-  const request = http.get(`${rig.worker.url}/v1/export`, { headers, agent: false })
+  const request = http.get(`${rig.url}/v1/export`, { headers, agent: false })
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
   return { request, response }
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { ExportLine, Message, Session } from '../../src/protocol.ts'
 import { deleteSession } from '../../src/db/sessions.ts'
 import { type Client, newVisitor } from '../rigs/client.ts'
@@ -8,20 +8,15 @@ import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { exportAnswer, exportedData, lastCursor } from '../rigs/export-lines.ts'
 import { fieldsOf, problemOf } from '../rigs/problem.ts'
 import { seedSession } from '../rigs/seed-session.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const db = testDatabase()
-let worker: TestWorker
-beforeAll(async () => {
-  worker = await startWorker()
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig } = useRig()
 
 /** A visitor with sessions of so many turns each. */
 async function seededVisitor(turns: readonly number[]) {
-  const visitor = await newVisitor(worker.url)
+  const visitor = await newVisitor(rig.url)
   const userId = visitorIdOf(visitor.token ?? '')
   const ids = turns.map(() => crypto.randomUUID()).toSorted()
   for (const [index, sessionId] of ids.entries()) {
@@ -31,7 +26,7 @@ async function seededVisitor(turns: readonly number[]) {
     }))
     await seedSession(db, { userId, sessionId }, seeded)
   }
-  worker.clear()
+  rig.clear()
   return { visitor, userId, ids }
 }
 
@@ -54,8 +49,8 @@ const strange =
 
 describe('an export', () => {
   test('has everything that the other routes show, word for word', async () => {
-    const visitor = await newVisitor(worker.url)
-    const other = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
+    const other = await newVisitor(rig.url)
     await other.chat({ message: 'Not theirs' })
     await visitor.expect(201, 'POST', '/v1/sessions', {
       title: strange,
@@ -74,11 +69,11 @@ describe('an export', () => {
     const path = `/v1/sessions/${session_id}/messages/${again.reply.id}/feedback`
     await visitor.expect(200, 'PUT', path, feedback)
     await visitor.expect(502, 'POST', '/v1/chat', { session_id, message: '[[fault status]]' })
-    worker.clear()
+    rig.clear()
 
     const lines = await exportAnswer(visitor)
     const { messages } = exportedData(lines)
-    expect(worker.timeline).toEqual(['database'])
+    expect(rig.timeline).toEqual(['database'])
     expect(lines.slice(0, -1)).toEqual(await shown(visitor))
     expect(messages.map(({ status }) => status)).toEqual([
       'complete',
@@ -92,7 +87,7 @@ describe('an export', () => {
   })
 
   test('is a file of lines, whichever characters a reader takes for the end of one', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     await visitor.expect(201, 'POST', '/v1/sessions', { title: strange })
     const response = await visitor.request('GET', '/v1/export')
     expect(response.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8')
@@ -104,7 +99,7 @@ describe('an export', () => {
   })
 
   test('of who has nothing is its end alone', async () => {
-    const lines = await exportAnswer(await newVisitor(worker.url))
+    const lines = await exportAnswer(await newVisitor(rig.url))
     expect(lines).toEqual([{ type: 'end', sessions: 0, messages: 0 }])
   })
 
@@ -118,7 +113,7 @@ describe('an export', () => {
       expect(seqs).toEqual(seqs.map((_, index) => index + 1))
     }
     // Two items are sessions that have nothing else.
-    expect(worker.database.calls).toHaveLength(Math.ceil((2 * 751 + 2) / 200))
+    expect(rig.database.calls).toHaveLength(Math.ceil((2 * 751 + 2) / 200))
   })
 })
 
@@ -131,14 +126,14 @@ insert into sessions (id, user_id) select gen_random_uuid(), ${userId} from gene
       db.kysely,
     )
     const first = await exportAnswer(visitor)
-    expect(worker.database.calls.length).toBeLessThanOrEqual(45)
+    expect(rig.database.calls.length).toBeLessThanOrEqual(45)
     expect(first.at(-1)?.type).toBe('more')
     const second = await exportAnswer(visitor, lastCursor(first))
     expect(exportedData([...first, ...second]).sessions).toHaveLength(count)
   }, 90_000)
 
   test('takes no cursor but its own', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const id = crypto.randomUUID()
     for (const cursor of [
@@ -164,7 +159,7 @@ insert into sessions (id, user_id) select gen_random_uuid(), ${userId} from gene
     expect(fieldsOf(await problemOf(await visitor.request('GET', '/v1/export?limit=1')))).toEqual([
       'limit',
     ])
-    expect(worker.timeline).toEqual([])
+    expect(rig.timeline).toEqual([])
   })
 
   test("gives by another's cursor nothing of theirs", async () => {
@@ -184,21 +179,21 @@ describe('where the database fails under an export', () => {
 
   test.each(faults)('before its first page, it is refused (%s)', async (fault) => {
     const { visitor } = await seededVisitor([150])
-    worker.database.fault = () => fault
+    rig.database.fault = () => fault
     const problem = await problemOf(await visitor.request('GET', '/v1/export'))
     expect(problem).toMatchObject({ status: 503, code: 'database_unavailable' })
   })
 
   test.each(faults)('once, nobody sees it (%s)', async (fault) => {
     const { visitor } = await seededVisitor([150, 150])
-    worker.database.fault = (_, index) => (index === 1 ? fault : undefined)
+    rig.database.fault = (_, index) => (index === 1 ? fault : undefined)
     expect(exportedData(await exportAnswer(visitor)).messages).toHaveLength(600)
-    expect(worker.database.calls).toHaveLength(4)
+    expect(rig.database.calls).toHaveLength(4)
   })
 
   test('for longer, its last line says so, and it goes on from its last cursor', async () => {
     const { visitor } = await seededVisitor([150, 150])
-    worker.database.fault = (_, index) => (index > 0 ? 'reset before' : undefined)
+    rig.database.fault = (_, index) => (index > 0 ? 'reset before' : undefined)
     const lines = await exportAnswer(visitor)
     expect(lines.at(-1)).toMatchObject({
       type: 'error',
@@ -206,8 +201,8 @@ describe('where the database fails under an export', () => {
       status: 503,
       request_id: expect.any(String),
     })
-    await vi.waitUntil(() => worker.logs().some((line) => line.includes('"database_unavailable"')))
-    worker.clear()
+    await vi.waitUntil(() => rig.logs().some((line) => line.includes('"database_unavailable"')))
+    rig.clear()
     const rest = await exportAnswer(visitor, lastCursor(lines))
     const both = [...lines.filter(({ type }) => type !== 'error'), ...rest]
     expect(exportedData(both).messages).toHaveLength(600)
@@ -216,7 +211,7 @@ describe('where the database fails under an export', () => {
 
 test('a session that is erased under an export ends in it, and what comes after it is there', async () => {
   const { visitor, userId, ids } = await seededVisitor([150, 150, 1])
-  worker.database.fault = async (_, index) => {
+  rig.database.fault = async (_, index) => {
     if (index === 1) for (const id of ids.slice(0, 2)) await deleteSession(db, userId, id)
     return undefined
   }

@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
+import { newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import { fieldsOf, problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker()
-  visitor = await newVisitor(worker.url)
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig, visitor } = useRig()
 
 const feedbackPath = (sessionId: string, messageId: string) =>
   `/v1/sessions/${sessionId}/messages/${messageId}/feedback`
@@ -59,9 +52,9 @@ describe('feedback', () => {
 
   test('costs one call to the database and none to the model', async () => {
     const { path } = await newReply()
-    worker.clear()
+    rig.clear()
     await visitor.expect(200, 'PUT', path, { rating: 'up' })
-    expect(worker.timeline).toEqual(['database'])
+    expect(rig.timeline).toEqual(['database'])
   })
 
   test('on a reply that was superseded stays with it, and the new reply has none', async () => {
@@ -133,7 +126,7 @@ describe('there is nothing to rate', () => {
 
   test("in somebody else's reply", async () => {
     const { sessionId, reply, path } = await newReply()
-    const stranger = await newVisitor(worker.url)
+    const stranger = await newVisitor(rig.url)
     await stranger.expect(404, 'PUT', path, { rating: 'down' })
     expect((await messagesOf(sessionId)).at(-1)).toEqual(reply)
   })
@@ -157,6 +150,6 @@ describe('a body that is no feedback is refused by the name of its field', () =>
     const path = feedbackPath(crypto.randomUUID(), crypto.randomUUID())
     const problem = await problemOf(await visitor.request('PUT', path, body))
     expect([problem.status, fieldsOf(problem)]).toEqual([400, [field]])
-    expect(worker.timeline).toEqual([])
+    expect(rig.timeline).toEqual([])
   })
 })

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
-import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { createClient } from '../rigs/client.ts'
 import { appRoutes, type Request } from '../rigs/routes.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker()
-  visitor = await newVisitor(worker.url)
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig, visitor } = useRig()
 
 const turn: Request = ['POST', '/v1/chat', { message: 'Hello' }]
 const stream = { accept: 'text/event-stream' }
@@ -44,14 +38,14 @@ describe('every answer of the API is guarded by its headers', () => {
     ['PURGE', '/v1/chat'],
   ])('%s %s, for whoever calls', async (method, path) => {
     for (const token of [visitor.token, undefined, 'nonsense']) {
-      const response = await createClient(worker.url, token).request(method, path)
+      const response = await createClient(rig.url, token).request(method, path)
       await response.text()
       expectGuarded(response, `${method} ${path} ${response.status}`)
     }
   })
 
   test('preflights and answers to HEAD', async () => {
-    const headers = { origin: worker.url, 'access-control-request-method': 'POST' }
+    const headers = { origin: rig.url, 'access-control-request-method': 'POST' }
     for (const method of ['OPTIONS', 'HEAD'])
       expectGuarded(await visitor.request(method, '/v1/sessions', undefined, headers), method)
   })
@@ -86,7 +80,7 @@ describe('every answer of the API is guarded by its headers', () => {
     [503, turn, 'reset before'],
     [502, ['POST', '/v1/chat', { message: '[[fault status=500]]' }], undefined],
   ])('problems: %i', async (status, [method, path, body], fault, origin) => {
-    worker.database.fault = () => fault
+    rig.database.fault = () => fault
     const response = await visitor.request(method, path, body, origin ? { origin } : {})
     expect(response.status, await response.text()).toBe(status)
     expectGuarded(response, String(status))
@@ -106,6 +100,12 @@ test('a stream is passed on as it comes: what a model that hangs has said is the
 })
 
 describe('the page', () => {
+  let worker: TestWorker
+  beforeAll(async () => {
+    worker = await startWorker()
+  })
+  afterAll(() => worker.close())
+
   test('can be framed by nobody, and runs nothing but its own', async () => {
     const response = await fetch(worker.url)
     expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { schemaVersion } from '../../src/db/schema.ts'
 import { createClient } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
 import type { Request } from '../rigs/routes.ts'
 import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { type Rig, startRig, useRig } from '../rigs/start-rig.ts'
 
 const ready: Request = ['GET', '/health/ready']
 const live: Request = ['GET', '/health/live']
@@ -16,21 +16,18 @@ const others: Request[] = [
 
 describe('a Worker whose database', () => {
   let own: TestDatabase
-  let worker: TestWorker
+  let rig: Rig
   beforeAll(async () => {
     own = await startDatabase(inject('database').kind)
-    const { connectionString, endpoint } = own
-    worker = await startWorker({
-      vars: { DATABASE_URL: connectionString, NEON_HTTP_ENDPOINT: endpoint },
-    })
+    rig = await startRig({}, { database: own })
   })
   afterAll(async () => {
-    await worker.close()
+    await rig.close()
     await own.close()
   })
 
   test('was never migrated is not ready, and alive all the same', async () => {
-    const client = createClient(worker.url)
+    const client = createClient(rig.url)
     const problem = await problemOf(await client.request(...ready))
     expect(problem).toMatchObject({ code: 'schema_outdated', status: 503 })
     expect(problem['detail']).toContain('npm run migrate')
@@ -39,7 +36,7 @@ describe('a Worker whose database', () => {
 
   test('is behind is not ready, and says by which migration', async () => {
     await own.exec(`create table schema_migrations as select ${schemaVersion - 1} as version`)
-    const problem = await problemOf(await createClient(worker.url).request(...ready))
+    const problem = await problemOf(await createClient(rig.url).request(...ready))
     expect(problem).toMatchObject({
       code: 'schema_outdated',
       status: 503,
@@ -48,7 +45,7 @@ describe('a Worker whose database', () => {
   })
 
   test('is migrated, or ahead, is ready', async () => {
-    const client = createClient(worker.url)
+    const client = createClient(rig.url)
     for (const version of [schemaVersion, schemaVersion + 1]) {
       await own.exec(`update schema_migrations set version = ${version}`)
       const answer = { status: 'ok', schema_version: version }
@@ -58,16 +55,11 @@ describe('a Worker whose database', () => {
 })
 
 describe('a Worker', () => {
-  let worker: TestWorker
-  beforeAll(async () => {
-    worker = await startWorker()
-  })
-  beforeEach(() => worker.clear())
-  afterAll(() => worker.close())
+  const { rig } = useRig()
 
   test('is not ready while the database is down, and alive all the same', async () => {
-    worker.database.fault = () => 'reset before'
-    const client = createClient(worker.url)
+    rig.database.fault = () => 'reset before'
+    const client = createClient(rig.url)
     const response = await client.request(...ready)
     expect(await problemOf(response)).toMatchObject({ code: 'database_unavailable', status: 503 })
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
@@ -76,20 +68,18 @@ describe('a Worker', () => {
 })
 
 describe('a Worker whose settings are wrong', () => {
-  let worker: TestWorker
+  let rig: Rig
   beforeAll(async () => {
-    worker = await startWorker({
-      vars: {
-        DATABASE_URL: 'postgres://canary-user@canary host/canary',
-        NEON_HTTP_ENDPOINT: 'http://canary.example/sql',
-        MODEL_TIMEOUT_MS: 'canary',
-      },
+    rig = await startRig({
+      DATABASE_URL: 'postgres://canary-user@canary host/canary',
+      NEON_HTTP_ENDPOINT: 'http://canary.example/sql',
+      MODEL_TIMEOUT_MS: 'canary',
     })
   })
-  afterAll(() => worker.close())
+  afterAll(() => rig.close())
 
   test('names them at each request and when asked whether it is ready, and lives', async () => {
-    const client = createClient(worker.url)
+    const client = createClient(rig.url)
     for (const request of [chat, ready, ...others]) {
       const problem = await problemOf(await client.request(...request))
       expect(problem).toMatchObject({ code: 'misconfigured', status: 500 })
@@ -98,8 +88,8 @@ describe('a Worker whose settings are wrong', () => {
       expect(JSON.stringify(problem)).not.toContain('canary')
     }
     await client.expect(200, ...live)
-    expect(worker.logs().join()).not.toContain('canary')
-    expect(worker.timeline).toEqual([])
+    expect(rig.logs().join()).not.toContain('canary')
+    expect(rig.timeline).toEqual([])
   })
 })
 
@@ -117,10 +107,10 @@ describe('a Worker that the database does not let in', () => {
     'says that it is misconfigured, and not with which password: %s',
     async (_, connectionString) => {
       const { password } = new URL(connectionString())
-      const worker = await startWorker({ vars: { DATABASE_URL: connectionString() } })
+      const rig = await startRig({ DATABASE_URL: connectionString() })
       try {
         for (const request of [ready, chat]) {
-          const problem = await problemOf(await createClient(worker.url).request(...request))
+          const problem = await problemOf(await createClient(rig.url).request(...request))
           expect(problem).toMatchObject({
             code: 'misconfigured',
             status: 500,
@@ -128,10 +118,10 @@ describe('a Worker that the database does not let in', () => {
           })
           expect(JSON.stringify(problem)).not.toContain(password)
         }
-        expect(worker.logs().join()).not.toContain(password)
-        expect(worker.model.requests).toEqual([])
+        expect(rig.logs().join()).not.toContain(password)
+        expect(rig.model.requests).toEqual([])
       } finally {
-        await worker.close()
+        await rig.close()
       }
     },
   )

@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { describe, expect, test, vi } from 'vitest'
+import { newVisitor, parseEvents } from '../rigs/client.ts'
+import { useRig } from '../rigs/start-rig.ts'
+import { turnCall } from '../rigs/turn-call.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker()
-  visitor = await newVisitor(worker.url)
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig, visitor } = useRig()
 
 async function join(path: string, place?: number) {
   const headers = place === undefined ? {} : { 'last-event-id': String(place) }
@@ -110,7 +104,7 @@ describe('joining a reply', () => {
 
   test("of another's session, or of no reply, is the same 404", async () => {
     const { session_id, reply, history } = await visitor.chat({ message: 'Hello' })
-    const stranger = await newVisitor(worker.url)
+    const stranger = await newVisitor(rig.url)
     const paths = [
       `${session_id}/messages/${reply.id}`,
       `${crypto.randomUUID()}/messages/${reply.id}`,
@@ -137,7 +131,6 @@ describe('stopping', () => {
   })
 
   test('is looked up at once where the client leaves', async () => {
-    const isCheckpoint = (sql: string) => sql.includes('checkpoint_turn')
     const { session_id, reader } = await begin('[[fault pace ms=20]] write 50 words')
     await reader.cancel()
     await vi.waitFor(async () => {
@@ -145,13 +138,13 @@ describe('stopping', () => {
       expect((await visitor.expect(200, 'GET', path)).data[1].status).toBe('complete')
     }, 10_000)
     // A reply of one second costs no checkpoint otherwise.
-    const checkpoints = worker.database.calls.filter((call) => call.statements.some(isCheckpoint))
+    const checkpoints = rig.database.calls.filter((call) => turnCall(call) === 'checkpoint')
     expect(checkpoints).toHaveLength(1)
   })
 
   test("another's session, or none, is a 404", async () => {
     const { session_id } = await visitor.chat({ message: 'Hello' })
-    const stranger = await newVisitor(worker.url)
+    const stranger = await newVisitor(rig.url)
     await stranger.expect(404, 'POST', `/v1/sessions/${session_id}/stop`)
     await visitor.expect(404, 'POST', `/v1/sessions/${crypto.randomUUID()}/stop`)
   })

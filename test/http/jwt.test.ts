@@ -12,38 +12,37 @@ import {
   SignJWT,
   UnsecuredJWT,
 } from 'jose'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { listen } from '../../scripts/dev/listen.ts'
 import { createClient, newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import { type Login, startLogin } from '../rigs/login.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { sessionRequests } from '../rigs/routes.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const db = testDatabase()
 
 let login: Login
-let worker: TestWorker
 /** What a token's header may point to: keys that are not the login's. */
 let elsewhere: { server: Server; url: string; calls: number; jwks: { keys: JWK[] } }
 
 beforeAll(async () => {
-  login = await startLogin()
   const server = createServer((_, response) => {
     elsewhere.calls += 1
     response.end(JSON.stringify(elsewhere.jwks))
   })
   const url = `http://127.0.0.1:${await listen(server)}/jwks.json`
   elsewhere = { server, url, calls: 0, jwks: { keys: [] } }
-  // Before the Worker has fetched the keys: an unknown one would wait for the next time.
-  for (const alg of publicKeyAlgorithms) await login.rotate(alg)
-  worker = await startWorker({ vars: login.vars })
 })
-beforeEach(() => worker.clear())
+const { rig } = useRig(async () => {
+  login = await startLogin()
+  // Before the Worker fetches the keys: it looks for an unknown one every ten seconds at most.
+  for (const alg of publicKeyAlgorithms) await login.rotate(alg)
+  return login.vars
+})
 afterAll(async () => {
-  await worker.close()
   await login.close()
   await new Promise((resolve) => elsewhere.server.close(resolve))
 })
@@ -52,7 +51,7 @@ const publicKeyAlgorithms = ['RS256', 'RS512', 'PS256', 'ES256', 'ES384', 'ES512
 const secret = () => new TextEncoder().encode(login.vars.AUTH_JWT_SECRET)
 const now = () => Math.floor(Date.now() / 1_000)
 
-const get = (token: string) => createClient(worker.url, token).request('GET', '/v1/sessions')
+const get = (token: string) => createClient(rig.url, token).request('GET', '/v1/sessions')
 
 describe('a JWT', () => {
   test('stands for the user whom its sub names, whatever signed it', async () => {
@@ -69,9 +68,9 @@ describe('a JWT', () => {
         role: 'authenticated',
       }),
     ])
-    const { session_id } = await createClient(worker.url, tokens[0]).chat({ message: 'Hello' })
+    const { session_id } = await createClient(rig.url, tokens[0]).chat({ message: 'Hello' })
     for (const token of tokens) {
-      const client = createClient(worker.url, token)
+      const client = createClient(rig.url, token)
       const { data } = await client.expect(200, 'GET', '/v1/sessions')
       expect(data).toMatchObject([{ id: session_id }])
     }
@@ -80,31 +79,27 @@ describe('a JWT', () => {
   })
 
   test('is told no visitor token, and a visitor is one beside it', async () => {
-    const user = createClient(worker.url, await login.sign())
+    const user = createClient(rig.url, await login.sign())
     expect(await user.chat({ message: 'Hello' })).not.toHaveProperty('visitor_token')
     expect(await user.expect(201, 'POST', '/v1/sessions')).not.toHaveProperty('visitor_token')
-    const { visitor_token } = await createClient(worker.url).chat({ message: 'Hello' })
-    const { data } = await createClient(worker.url, visitor_token).expect(
-      200,
-      'GET',
-      '/v1/sessions',
-    )
+    const { visitor_token } = await createClient(rig.url).chat({ message: 'Hello' })
+    const { data } = await createClient(rig.url, visitor_token).expect(200, 'GET', '/v1/sessions')
     expect(data).toHaveLength(1)
   })
 
   test('may have a sub of 255 characters', async () => {
     const sub = 'x'.repeat(219) + crypto.randomUUID()
-    const user = createClient(worker.url, await login.signBySecret({ sub }))
+    const user = createClient(rig.url, await login.signBySecret({ sub }))
     await user.expect(201, 'POST', '/v1/sessions')
     expect((await user.expect(200, 'GET', '/v1/sessions')).data).toHaveLength(1)
   })
 
   test('that looks like a visitor is a user of that name, and reads nothing of theirs', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: 'Hello' })
     const { token = '' } = visitor
     for (const sub of [visitorIdOf(token), token, session_id]) {
-      const user = createClient(worker.url, await login.sign({ sub }))
+      const user = createClient(rig.url, await login.sign({ sub }))
       expect((await user.expect(200, 'GET', '/v1/sessions')).data).toEqual([])
       await user.expect(404, 'GET', `/v1/sessions/${session_id}`)
     }
@@ -112,21 +107,21 @@ describe('a JWT', () => {
 
   test("shows another's session as one that is not there: the same bytes, the same calls", async () => {
     const users = await Promise.all([login.sign(), login.sign(), login.signBySecret()])
-    const [owner, ...strangers] = users.map((token) => createClient(worker.url, token))
-    const visitor = await newVisitor(worker.url)
+    const [owner, ...strangers] = users.map((token) => createClient(rig.url, token))
+    const visitor = await newVisitor(rig.url)
     const message_id = crypto.randomUUID()
     const { session_id } = await owner!.chat({ message: 'Hello', message_id })
     const missing = crypto.randomUUID()
     for (const client of [...strangers, visitor])
       for (const request of Object.values(sessionRequests(session_id, message_id)).flat()) {
         const answerTo = async ([method, path, body]: typeof request) => {
-          worker.clear()
+          rig.clear()
           const response = await client.request(method, path, body)
           const problem = { ...(await problemOf(response)), request_id: '' }
           const headers = [...response.headers].filter(
             ([name]) => !/^(date|x-request-id)$/.test(name),
           )
-          const calls = worker.database.calls.map(({ statements }) => statements)
+          const calls = rig.database.calls.map(({ statements }) => statements)
           return { status: response.status, headers, body: JSON.stringify(problem), calls }
         }
         const theirs = await answerTo(request)
@@ -134,7 +129,7 @@ describe('a JWT', () => {
         expect(theirs.calls).toHaveLength(1)
         const moved = JSON.parse(JSON.stringify(request).replaceAll(session_id, missing))
         expect(await answerTo(moved)).toEqual(theirs)
-        expect(worker.model.requests).toEqual([])
+        expect(rig.model.requests).toEqual([])
       }
     await owner!.expect(200, 'GET', `/v1/sessions/${session_id}`)
   })
@@ -308,7 +303,7 @@ async function signKid(kid: unknown): Promise<string> {
 }
 
 async function expectRefused(token: string, detail = refusedDetail) {
-  worker.clear()
+  rig.clear()
   const response = await get(token)
   expect(response.headers.get('www-authenticate')).toBe('Bearer')
   expect({ ...(await problemOf(response)), request_id: '' }).toEqual({
@@ -318,11 +313,11 @@ async function expectRefused(token: string, detail = refusedDetail) {
     detail,
     request_id: '',
   })
-  await vi.waitUntil(() => worker.logs().length > 0, { timeout: 5_000 })
+  await vi.waitUntil(() => rig.logs().length > 0, { timeout: 5_000 })
   const [, claims = '', signature = ''] = token.split('.')
   for (const part of [token, claims, signature].filter((each) => each.length > 3))
-    expect(JSON.stringify(worker.logs())).not.toContain(part)
-  expect(worker.timeline).toEqual([])
+    expect(JSON.stringify(rig.logs())).not.toContain(part)
+  expect(rig.timeline).toEqual([])
 }
 
 const refusedDetail = 'The credential is neither a visitor token nor a JWT for this Worker'
@@ -336,10 +331,10 @@ test('the log tells the owner which claim of a token is wrong, and of which kind
     [await hmacWith('x'), { cause: { name: 'JWSSignatureVerificationFailed' } }],
   ]
   for (const [token, fault] of kinds) {
-    worker.clear()
+    rig.clear()
     await get(token)
-    await vi.waitUntil(() => worker.logs().length > 0, { timeout: 5_000 })
-    expect(JSON.parse(worker.logs()[0] ?? '')).toMatchObject({ status: 401, fault })
+    await vi.waitUntil(() => rig.logs().length > 0, { timeout: 5_000 })
+    expect(JSON.parse(rig.logs()[0] ?? '')).toMatchObject({ status: 401, fault })
   }
 })
 
@@ -371,24 +366,24 @@ describe('a JWT is the same 401, told and logged without a word of it, with no c
 
   test('in a query, a cookie or a body', async () => {
     const token = await login.sign()
-    const nobody = createClient(worker.url)
+    const nobody = createClient(rig.url)
     const headers = { cookie: `authorization=Bearer ${token}; token=${token}`, 'x-token': token }
     expect((await nobody.request('GET', '/v1/sessions', undefined, headers)).status).toBe(401)
     expect((await nobody.request('GET', `/v1/sessions?access_token=${token}`)).status).toBe(401)
-    expect(JSON.stringify(worker.logs())).not.toContain(token)
+    expect(JSON.stringify(rig.logs())).not.toContain(token)
   })
 })
 
 test('a token that is right is in no log, nor is the user or the secret', async () => {
   const sub = `canary-${crypto.randomUUID()}`
   const token = await login.signBySecret({ sub })
-  const user = createClient(worker.url, token)
+  const user = createClient(rig.url, token)
   await user.chat({ message: 'Hello' })
-  worker.model.clear()
+  rig.model.clear()
   await user.expect(400, 'POST', '/v1/chat', {})
-  worker.database.fault = () => 'repeats everything'
+  rig.database.fault = () => 'repeats everything'
   await user.expect(500, 'GET', '/v1/sessions')
-  await vi.waitUntil(() => worker.logs().length >= 3, { timeout: 5_000 })
-  expect(JSON.stringify(worker.logs())).not.toMatch(/canary/)
-  expect(JSON.stringify(worker.logs())).not.toContain(token.split('.')[1])
+  await vi.waitUntil(() => rig.logs().length >= 3, { timeout: 5_000 })
+  expect(JSON.stringify(rig.logs())).not.toMatch(/canary/)
+  expect(JSON.stringify(rig.logs())).not.toContain(token.split('.')[1])
 })

@@ -1,17 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
 import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker()
-  visitor = await newVisitor(worker.url)
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig, visitor } = useRig()
 
 const words = 40
 /** Some 0.8 s of reply. */
@@ -39,7 +31,7 @@ async function expectWholeReply(sessionId: string) {
   const reply = await endedReply(sessionId)
   expect(reply).toMatchObject({ status: 'complete', finish_reason: 'stop' })
   expect(reply.content.split(/\s+/)).toHaveLength(words)
-  expect(worker.model.requests).toMatchObject([{ aborted: false }])
+  expect(rig.model.requests).toMatchObject([{ aborted: false }])
   return reply
 }
 
@@ -47,7 +39,7 @@ describe.each(ways)('a visitor who leaves (%s)', (how) => {
   test('in the middle of a stream does not end the reply: it is stored whole', async () => {
     const session_id = await newSession()
     const turn = { session_id, message, message_id: crypto.randomUUID() }
-    const client = beginAndLeave(worker.url, visitor, turn, accept)
+    const client = beginAndLeave(rig.url, visitor, turn, accept)
     await vi.waitUntil(() => client.text().includes('event: delta'), { timeout: 10_000 })
     client.leave(how)
     const reply = await expectWholeReply(session_id)
@@ -57,8 +49,8 @@ describe.each(ways)('a visitor who leaves (%s)', (how) => {
 
   test('while a JSON turn runs does not end the reply: it is stored whole', async () => {
     const session_id = await newSession()
-    const client = beginAndLeave(worker.url, visitor, { session_id, message })
-    await vi.waitUntil(() => (worker.model.requests[0]?.deltasSent ?? 0) > 3, { timeout: 10_000 })
+    const client = beginAndLeave(rig.url, visitor, { session_id, message })
+    await vi.waitUntil(() => (rig.model.requests[0]?.deltasSent ?? 0) > 3, { timeout: 10_000 })
     client.leave(how)
     await expectWholeReply(session_id)
     expect(client.text()).toBe('')
@@ -68,7 +60,7 @@ describe.each(ways)('a visitor who leaves (%s)', (how) => {
 test('a retry while the reply is still written is told to come again, and calls no model', async () => {
   const session_id = await newSession()
   const turn = { session_id, message, message_id: crypto.randomUUID() }
-  const client = beginAndLeave(worker.url, visitor, turn, accept)
+  const client = beginAndLeave(rig.url, visitor, turn, accept)
   await vi.waitUntil(() => client.text().includes('event: delta'), { timeout: 10_000 })
   client.leave('reset')
   const running = await visitor.request('POST', '/v1/chat', turn)

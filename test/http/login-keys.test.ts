@@ -1,29 +1,29 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, type TestContext, vi } from 'vitest'
 import { createClient, newVisitor } from '../rigs/client.ts'
 import { keysFaults, type Login, startLogin } from '../rigs/login.ts'
 import { problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { startRig } from '../rigs/start-rig.ts'
 
-let login: Login
-let worker: TestWorker
-afterEach(async () => {
-  await worker.close()
-  await login.close()
-})
-
-/** An isolate that has fetched no keys yet. */
-async function startWith(chooseVars: (vars: Login['vars']) => Record<string, string>) {
-  login = await startLogin()
-  worker = await startWorker({ vars: chooseVars(login.vars) })
+/** An isolate that has fetched no keys yet, and the login that it trusts. */
+async function start(
+  { onTestFinished }: TestContext,
+  chooseVars: (vars: Login['vars']) => Record<string, string> = (vars) => vars,
+) {
+  const login = await startLogin()
+  const rig = await startRig(chooseVars(login.vars))
+  onTestFinished(async () => {
+    await rig.close()
+    await login.close()
+  })
+  const listSessions = (token: string) =>
+    createClient(rig.url, token).request('GET', '/v1/sessions')
+  return { login, rig, listSessions }
 }
 
-const listSessions = (token: string) =>
-  createClient(worker.url, token).request('GET', '/v1/sessions')
-
-describe('the keys of the login', () => {
-  beforeEach(() => startWith((vars) => vars))
-
-  test('are fetched once for twenty requests, without a word of who asks', async () => {
+// They wait most of their time, for pauses and deadlines of the Worker.
+describe.concurrent('the keys of the login', () => {
+  test('are fetched once for twenty requests, without a word of who asks', async (context) => {
+    const { login, listSessions } = await start(context)
     const algorithms = ['RS256', 'ES256', 'EdDSA']
     const tokens: string[] = []
     for (const alg of algorithms) tokens.push(await login.sign({}, { alg }))
@@ -34,7 +34,8 @@ describe('the keys of the login', () => {
     expect(JSON.stringify(login.requests)).not.toContain('eyJ')
   })
 
-  test('serve twenty who come at once, and are found with no restart when they are new', async () => {
+  test('serve twenty requests at once, and new ones are found without a restart', async (context) => {
+    const { login, listSessions } = await start(context)
     const before = await login.sign()
     const answers = await Promise.all(Array.from({ length: 20 }, () => listSessions(before)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
@@ -46,9 +47,10 @@ describe('the keys of the login', () => {
       interval: 500,
     })
     expect((await listSessions(before)).status).toBe(401)
-  }, 60_000)
+  })
 
-  test('that cannot be had are a 503, and those of before go on', async () => {
+  test('that cannot be fetched cause a 503, and the fetched ones stay in use', async (context) => {
+    const { login, rig, listSessions } = await start(context)
     const token = await login.sign()
     for (const fault of keysFaults) {
       login.fault = fault
@@ -57,34 +59,30 @@ describe('the keys of the login', () => {
       expect(response.headers.get('www-authenticate')).toBeNull()
       const problem = { code: 'auth_unavailable', status: 503 }
       expect(await problemOf(response), fault).toMatchObject(problem)
-      // Whoever needs none of them is served.
+      // A credential that needs no key is accepted meanwhile.
       expect((await listSessions(await login.signBySecret())).status).toBe(200)
-      await (await newVisitor(worker.url)).expect(200, 'GET', '/v1/sessions')
+      await (await newVisitor(rig.url)).expect(200, 'GET', '/v1/sessions')
     }
-    expect(JSON.stringify(worker.logs())).not.toContain(token.split('.')[1])
+    expect(JSON.stringify(rig.logs())).not.toContain(token.split('.')[1])
     login.fault = undefined
     expect((await listSessions(token)).status).toBe(200)
     login.fault = 'silent'
     expect((await listSessions(token)).status).toBe(200)
-  }, 60_000)
-})
-
-describe('a site that has but the secret', () => {
-  beforeEach(() => startWith(({ AUTH_JWT_SECRET }) => ({ AUTH_JWT_SECRET })))
-
-  test('takes no token of a public key, and asks nobody for it', async () => {
-    expect((await listSessions(await login.sign())).status).toBe(401)
-    const token = await login.signBySecret({ iss: undefined, aud: undefined })
-    expect((await listSessions(token)).status).toBe(200)
-    expect(login.requests).toEqual([])
   })
 })
 
-describe('a site that has but public keys', () => {
-  beforeEach(() => startWith((vars) => ({ ...vars, AUTH_JWT_SECRET: '' })))
+test('a site with only the secret accepts no token of a public key, and fetches no key', async (context) => {
+  const { login, listSessions } = await start(context, ({ AUTH_JWT_SECRET }) => ({
+    AUTH_JWT_SECRET,
+  }))
+  expect((await listSessions(await login.sign())).status).toBe(401)
+  const token = await login.signBySecret({ iss: undefined, aud: undefined })
+  expect((await listSessions(token)).status).toBe(200)
+  expect(login.requests).toEqual([])
+})
 
-  test('takes no token of the secret', async () => {
-    expect((await listSessions(await login.signBySecret())).status).toBe(401)
-    expect((await listSessions(await login.sign())).status).toBe(200)
-  })
+test('a site with only public keys accepts no token of the secret', async (context) => {
+  const { login, listSessions } = await start(context, (vars) => ({ ...vars, AUTH_JWT_SECRET: '' }))
+  expect((await listSessions(await login.signBySecret())).status).toBe(401)
+  expect((await listSessions(await login.sign())).status).toBe(200)
 })

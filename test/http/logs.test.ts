@@ -1,32 +1,23 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
-import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { afterAll, describe, expect, inject, test, vi } from 'vitest'
+import { createClient } from '../rigs/client.ts'
 import { type Echo, type EchoingModel, startEchoingModel } from '../fakes/echoing-model.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
 let echoing: EchoingModel
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
+const { rig, visitor } = useRig(async () => {
   echoing = await startEchoingModel()
-  worker = await startWorker({
-    vars: {
-      OPENAI_BASE_URL: echoing.baseUrl,
-      OPENAI_API_KEY: 'sk-canary-key',
-      SYSTEM_PROMPT: 'canary-prompt',
-      ADMIN_TOKEN: 'canary-of-the-owner-of-32-characters',
-      AUTH_JWT_SECRET: 'canary-of-the-login-of-32-characters',
-      AUTH_ISSUER: 'https://canary-issuer.example',
-      AUTH_AUDIENCE: 'canary-audience',
-      ALLOWED_ORIGINS: 'https://canary-site.example',
-    },
-  })
-  visitor = await newVisitor(worker.url)
+  return {
+    OPENAI_BASE_URL: echoing.baseUrl,
+    OPENAI_API_KEY: 'sk-canary-key',
+    SYSTEM_PROMPT: 'canary-prompt',
+    ADMIN_TOKEN: 'canary-of-the-owner-of-32-characters',
+    AUTH_JWT_SECRET: 'canary-of-the-login-of-32-characters',
+    AUTH_ISSUER: 'https://canary-issuer.example',
+    AUTH_AUDIENCE: 'canary-audience',
+    ALLOWED_ORIGINS: 'https://canary-site.example',
+  }
 })
-beforeEach(() => worker.clear())
-afterAll(async () => {
-  await worker.close()
-  await echoing.close()
-})
+afterAll(() => echoing.close())
 
 const secret = 'canary-text'
 const turn = () => ({
@@ -43,8 +34,8 @@ interface LogLine {
 
 /** Every line of the log, which must be JSON, once there are as many. */
 async function logLines(count: number): Promise<LogLine[]> {
-  await vi.waitUntil(() => worker.logs().length >= count, { timeout: 5_000 })
-  return worker.logs().map((line) => JSON.parse(line))
+  await vi.waitUntil(() => rig.logs().length >= count, { timeout: 5_000 })
+  return rig.logs().map((line) => JSON.parse(line))
 }
 
 function expectNoSecret(text: string) {
@@ -159,7 +150,7 @@ describe.each(echoes)('where the model answers with everything it was sent (%s)'
 
 describe('where the database answers with everything it was sent', () => {
   test('neither the log nor the answer repeats it', async () => {
-    worker.database.fault = () => 'repeats everything'
+    rig.database.fault = () => 'repeats everything'
     const path = `/v1/sessions/${crypto.randomUUID()}`
     const requests: [string, string, unknown?][] = [
       ['POST', '/v1/chat', turn()],
@@ -185,10 +176,10 @@ describe('where the database answers with everything it was sent', () => {
   })
 
   test('a token is told once, to its owner, and logged never', async () => {
-    const anybody = createClient(worker.url)
+    const anybody = createClient(rig.url)
     const { visitor_token: token } = await anybody.expect(201, 'POST', '/v1/sessions', {})
-    await createClient(worker.url, token).expect(200, 'GET', '/v1/sessions')
-    await createClient(worker.url, `${token}x`).expect(401, 'GET', '/v1/sessions')
+    await createClient(rig.url, token).expect(200, 'GET', '/v1/sessions')
+    await createClient(rig.url, `${token}x`).expect(401, 'GET', '/v1/sessions')
     const lines = await logLines(3)
     expect(JSON.stringify(lines)).not.toContain(token.slice('vst_'.length))
   })

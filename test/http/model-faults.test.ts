@@ -1,40 +1,61 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker({
-    vars: { MODEL_FIRST_TOKEN_TIMEOUT_MS: '1500', MODEL_IDLE_TIMEOUT_MS: '1000' },
-  })
-  visitor = await newVisitor(worker.url)
-  // The model's first completion loads a vocabulary, which may take longer than these deadlines.
-  const { baseUrl } = worker.model
-  const body = JSON.stringify({ model: 'any', messages: [{ role: 'user', content: 'Hello' }] })
-  expect((await fetch(`${baseUrl}/chat/completions`, { method: 'POST', body })).status).toBe(200)
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const patient = useRig()
+/** For faults that only a deadline ends. */
+const hasty = useRig({ MODEL_FIRST_TOKEN_TIMEOUT_MS: '1500', MODEL_IDLE_TIMEOUT_MS: '500' })
+const rigFor = (fault: string) => (/^(silent|stall)/.test(fault) ? hasty : patient)
 
-/** A turn whose completions go wrong this way; the first of them only, where `times` is 1. */
-function faultyTurn(fault: string, times?: number) {
+/** A message whose completions go wrong in this way; only the first of them if `times` is 1. */
+function faultyMessage(fault: string, times?: number) {
   const directive = `[[fault ${fault}${times === undefined ? '' : ` times=${times}`}]]`
   return { message: `${directive} write 40 words`, message_id: crypto.randomUUID() }
 }
 
-async function stored(sessionId: string): Promise<[Message, Message]> {
+interface Place {
+  turn: string
+  /** How many turns the session has before: only with some is there a window, and so a second call to make. */
+  before: number
+}
+
+/** A faulty turn in its place of a session. */
+async function faultyTurn({ before }: Place, fault: string, times?: number) {
+  const { rig, visitor } = rigFor(fault)
+  const ids: { session_id?: string } = {}
+  for (let count = 0; count < before; count += 1) {
+    const { session_id } = await visitor.chat({ ...ids, message: `Turn ${count}: write 10 words` })
+    ids.session_id = session_id
+  }
+  rig.clear()
+  return { ...faultyMessage(fault, times), ...ids }
+}
+
+/** The message and the reply of the last turn. */
+async function stored(
+  { visitor }: typeof patient,
+  { before }: Place,
+  sessionId: string,
+): Promise<[Message, Message]> {
   const { data } = await visitor.expect(200, 'GET', `/v1/sessions/${sessionId}/messages`)
-  expect(data).toHaveLength(2)
-  return data
+  expect(data).toHaveLength(2 * before + 2)
+  return data.slice(-2)
+}
+
+/** The model was called so often for this turn, each time with the same window. */
+function expectCalls({ rig }: typeof patient, { before }: Place, count: number) {
+  const sizes = rig.model.requests.map(({ messages }) => messages.length)
+  expect(sizes).toEqual(Array.from({ length: count }, () => 2 * before + 2))
 }
 
 /** `[fault, code, status]` */
 const withoutText = [
   ['refused', 'model_unavailable', 502],
   ['status=401', 'model_unavailable', 502],
+  ['status=408', 'model_unavailable', 502],
+  ['status=409', 'model_unavailable', 502],
+  ['status=413', 'model_unavailable', 502],
   ['status=500', 'model_unavailable', 502],
   ['status=429 retry-after=7', 'model_rate_limited', 503],
   ['html', 'model_unavailable', 502],
@@ -46,43 +67,7 @@ const withoutText = [
   ['silent', 'model_timeout', 504],
 ] as const
 
-describe.each(withoutText)('a model that gives no text (%s)', (fault, code, status) => {
-  test('is a problem; the message stays, and the same message_id tries again', async () => {
-    const turn = faultyTurn(fault, 1)
-    const problem = await problemOf(await visitor.request('POST', '/v1/chat', turn))
-    expect(problem).toMatchObject({ code, status, retryable: true, message_id: turn.message_id })
-    expect(problem).not.toHaveProperty('reply')
-    expect(worker.timeline).toEqual(['database', 'model', 'database'])
-    const [message, reply] = await stored(String(problem['session_id']))
-    expect(message).toMatchObject({
-      id: turn.message_id,
-      content: turn.message,
-      status: 'complete',
-    })
-    expect(reply).toMatchObject({ content: '', status: 'failed' })
-
-    const again = await visitor.chat(turn)
-    expect(again.reply).toMatchObject({ id: reply.id, seq: 2, status: 'complete' })
-    expect(again).not.toHaveProperty('replayed')
-    expect(worker.model.requests).toHaveLength(2)
-  })
-
-  test('ends a stream with turn.failed', async () => {
-    const events = await visitor.stream(faultyTurn(fault))
-    expect(events).toMatchObject([
-      { event: 'turn.started' },
-      {
-        event: 'turn.failed',
-        data: { code, status, retryable: true, server_timing: expect.any(String) },
-      },
-    ])
-    expect(events[1]?.data).not.toHaveProperty('reply')
-    expect(worker.model.requests).toHaveLength(1)
-    const [, reply] = await stored(events[0]?.data.session_id)
-    expect(reply.status).toBe('failed')
-  })
-})
-
+/** `[fault, code]` */
 const withText = [
   ['cut after=3', 'model_unavailable'],
   ['end after=3', 'model_unavailable'],
@@ -92,109 +77,84 @@ const withText = [
   ['stall after=3', 'model_timeout'],
 ] as const
 
-describe.each(withText)('a model that breaks off in the middle (%s)', (fault, code) => {
-  test('leaves an interrupted reply, which is an answer, and is not asked again', async () => {
-    const turn = faultyTurn(fault)
-    const { session_id, reply, history } = await visitor.chat(turn)
-    expect(reply).toMatchObject({ status: 'interrupted', content: expect.stringMatching(/./) })
-    expect(reply).not.toHaveProperty('finish_reason')
-    expect(history).toEqual(await stored(session_id))
-    expect(await visitor.chat(turn)).toMatchObject({ replayed: true, reply })
-    expect(worker.model.requests).toHaveLength(1)
-  })
+describe.each<Place>([
+  { turn: 'first', before: 0 },
+  { turn: 'later', before: 3 },
+])('in a $turn turn', (place) => {
+  describe.each(withoutText)('a model that gives no text (%s)', (fault, code, status) => {
+    const on = rigFor(fault)
+    const { rig, visitor } = on
+    test('is called once and causes a problem; the message stays, and the same message_id tries again', async () => {
+      const turn = await faultyTurn(place, fault, 1)
+      const problem = await problemOf(await visitor.request('POST', '/v1/chat', turn))
+      expect(problem).toMatchObject({ code, status, retryable: true, message_id: turn.message_id })
+      expect(problem).not.toHaveProperty('reply')
+      expect(rig.timeline).toEqual(['database', 'model', 'database'])
+      const [message, reply] = await stored(on, place, String(problem['session_id']))
+      expect(message).toMatchObject({
+        id: turn.message_id,
+        content: turn.message,
+        status: 'complete',
+      })
+      expect(reply).toMatchObject({ content: '', status: 'failed' })
 
-  test('ends a stream with turn.failed and what there is of the reply', async () => {
-    const events = await visitor.stream(faultyTurn(fault))
-    const text = events.map(({ event, data }) => (event === 'delta' ? data.text : '')).join('')
-    const [, reply] = await stored(events[0]?.data.session_id)
-    expect(reply).toMatchObject({ status: 'interrupted', content: text })
-    expect(text).not.toBe('')
-    expect(events.at(-1)).toMatchObject({
-      event: 'turn.failed',
-      id: text.length,
-      data: { code, retryable: false, reply },
+      const again = await visitor.chat(turn)
+      expect(again.reply).toMatchObject({ id: reply.id, seq: reply.seq, status: 'complete' })
+      expect(again).not.toHaveProperty('replayed')
+      expectCalls(on, place, 2)
     })
-    expect(worker.model.requests).toHaveLength(1)
-  })
-})
 
-describe('a model that is odd but whole', () => {
-  test.each([
-    'no-usage',
-    'empty-deltas',
-    'one-chunk',
-    'cr-only',
-    'split-utf8',
-    'surrogates',
-    'nul',
-    'chunks n=500',
-  ])('gives a complete reply, the same as stored and as streamed (%s)', async (fault) => {
-    const events = await visitor.stream(faultyTurn(fault))
-    const text = events.map(({ event, data }) => (event === 'delta' ? data.text : '')).join('')
-    const [, reply] = await stored(events[0]?.data.session_id)
-    expect(reply).toMatchObject({ status: 'complete', finish_reason: 'stop', content: text })
-    expect(text.isWellFormed() && !text.includes('\0')).toBe(true)
-    expect(events.at(-1)).toMatchObject({ event: 'turn.completed', data: { reply } })
-    expect('usage' in reply).toBe(fault !== 'no-usage')
+    test('is called once, and the stream ends with turn.failed', async () => {
+      const events = await visitor.stream(await faultyTurn(place, fault))
+      expect(events).toMatchObject([
+        { event: 'turn.started' },
+        {
+          event: 'turn.failed',
+          data: { code, status, retryable: true, server_timing: expect.any(String) },
+        },
+      ])
+      expect(events[1]?.data).not.toHaveProperty('reply')
+      expectCalls(on, place, 1)
+      const [, reply] = await stored(on, place, events[0]?.data.session_id)
+      expect(reply.status).toBe('failed')
+    })
   })
 
-  test('is complete with finish_reason length where its limit of tokens ended it', async () => {
-    const { reply } = await visitor.chat({ message: 'write 3000 words' })
-    expect(reply).toMatchObject({ status: 'complete', finish_reason: 'length' })
-    expect(reply.usage?.completion_tokens).toBe(1_024)
-  })
+  describe.each(withText)('a model that breaks off in the middle (%s)', (fault, code) => {
+    const on = rigFor(fault)
+    const { visitor } = on
+    test('leaves an interrupted reply, which is an answer, and is not called again', async () => {
+      const turn = await faultyTurn(place, fault)
+      const { session_id, reply, history } = await visitor.chat(turn)
+      expect(reply).toMatchObject({ status: 'interrupted', content: expect.stringMatching(/./) })
+      expect(reply).not.toHaveProperty('finish_reason')
+      expect(history.slice(-2)).toEqual(await stored(on, place, session_id))
+      expect(await visitor.chat(turn)).toMatchObject({ replayed: true, reply })
+      expectCalls(on, place, 1)
+    })
 
-  test('is told of as busy for as long as it says', async () => {
-    const turn = faultyTurn('status=429 retry-after=7')
-    const response = await visitor.request('POST', '/v1/chat', turn)
-    expect(response.headers.get('retry-after')).toBe('7')
-    expect(await problemOf(response)).toMatchObject({ retry_after: 7 })
-  })
-})
-
-describe('a model that finds the conversation too long', () => {
-  const [longest, shorter] = ['context-length over=0', 'context-length over=0 times=1']
-  async function talk(turns: number) {
-    const { session_id } = await visitor.chat({ message: 'write 20 words' })
-    for (let count = 1; count < turns; count += 1)
-      await visitor.chat({ session_id, message: `${count} write 20 words` })
-    worker.clear()
-    return session_id
-  }
-  const sizes = () => worker.model.requests.map(({ messages }) => messages.length)
-
-  test('is asked once more with the newest 60 % of it', async () => {
-    const session_id = await talk(5)
-    const { reply } = await visitor.chat({ ...faultyTurn(shorter), session_id })
-    expect(reply.status).toBe('complete')
-    const [first = [], second = []] = worker.model.requests.map(({ messages }) => messages)
-    expect(first).toHaveLength(12)
-    expect([6, 8]).toContain(second.length)
-    expect(second).toEqual([first[0], ...first.slice(1 - second.length)])
-    expect(worker.timeline).toEqual(['database', 'model', 'model', 'database'])
-  })
-
-  test('fails where it finds that too long as well', async () => {
-    const session_id = await talk(3)
-    const body = { ...faultyTurn(longest), session_id }
-    const problem = await problemOf(await visitor.request('POST', '/v1/chat', body))
-    expect(problem).toMatchObject({ code: 'model_context_exceeded', status: 502 })
-    expect(sizes()).toHaveLength(2)
-  })
-
-  test('is asked once only where there is no history to shorten', async () => {
-    const body = faultyTurn(longest)
-    const problem = await problemOf(await visitor.request('POST', '/v1/chat', body))
-    expect(problem.code).toBe('model_context_exceeded')
-    expect(sizes()).toHaveLength(1)
+    test('is called once, and the stream ends with turn.failed and the text so far', async () => {
+      const events = await visitor.stream(await faultyTurn(place, fault))
+      const text = events.map(({ event, data }) => (event === 'delta' ? data.text : '')).join('')
+      const [, reply] = await stored(on, place, events[0]?.data.session_id)
+      expect(reply).toMatchObject({ status: 'interrupted', content: text })
+      expect(text).not.toBe('')
+      expect(events.at(-1)).toMatchObject({
+        event: 'turn.failed',
+        id: text.length,
+        data: { code, retryable: false, reply },
+      })
+      expectCalls(on, place, 1)
+    })
   })
 })
 
 test('a failed turn is out of the next window, an interrupted one is in it', async () => {
-  const { session_id, reply } = await visitor.chat(faultyTurn('end after=3'))
-  await visitor.request('POST', '/v1/chat', { ...faultyTurn('status=500'), session_id })
+  const { rig, visitor } = patient
+  const { session_id, reply } = await visitor.chat(faultyMessage('end after=3'))
+  await visitor.request('POST', '/v1/chat', { ...faultyMessage('status=500'), session_id })
   await visitor.chat({ session_id, message: 'And now?' })
-  expect(worker.model.requests.at(-1)?.messages.slice(1)).toMatchObject([
+  expect(rig.model.requests.at(-1)?.messages.slice(1)).toMatchObject([
     { role: 'user' },
     { role: 'assistant', content: reply.content },
     { role: 'user', content: 'And now?' },

@@ -12,39 +12,34 @@ import {
   type ScriptedModel,
   startScriptedModel,
 } from '../fakes/scripted-model.ts'
-import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 /** It is much; alone it takes a tenth of that. */
 const timeout = 240_000
 const ADMIN_TOKEN = 'an-admin-token-of-forty-characters-or-so'
 let model: ScriptedModel
-let rig: Rig
-let admin: Client
-/** What the database is asked where all texts are plain. */
+/** What the database is asked if all texts are plain. */
 let plainStatements: Set<string>
-
-beforeAll(async () => {
+const { rig } = useRig(async () => {
   model = await startScriptedModel()
   model.script = (message) => ({ packets: [...packetsOf(message), finished(), done] })
-  rig = await startRig({
+  return {
     OPENAI_BASE_URL: model.baseUrl,
     ADMIN_TOKEN,
     CONTEXT_MAX_TURNS: '0',
     DAILY_TOKENS_PER_USER: 'off',
-  })
-  admin = createClient(rig.worker.url, ADMIN_TOKEN)
+  }
+})
+const admin = createClient(() => rig.url, ADMIN_TOKEN)
+beforeAll(async () => {
   await roundTrip(['Hello', 'And now?'])
   plainStatements = statements()
 })
 beforeEach(() => {
-  rig.database.clear()
   model.calls.length = 0
 })
-afterAll(async () => {
-  await rig.close()
-  await model.close()
-})
+afterAll(() => model.close())
 
 const statements = () => new Set(rig.database.calls.flatMap((call) => call.statements))
 
@@ -62,7 +57,7 @@ const isStorable = (text: string) =>
 
 /** Texts through every field that takes text, in one session of a new visitor; every reader tells them as they were sent. */
 async function roundTrip(texts: readonly string[]) {
-  const visitor = await newVisitor(rig.worker.url)
+  const visitor = await newVisitor(rig.url)
   const { id } = await visitor.expect(201, 'POST', '/v1/sessions', {
     title: texts[0]?.slice(0, 200),
   })
@@ -179,7 +174,7 @@ describe('a naughty string', () => {
   })
 
   test('that is blank is refused, by the name of its field', { timeout }, async () => {
-    const visitor = await newVisitor(rig.worker.url)
+    const visitor = await newVisitor(rig.url)
     const blank = naughtyStrings.filter((text) => !isStorable(text))
     expect(blank).toHaveLength(naughtyStrings.length - storable.length)
     await inParallel(blank, (text) => refuse(visitor, text))
@@ -187,7 +182,7 @@ describe('a naughty string', () => {
   })
 
   test('in a path, a query or a header is a 4xx', { timeout }, async () => {
-    const visitor = await newVisitor(rig.worker.url)
+    const visitor = await newVisitor(rig.url)
     const isPath = (text: string) => !/^\.*$/.test(text)
     await inParallel(naughtyStrings.filter(isPath), async (text) => {
       const encoded = encodeURIComponent(text.toWellFormed())
@@ -259,7 +254,7 @@ describe('any text of Unicode', () => {
     'is refused, by the name of its field, with NUL or a lone surrogate in it',
     { timeout },
     async () => {
-      const visitor = await newVisitor(rig.worker.url)
+      const visitor = await newVisitor(rig.url)
       await fc.assert(
         fc.asyncProperty(fc.array(refusedText, { minLength: 6, maxLength: 6 }), async (texts) => {
           await inParallel(texts, (text) => refuse(visitor, text))
@@ -276,7 +271,7 @@ describe('any text of Unicode', () => {
     'of the model is stored and streamed alike, with U+FFFD for what cannot be',
     { timeout },
     async () => {
-      const visitor = await newVisitor(rig.worker.url)
+      const visitor = await newVisitor(rig.url)
       const said = new Map<string, string>()
       const script = model.script
       model.script = (message) => ({

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
-import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { createClient } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { openRaw, readAnswers } from '../rigs/raw-request.ts'
 import { appRoutes, type Request } from '../rigs/routes.ts'
-import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { startRig, useRig } from '../rigs/start-rig.ts'
 
 const ALLOWED_ORIGINS = [
   'https://www.example.com',
@@ -13,20 +13,7 @@ const ALLOWED_ORIGINS = [
   'http://localhost:*',
 ].join(', ')
 
-/** Straight to workerd: wrangler's proxy mends an `Origin` that names the Worker's host. */
-let rig: Rig
-let ownUrl: string
-let visitor: Client
-beforeAll(async () => {
-  rig = await startRig({ ALLOWED_ORIGINS })
-  ownUrl = rig.worker.url
-  visitor = await newVisitor(ownUrl)
-})
-beforeEach(() => {
-  rig.database.clear()
-  rig.model.clear()
-})
-afterAll(() => rig.close())
+const { rig, visitor } = useRig({ ALLOWED_ORIGINS })
 
 function expectNothingRan() {
   expect(rig.database.calls).toEqual([])
@@ -64,7 +51,7 @@ async function expectRefused(headers: Record<string, string>, request = listing)
 
 describe('a website', () => {
   test.each([
-    ['the Worker itself', () => ownUrl],
+    ['the Worker itself', () => rig.url],
     ['one that is named', () => site],
     ['one that is named, by the port that goes without saying', () => `${site}:443`],
     ['one that is named, in capitals', () => 'HTTPS://WWW.EXAMPLE.COM'],
@@ -121,7 +108,7 @@ describe('a website', () => {
 
   test('elsewhere is refused on every route, whoever calls', async () => {
     expect(everywhere.length).toBeGreaterThan(8)
-    const clients = [visitor, createClient(ownUrl), createClient(ownUrl, 'nonsense')]
+    const clients = [visitor, createClient(rig.url), createClient(rig.url, 'nonsense')]
     for (const client of clients)
       for (const [method, path] of [...everywhere, ['GET', '/v1/nothing'] as Request]) {
         const response = await client.request(method, path, undefined, { origin: 'null' })
@@ -131,8 +118,8 @@ describe('a website', () => {
   })
 
   test('elsewhere is refused before its body came', async () => {
-    const connection = openRaw(ownUrl)
-    const lines = ['POST /v1/chat HTTP/1.1', `Host: ${new URL(ownUrl).host}`]
+    const connection = openRaw(rig.url)
+    const lines = ['POST /v1/chat HTTP/1.1', `Host: ${new URL(rig.url).host}`]
     lines.push('Origin: https://evil.example', 'Content-Length: 1000', 'Connection: close')
     connection.write(`${lines.join('\r\n')}\r\n\r\n{`)
     const [answer] = readAnswers(await connection.closed)
@@ -149,7 +136,7 @@ describe('a preflight', () => {
   test('of a website that may call is answered for every route', async () => {
     const paths = [...new Set(everywhere.map(([, path]) => path))]
     for (const path of paths) {
-      const nobody = createClient(ownUrl)
+      const nobody = createClient(rig.url)
       const headers = { ...asking, origin: site }
       const response = await nobody.request('OPTIONS', path, undefined, headers)
       expect(response.status).toBe(204)
@@ -203,14 +190,9 @@ describe('an answer to another origin', () => {
 })
 
 describe('a request without an origin', () => {
-  let strict: Rig
-  beforeAll(async () => {
-    strict = await startRig({ ALLOWED_ORIGINS, ALLOW_NO_ORIGIN: 'false' })
-  })
-  afterAll(() => strict.close())
-
+  const strict = useRig({ ALLOWED_ORIGINS, ALLOW_NO_ORIGIN: 'false' })
   const status = async (headers: Record<string, string>) => {
-    const client = createClient(strict.worker.url, visitor.token)
+    const client = createClient(strict.rig.url, visitor.token)
     return (await client.request('GET', '/v1/sessions', undefined, headers)).status
   }
 
@@ -246,7 +228,7 @@ describe('a request without an origin', () => {
 test('where no website is named, only the page of the Worker itself may call', async () => {
   const closed = await startRig()
   try {
-    const { url } = closed.worker
+    const { url } = closed
     const statusFrom = async (origin: string) =>
       (await createClient(url).request('POST', '/v1/visitors', undefined, { origin })).status
     expect(await statusFrom(url)).toBe(201)

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { clientAddress } from '../../src/http/client-address.ts'
 import { createClient, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
+import { startRig } from '../rigs/start-rig.ts'
 import { configuredRateLimits, startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 /*
@@ -174,12 +175,16 @@ test('the limits of wrangler.toml are counted apart, in the seconds that Retry-A
 })
 
 test('a limiter that fails lets requests pass, and is logged', async () => {
-  const broken = await startWorker({
-    vars: { ADDRESS_RATE_LIMITER: 'no limiter', USER_RATE_LIMITER: 'no limiter' },
+  const broken = await startRig({
+    ADDRESS_RATE_LIMITER: 'no limiter',
+    USER_RATE_LIMITER: 'no limiter',
   })
   try {
     const user = await newVisitor(broken.url)
-    await user.chat({ message: 'Hello' })
+    const body = { message: 'Hello' }
+    const response = await user.request('POST', '/v1/chat', body, from(newAddress()))
+    expect(response.status).toBe(200)
+    await vi.waitUntil(() => broken.logs().some((line) => line.includes('USER_RATE_LIMITER')))
     const lines = broken.logs().map((line) => JSON.parse(line))
     for (const limiter of ['ADDRESS_RATE_LIMITER', 'USER_RATE_LIMITER'])
       expect(lines).toContainEqual({

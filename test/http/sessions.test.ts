@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Message, Session } from '../../src/protocol.ts'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { sessionRequests } from '../rigs/routes.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
-let worker: TestWorker
-beforeAll(async () => {
-  worker = await startWorker()
-})
-beforeEach(() => worker.clear())
-afterAll(() => worker.close())
+const { rig } = useRig()
 
 const seqsOf = ({ data }: { data: Message[] }) => data.map(({ seq }) => seq)
 const idsOf = ({ data }: { data: Session[] }) => data.map(({ id }) => id)
@@ -21,7 +16,7 @@ async function newSession(visitor: Client, body: unknown = {}): Promise<Session>
 
 describe('a session', () => {
   test('is made empty, and read as it was made', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const wanted = { title: 'Plans', metadata: { page: '/pricing', tags: ['a', 'b'] } }
     const session = await newSession(visitor, wanted)
     expect(session).toEqual({
@@ -40,7 +35,7 @@ describe('a session', () => {
   })
 
   test('needs no body, no title and no metadata', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     expect(await visitor.expect(201, 'POST', '/v1/sessions')).toMatchObject({
       title: null,
       metadata: {},
@@ -48,16 +43,16 @@ describe('a session', () => {
   })
 
   test('gives whoever has no token one, once', async () => {
-    const anybody = createClient(worker.url)
+    const anybody = createClient(rig.url)
     const { visitor_token: token, ...session } = await anybody.expect(201, 'POST', '/v1/sessions')
     expect(token).toMatch(/^vst_[\w-]{43}$/)
-    const visitor = createClient(worker.url, token)
+    const visitor = createClient(rig.url, token)
     expect(await visitor.expect(200, 'GET', '/v1/sessions')).toMatchObject({ data: [session] })
     expect(await newSession(visitor)).not.toHaveProperty('visitor_token')
   })
 
   test('is named by the first line of its first message until it is renamed', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: 'Opening hours?\nAnd prices?' })
     const path = `/v1/sessions/${session_id}`
     const session = await visitor.expect(200, 'GET', path)
@@ -69,7 +64,7 @@ describe('a session', () => {
   })
 
   test('changes in what the change names, and in nothing else', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const session = await newSession(visitor, { title: 'One', metadata: { a: 1, b: 2 } })
     const path = `/v1/sessions/${session.id}`
     const changed = await visitor.expect(200, 'PATCH', path, { metadata: { b: 3 } })
@@ -79,7 +74,7 @@ describe('a session', () => {
   })
 
   test('is gone with its messages once it is deleted', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const { session_id, reply } = await visitor.chat(turn)
     const path = `/v1/sessions/${session_id}`
@@ -97,7 +92,7 @@ describe('a session', () => {
 
 describe('a list', () => {
   test('of sessions is pages without a gap or a repeat, latest activity first', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const ids: string[] = []
     for (let count = 0; count < 5; count += 1) ids.unshift((await newSession(visitor)).id)
     const [oldest = ''] = ids.splice(-1)
@@ -118,7 +113,7 @@ describe('a list', () => {
   })
 
   test('of messages is the newest page, and from there back and forth by seq', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: '1' })
     for (const message of ['3', '5', '7']) await visitor.chat({ session_id, message })
     const page = (query: string) =>
@@ -139,7 +134,7 @@ describe('a list', () => {
 
 describe('every answer', () => {
   test('bears its request id, and data of a user is kept by no cache', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: 'Hello' })
     const path = `/v1/sessions/${session_id}`
     const requests: [string, string, unknown?][] = [
@@ -166,7 +161,7 @@ describe('every answer', () => {
   })
 
   test('to a path or a method that is not there is a problem too', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     for (const [method, path] of [
       ['GET', '/v1'],
       ['GET', '/v1/chat'],
@@ -179,7 +174,7 @@ describe('every answer', () => {
   })
 
   test('that refuses a stream before it began is a problem, and no stream', async () => {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const body = { session_id: crypto.randomUUID(), message: 'Hello' }
     const response = await visitor.request('POST', '/v1/chat', body, {
       accept: 'text/event-stream',

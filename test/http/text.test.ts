@@ -1,15 +1,8 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Client, newVisitor } from '../rigs/client.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { expect, test } from 'vitest'
+import { useRig } from '../rigs/start-rig.ts'
 
-let worker: TestWorker
-let visitor: Client
-beforeAll(async () => {
-  worker = await startWorker()
-  visitor = await newVisitor(worker.url)
-})
-afterAll(() => worker.close())
+const { rig, visitor } = useRig()
 
 const texts = {
   'right to left': 'שלום عليكم \u202eabc\u202c \u2067x\u2069',
@@ -37,7 +30,7 @@ async function roundTrip(text: string) {
   const turn = { message: text, context_text: text, metadata, message_id: crypto.randomUUID() }
   const { session_id, history } = await visitor.chat(turn)
   expect(history[0]).toMatchObject({ content: text, context_text: text, metadata })
-  const prompt = worker.model.requests.at(-1)?.messages.at(-1)
+  const prompt = rig.model.requests.at(-1)?.messages.at(-1)
   expect(prompt?.content.endsWith(`\n\n${text}`)).toBe(true)
   expect(await visitor.chat(turn)).toMatchObject({ replayed: true })
   return session_id

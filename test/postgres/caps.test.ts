@@ -9,7 +9,7 @@ import { newUserId, turnEnd, turnStart } from '../rigs/conversation.ts'
 import { midnightIsOver } from '../rigs/midnight.ts'
 import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 import { newVisitor } from '../rigs/client.ts'
-import { startWorker } from '../rigs/start-worker.ts'
+import { startRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 // A hundred turns at once may take their time, on a machine that has other things to do.
@@ -194,9 +194,9 @@ test('through the Worker: of a hundred turns at once those are let through that 
     CONTEXT_TOKEN_BUDGET: '5000',
     MAX_COMPLETION_TOKENS: '900',
   }
-  const worker = await startWorker({ database, vars: { ...caps, DATABASE_TIMEOUT_MS: '30000' } })
+  const rig = await startRig({ ...caps, DATABASE_TIMEOUT_MS: '30000' }, { database })
   try {
-    const visitor = await newVisitor(worker.url)
+    const visitor = await newVisitor(rig.url)
     const payer = visitorIdOf(visitor.token ?? '')
     const { result, seen } = await watch(payer, () =>
       Promise.all(
@@ -214,13 +214,13 @@ test('through the Worker: of a hundred turns at once those are let through that 
     expect(refused.length).toBeGreaterThan(0)
     for (const { body } of refused)
       expect(body).toMatchObject({ code: 'daily_limit_reached', limit: 'user' })
-    expect(worker.model.requests).toHaveLength(answered.length)
+    expect(rig.model.requests).toHaveLength(answered.length)
     const told = answered.map(({ body }) => body.reply.usage)
     const sum = told.reduce((all, each) => all + each.prompt_tokens + each.completion_tokens, 0)
     expect(await countedOf(payer)).toBe(sum)
     const { data } = await visitor.expect(200, 'GET', '/v1/sessions?limit=200')
     expect(data).toHaveLength(answered.length)
   } finally {
-    await worker.close()
+    await rig.close()
   }
 })

@@ -6,7 +6,8 @@ import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import type { RecordedRequest } from '../../scripts/dev/offline-model.ts'
 import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
-import { type Rig, startRig, turnCall } from '../rigs/start-rig.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { turnCall } from '../rigs/turn-call.ts'
 import {
   delta,
   done,
@@ -29,8 +30,7 @@ beforeAll(async () => {
     const held = [...heldBegins].find(([sessionId]) => call.body.includes(sessionId))
     return turnCall(call) === 'begin' ? held?.[1]() : undefined
   }
-  visitor = await newVisitor(rig.worker.url)
-  await visitor.chat({ message: 'The first completion loads a vocabulary, which takes its time.' })
+  visitor = await newVisitor(rig.url)
 })
 afterAll(() => rig.close())
 
@@ -81,7 +81,7 @@ describe.concurrent('a client that leaves', () => {
   test.each(ways)('at any byte of its stream leaves a whole reply behind (%s)', async (how) => {
     const leave = async (place: number) => {
       const turn = await newTurn('[[fault pace ms=30]] write 25 words')
-      const client = beginAndLeave(rig.worker.url, visitor, turn, accept)
+      const client = beginAndLeave(rig.url, visitor, turn, accept)
       const hasBegun = () => place > 0 || requestsOf(turn).length > 0
       await vi.waitUntil(() => client.text().length >= place && hasBegun(), 10_000)
       client.leave(how)
@@ -93,7 +93,7 @@ describe.concurrent('a client that leaves', () => {
   test.each(ways)('at any word of a JSON turn leaves a whole reply behind (%s)', async (how) => {
     const leave = async (word: number) => {
       const turn = await newTurn('[[fault pace ms=30]] write 25 words')
-      const client = beginAndLeave(rig.worker.url, visitor, turn)
+      const client = beginAndLeave(rig.url, visitor, turn)
       await vi.waitUntil(() => (requestsOf(turn)[0]?.deltasSent ?? -1) >= word, 10_000)
       client.leave(how)
       await expectWhole(turn, 25)
@@ -113,7 +113,7 @@ describe.concurrent('a client that leaves', () => {
       asked.resolve()
       return goOn.promise
     })
-    const client = beginAndLeave(rig.worker.url, visitor, turn, headers)
+    const client = beginAndLeave(rig.url, visitor, turn, headers)
     await asked.promise
     client.leave('reset')
     goOn.resolve(undefined)
@@ -123,7 +123,7 @@ describe.concurrent('a client that leaves', () => {
   // Of a JSON turn workerd does not report it, as nothing of the answer has left yet.
   test('for good ends a long stream 20 s later: kept as interrupted, and no more is paid for', async () => {
     const turn = await newTurn('[[fault pace ms=200]] write 900 words')
-    const client = beginAndLeave(rig.worker.url, visitor, turn, accept)
+    const client = beginAndLeave(rig.url, visitor, turn, accept)
     await vi.waitUntil(() => client.text().includes('event: delta'), 10_000)
     client.leave('close')
     const reply = await endedReply(turn)
@@ -153,7 +153,7 @@ describe('a client that reads slowly', () => {
 
   test('slows neither the model nor the store, and gets what it missed as one delta', async () => {
     const turn = await newTurn('')
-    const request = http.request(`${verbose.worker.url}/v1/chat`, {
+    const request = http.request(`${verbose.url}/v1/chat`, {
       method: 'POST',
       agent: false,
       headers: {

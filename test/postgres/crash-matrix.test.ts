@@ -102,7 +102,7 @@ async function askForStream(visitor: Client, turn: Turn): Promise<FirstAnswer> {
 }
 
 async function askAndLeave(visitor: Client, turn: Turn, run: FaultRun): Promise<FirstAnswer> {
-  const client = beginAndLeave(rig.worker.url, visitor, turn, { accept: 'text/event-stream' })
+  const client = beginAndLeave(rig.url, visitor, turn, { accept: 'text/event-stream' })
   await vi.waitFor(() => expect(client.text()).toContain('event: delta'), 10_000)
   client.leave('reset')
   await run.finished()
@@ -113,8 +113,6 @@ let rig: Rig
 const running = new Map<string, FaultRun>()
 beforeAll(async () => {
   rig = await startRig({ DATABASE_TIMEOUT_MS: '2000' })
-  // The first completion loads a vocabulary, which takes its time.
-  await (await newVisitor(rig.worker.url)).chat({ message: 'Hello' })
   rig.database.fault = (call) => {
     for (const [sessionId, run] of running) if (call.body.includes(sessionId)) return run.meet(call)
     return undefined
@@ -123,7 +121,7 @@ beforeAll(async () => {
 afterAll(() => rig.close())
 
 async function runCell(attempt: FirstAttempt, plan: FaultPlan, pace: number): Promise<void> {
-  const visitor = await newVisitor(rig.worker.url)
+  const visitor = await newVisitor(rig.url)
   const userId = visitorIdOf(visitor.token ?? '')
   const message_id = crypto.randomUUID()
   // Another text each time, so that one which overwrote the other is seen.

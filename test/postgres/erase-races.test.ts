@@ -192,8 +192,8 @@ describe('a reply that another Worker is writing', () => {
     ['DELETE /v1/me', () => '/v1/me'],
     ['DELETE /v1/sessions/…', (id: string) => `/v1/sessions/${id}`],
   ])('leaves nothing behind after %s', async (_, pathOf) => {
-    const visitor = await newVisitor(rigs[0].worker.url)
-    const elsewhere = createClient(rigs[1].worker.url, visitor.token)
+    const visitor = await newVisitor(rigs[0].url)
+    const elsewhere = createClient(rigs[1].url, visitor.token)
     const turn = visitor.stream({ message: '[[fault pace ms=50]] write 400 words' })
     const [session] = await vi.waitUntil(
       async () => {

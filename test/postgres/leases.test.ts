@@ -4,14 +4,14 @@ import { type Client, createClient, newVisitor, parseEvents } from '../rigs/clie
 import { expireLease, testDatabase } from '../rigs/conversation.ts'
 import { beginAndLeave } from '../rigs/leaving-client.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'
-import { startWorkerd, type Workerd } from '../rigs/start-workerd.ts'
+import { startWorkerdProcess, type WorkerdProcess } from '../rigs/workerd-process.ts'
 import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 const workers = 5
 
 let rig: Rig
-let others: Workerd[]
+let others: WorkerdProcess[]
 /** The same visitor, at Workers that know nothing of each other. */
 let visitors: Client[]
 beforeAll(async () => {
@@ -22,8 +22,8 @@ beforeAll(async () => {
     NEON_HTTP_ENDPOINT: endpoint,
     OPENAI_BASE_URL: rig.model.baseUrl,
   }
-  others = await Promise.all(Array.from({ length: workers }, () => startWorkerd(settings)))
-  const { token } = await newVisitor(rig.worker.url)
+  others = await Promise.all(Array.from({ length: workers }, () => startWorkerdProcess(settings)))
+  const { token } = await newVisitor(rig.url)
   visitors = others.map(({ url }) => createClient(url, token))
 })
 afterAll(async () => {
@@ -80,7 +80,7 @@ async function beginAndKill(): Promise<{ withText: Turn[]; without: Turn[] }> {
       message_id,
       message: `[[fault ${fault} times=1 id=${message_id}]] write 400 words`,
     }
-    beginAndLeave(rig.worker.url, visitors[0] as Client, turn, { accept: 'text/event-stream' })
+    beginAndLeave(rig.url, visitors[0] as Client, turn, { accept: 'text/event-stream' })
     return turn
   }
   const times = <Item>(make: () => Promise<Item>) => Promise.all([make(), make()])

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import type { MessageRow } from '../../src/db/schema.ts'
-import { type Client, newVisitor, type ServerEvent } from '../rigs/client.ts'
+import { type ServerEvent } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import {
   delta,
@@ -14,24 +14,18 @@ import {
   usage,
 } from '../fakes/scripted-model.ts'
 import { anyPlaces, anyText, cutAt } from '../generators/cut-text.ts'
-import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { expectSound } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 let model: ScriptedModel
-let rig: Rig
-let visitor: Client
 const scripts = new Map<string, Script>()
-beforeAll(async () => {
+const { rig, visitor } = useRig(async () => {
   model = await startScriptedModel()
   model.script = (message) => scripts.get(message) ?? { packets: [] }
-  rig = await startRig({ OPENAI_BASE_URL: model.baseUrl })
-  visitor = await newVisitor(rig.worker.url)
+  return { OPENAI_BASE_URL: model.baseUrl }
 })
-afterAll(async () => {
-  await rig.close()
-  await model.close()
-})
+afterAll(() => model.close())
 
 interface Heard {
   /** All that was streamed. */

@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Message } from '../../src/protocol.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { deleteSession } from '../../src/db/sessions.ts'
-import { type Client, newVisitor } from '../rigs/client.ts'
 import { finish, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
-import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
+import { useRig } from '../rigs/start-rig.ts'
 
 /** Needs a server with many connections: an embedded one runs one transaction after the other. */
 const db = testDatabase()
@@ -84,14 +83,7 @@ describe('a session that is erased while it is written', () => {
 })
 
 describe('through the Worker', () => {
-  let worker: TestWorker
-  let visitor: Client
-  beforeAll(async () => {
-    worker = await startWorker()
-    visitor = await newVisitor(worker.url)
-  })
-  beforeEach(() => worker.clear())
-  afterAll(() => worker.close())
+  const { rig, visitor } = useRig()
 
   /** Answers of requests sent at once, by status. */
   async function statuses(bodies: Record<string, unknown>[]) {
@@ -108,7 +100,7 @@ describe('through the Worker', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 409]))
     for (const { status, retry } of answers)
       if (status === 409) expect(Number(retry)).toBeGreaterThan(0)
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
 
     const { session_id, history } = await visitor.chat(turn)
     expect(history.map(({ seq, status }: Message) => [seq, status])).toEqual([
@@ -116,7 +108,7 @@ describe('through the Worker', () => {
       [2, 'complete'],
     ])
     expect(await rows(session_id)).toHaveLength(2)
-    expect(worker.model.requests).toHaveLength(1)
+    expect(rig.model.requests).toHaveLength(1)
   })
 
   test('60 turns at once into one session: those that were accepted are stored whole, in order', async () => {

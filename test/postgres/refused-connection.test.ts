@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type Client, newVisitor } from '../rigs/client.ts'
+import { describe, expect, test, vi } from 'vitest'
 import { testDatabase } from '../rigs/conversation.ts'
-import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { expectSound } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 
 describe('where nobody listens at the port of the database', () => {
-  let rig: Rig
-  let visitor: Client
+  const { rig, visitor } = useRig()
   const newTurn = (message: string) => ({ message, message_id: crypto.randomUUID() })
-  beforeAll(async () => {
-    rig = await startRig()
-    visitor = await newVisitor(rig.worker.url)
-  })
-  afterAll(() => rig.close())
 
   test('a turn is a 503 with nothing spent, and runs once somebody does', async () => {
     const turn = newTurn('Hello')

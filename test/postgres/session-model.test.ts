@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
-import { afterAll, beforeAll, test } from 'vitest'
+import { test } from 'vitest'
 import { newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
-import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 import { commandArbitraries } from './session-model/commands.ts'
 import { endHeld } from './session-model/turns.ts'
@@ -21,16 +21,12 @@ const settings = {
 const timeMs = 1_000 * Number(process.env['SESSION_MODEL_SECONDS'] ?? 20)
 const shrinkingMs = 60_000
 
-let rig: Rig
-beforeAll(async () => {
-  rig = await startRig(settings)
-})
-afterAll(() => rig.close())
+const { rig } = useRig(settings)
 
 async function newReal(): Promise<Real> {
   rig.database.clear()
   rig.model.clear()
-  const visitor = await newVisitor(rig.worker.url)
+  const visitor = await newVisitor(rig.url)
   const userId = visitorIdOf(visitor.token ?? '')
   return { rig, db: testDatabase(), visitor, userId, held: undefined }
 }

@@ -22,12 +22,13 @@ export interface Client {
   stream(body: Record<string, unknown>): Promise<ServerEvent[]>
 }
 
-/** A caller of the API, as anybody's `fetch` is. */
-export function createClient(url: string, token?: string): Client {
+/** A caller of the API, as anybody's `fetch` is. A function tells the URL of a server that has yet to start. */
+export function createClient(url: string | (() => string), token?: string): Client {
+  const origin = typeof url === 'function' ? url : () => url
   const client: Client = {
     token,
     request(method, path, body, headers) {
-      return fetch(`${url}${path}`, {
+      return fetch(`${origin()}${path}`, {
         method,
         headers: {
           ...(client.token !== undefined && { authorization: `Bearer ${client.token}` }),

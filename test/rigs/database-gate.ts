@@ -2,9 +2,10 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { checkpointText, statementsOf, type TurnCall, turnCall } from './turn-call.ts'
 
 export interface GatedCall {
-  kind: 'begin' | 'checkpoint' | 'finish' | 'stop' | 'erase' | 'other'
+  kind: TurnCall | 'stop' | 'erase' | 'other'
   /** Among the calls of its kind, from 1. */
   nth: number
   /** Of a checkpoint: the reply so far, which it stores. */
@@ -81,29 +82,15 @@ export async function startDatabaseGate(endpoint: string): Promise<DatabaseGate>
   return gate
 }
 
-interface Statement {
-  query: string
-  params: unknown[]
-}
-
-const marks: [GatedCall['kind'], string][] = [
-  ['begin', 'begin_turn'],
-  ['checkpoint', 'checkpoint_turn'],
-  ['finish', 'finish_turn'],
-  ['stop', 'set stop_requested = true from session'],
-  ['erase', 'delete from "sessions"'],
-]
-
 function read(body: Buffer): Pick<GatedCall, 'kind' | 'text'> {
-  const parsed = JSON.parse(body.toString()) as Statement & { queries?: Statement[] }
-  const statements = parsed.queries ?? [parsed]
-  for (const [kind, mark] of marks) {
-    const found = statements.find(({ query }) => query.includes(mark))
-    if (found) return { kind, text: kind === 'checkpoint' ? contentOf(found) : '' }
-  }
-  return { kind: 'other', text: '' }
+  const sent = statementsOf(body)
+  const statements = sent.map(({ query }) => query)
+  const kind = turnCall({ statements }) ?? otherCall(statements)
+  return { kind, text: kind === 'checkpoint' ? checkpointText(sent) : '' }
 }
 
-function contentOf({ params: [request] }: Statement): string {
-  return (JSON.parse(String(request)) as { content: string }).content
+function otherCall(statements: readonly string[]): GatedCall['kind'] {
+  const has = (part: string) => statements.some((statement) => statement.includes(part))
+  if (has('set stop_requested = true from session')) return 'stop'
+  return has('delete from "sessions"') ? 'erase' : 'other'
 }

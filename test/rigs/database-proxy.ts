@@ -1,9 +1,11 @@
 import http from 'node:http'
 import { listen } from '../../scripts/dev/listen.ts'
+import { statementsOf } from './turn-call.ts'
 
 /**
- * How a call to the database goes wrong. `before` and `after`: whether the statement ran. `late`: it runs unheard, once
- * another call has been answered. `repeats everything`: a definite error whose fields hold all that was sent.
+ * How a call to the database goes wrong. `before` and `after`: whether the statement ran. `late`: it runs once another
+ * call has been answered, and nobody hears of it. `deadlock` and `serialization failure`: it was rolled back for the sake
+ * of another transaction. `repeats everything`: a definite error whose fields hold all that was sent.
  */
 export type DatabaseFault =
   | 'reset before'
@@ -16,6 +18,8 @@ export type DatabaseFault =
   | 'server error'
   | 'html'
   | 'late'
+  | 'deadlock'
+  | 'serialization failure'
   | 'repeats everything'
 
 export interface DatabaseCall {
@@ -60,7 +64,12 @@ export async function startDatabaseProxy(
   async function serve(request: http.IncomingMessage, response: http.ServerResponse) {
     const body = await readAll(request)
     const path = request.url ?? ''
-    const call = { path, statements: statementsOf(body), body: body.toString(), bytes: 0 }
+    const call = {
+      path,
+      statements: statementsOf(body).map(({ query }) => query),
+      body: body.toString(),
+      bytes: 0,
+    }
     const faulty = proxy.fault(call, proxy.calls.push(call) - 1)
     onCall(call)
     const fault = await faulty
@@ -71,7 +80,7 @@ export async function startDatabaseProxy(
       case 'silent before':
         return
       case 'lost connection':
-        loseConnection(response)
+        refuse(response, lostConnection)
         return
       case 'server error':
         response.writeHead(500).end('compute trouble')
@@ -79,10 +88,15 @@ export async function startDatabaseProxy(
       case 'html':
         response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><p>Hello')
         return
+      case 'deadlock':
+        refuse(response, { message: 'deadlock detected', code: '40P01' })
+        return
+      case 'serialization failure':
+        refuse(response, { message: 'could not serialize access', code: '40001' })
+        return
       case 'repeats everything': {
         const everything = `${body.toString()} ${JSON.stringify(request.headers)}`
-        response.writeHead(400, { 'content-type': 'application/json' })
-        response.end(JSON.stringify({ message: everything, detail: everything, code: 'XX000' }))
+        refuse(response, { message: everything, detail: everything, code: 'XX000' })
         return
       }
       case 'late':
@@ -100,7 +114,7 @@ export async function startDatabaseProxy(
       return
     }
     if (fault === 'lost connection after') {
-      loseConnection(response)
+      refuse(response, lostConnection)
       return
     }
     response.writeHead(answer.status, { 'content-type': 'application/json' })
@@ -136,19 +150,15 @@ export async function startDatabaseProxy(
   }
 }
 
-/** As Neon answers where its own connection broke: with no SQLSTATE, so that nobody knows whether it ran. */
-function loseConnection(response: http.ServerResponse): void {
-  response.writeHead(400, { 'content-type': 'application/json' })
-  response.end(JSON.stringify({ message: 'connection lost', code: '' }))
+/** As Neon answers if its own connection broke: no SQLSTATE says whether the statement ran. */
+const lostConnection = { message: 'connection lost', code: '' }
+
+function refuse(response: http.ServerResponse, error: Record<string, string>): void {
+  response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(error))
 }
 
 async function readAll(request: http.IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
-}
-
-function statementsOf(body: Buffer): string[] {
-  const parsed = JSON.parse(body.toString()) as { query?: string; queries?: { query: string }[] }
-  return parsed.queries?.map(({ query }) => query) ?? [parsed.query ?? '']
 }

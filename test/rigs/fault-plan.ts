@@ -1,6 +1,6 @@
 import { vi } from 'vitest'
 import type { DatabaseCall, DatabaseFault } from './database-proxy.ts'
-import { type TurnCall, turnCall } from './start-rig.ts'
+import { type TurnCall, turnCall } from './turn-call.ts'
 
 /** The last two run unheard: before the client tries again, or once it has its final answer. */
 export type PlannedFault =

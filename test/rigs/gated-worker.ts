@@ -1,8 +1,8 @@
 import { inject } from 'vitest'
 import { type DatabaseGate, startDatabaseGate } from './database-gate.ts'
-import { startWorkerd, type Workerd } from './start-workerd.ts'
+import { startWorkerdProcess, type WorkerdProcess } from './workerd-process.ts'
 
-export interface GatedWorker extends Workerd {
+export interface GatedWorker extends WorkerdProcess {
   gate: DatabaseGate
 }
 
@@ -13,7 +13,7 @@ export async function startGatedWorker(
 ): Promise<GatedWorker> {
   const { connectionString, endpoint } = inject('database')
   const gate = await startDatabaseGate(endpoint)
-  const worker = await startWorkerd({
+  const worker = await startWorkerdProcess({
     DATABASE_URL: connectionString,
     NEON_HTTP_ENDPOINT: gate.url,
     OPENAI_BASE_URL: modelUrl,

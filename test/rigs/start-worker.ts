@@ -1,56 +1,39 @@
 import { join } from 'node:path'
 import { inject } from 'vitest'
 import { createTestHarness, unstable_readConfig as readConfig } from 'wrangler'
-import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
+import { startOfflineModel } from '../../scripts/dev/offline-model.ts'
 import type { RateLimiterName } from '../../src/http/app-env.ts'
-import { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts'
+import { startDatabaseProxy } from './database-proxy.ts'
+import { expectNoCredential } from './expect-no-credential.ts'
 import { noSharedCaps } from './no-shared-caps.ts'
-import type { TestDatabase } from './start-database.ts'
+import type { Rig, RigOptions } from './start-rig.ts'
 
-export interface TestWorker {
-  /** Without a slash at its end. */
-  url: string
-  model: OfflineModel
-  database: DatabaseProxy
-  /** What was called, in order: `database` for each round trip, `model` for each completion. */
-  timeline: ('database' | 'model')[]
-  /** What the Worker wrote to its log. */
-  logs(): string[]
-  /** Forgets calls, faults and logs. */
-  clear(): void
+export interface TestWorker extends Omit<Rig, 'worker'> {
   /** Runs the cron trigger, as the platform does; resolves once it is done. */
   scheduled(): Promise<void>
-  close(): Promise<void>
 }
 
-export interface TestWorkerOptions {
+export interface TestWorkerOptions extends RigOptions {
   /** Settings beside those that lead to the parts of this test. */
   vars?: Record<string, string>
-  pace?: 'instant' | 'reading'
-  /** In a period of wrangler.toml's; by default there are none, since tests send more than people. */
+  /** Per period of wrangler.toml. By default there are none, since tests send more requests than people. */
   rateLimits?: Record<RateLimiterName, number>
-  /** One of its own, where the test would disturb others in the one that all share. */
-  database?: Pick<TestDatabase, 'endpoint' | 'connectionString'>
 }
 
 /** A setting instead of the binding of this name. */
 const noRateLimits = { ADDRESS_RATE_LIMITER: '', USER_RATE_LIMITER: '' }
 
-/** What lets somebody in: a log of whatever test has none. */
-const credential = /vst_[\w-]{43}|\beyJ[\w-]+\.[\w-]+\.|postgres(ql)?:\/\/\S+:\S+@/
-
-/** The built Worker in workerd, by the real wrangler.toml, with a model and a database that fail on request. */
+/**
+ * The built Worker as wrangler runs it, by the real wrangler.toml: with assets, rate limits and the cron trigger. For
+ * tests of these; for all others `startRig` is cheaper.
+ */
 export async function startWorker({
   vars,
-  pace,
   rateLimits,
   database: { endpoint, connectionString } = inject('database'),
 }: TestWorkerOptions = {}): Promise<TestWorker> {
   const timeline: TestWorker['timeline'] = []
-  const model = await startOfflineModel({
-    pace: pace ?? 'instant',
-    onRequest: () => timeline.push('model'),
-  })
+  const model = await startOfflineModel({ onRequest: () => timeline.push('model') })
   const database = await startDatabaseProxy(endpoint, () => timeline.push('database'))
   const settings = {
     NEON_HTTP_ENDPOINT: database.url,
@@ -100,11 +83,6 @@ export async function startWorker({
   }
 }
 
-function expectNoCredential(lines: string[]): void {
-  const line = lines.find((each) => credential.test(each))
-  if (line !== undefined) throw new Error(`a credential is in the log: ${line}`)
-}
-
 interface RateLimitConfig {
   name: string
   namespace_id: string
@@ -116,7 +94,7 @@ export function configuredRateLimits(): RateLimitConfig[] {
   return readConfig({ config: 'wrangler.toml' }).ratelimits
 }
 
-/** As wrangler.toml, but for its assets, with limits that a test reaches soon. */
+/** As wrangler.toml, without its assets, and with limits that a test reaches soon. */
 function limitedConfig(rateLimits: Record<string, number>, vars: Record<string, string>) {
   const {
     name = '',

@@ -3,7 +3,7 @@ import { sessionIdOf } from '../../../src/turn/session-of-turn.ts'
 import type { Message } from '../../../src/protocol.ts'
 import type { DatabaseFault } from '../../rigs/database-proxy.ts'
 import { expireLease } from '../../rigs/conversation.ts'
-import { turnCall } from '../../rigs/start-rig.ts'
+import { turnCall } from '../../rigs/turn-call.ts'
 import { differences, expectWindow, findOutcome, learn, readSession } from './observe.ts'
 import { type How, readEvents, eventStream, sendTurn } from './send.ts'
 import {
