@@ -15,7 +15,7 @@ import {
   SessionPath,
   type UsageRow,
 } from '../../protocol.ts'
-import { messagePage } from './messages.ts'
+import { messagePage } from '../message-page.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
 
 /** The owner's side, behind `ADMIN_TOKEN`: reads and erases, and changes nothing. */

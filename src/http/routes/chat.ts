@@ -5,9 +5,8 @@ import type { EndedTurn } from '../../turn/complete-turn.ts'
 import { type StartedTurn, startTurn } from '../../turn/start-turn.ts'
 import type { TurnProgress } from '../../turn/turn-progress.ts'
 import { Problem } from '../../errors.ts'
-import { clientAddress } from '../client-address.ts'
-import { missingCredential, userOrNewVisitor } from '../middleware/identity.ts'
-import { jsonBody, limitBody, requireJson } from '../validate.ts'
+import { clientAddress, missingCredential, userOrNewVisitor } from '../caller.ts'
+import { jsonBody } from '../json.ts'
 import { limits } from '../../limits.ts'
 import { ChatRequest, type ChatResponse } from '../../protocol.ts'
 import {
@@ -19,39 +18,33 @@ import {
 } from '../event-stream.ts'
 import { replayTurn, runTurn } from '../run-turn.ts'
 
-export const chat = new Hono<AppEnv>().post(
-  '/',
-  limitBody,
-  requireJson,
-  jsonBody(ChatRequest),
-  async (c) => {
-    const request = c.req.valid('json')
-    if (request.session_id !== undefined && c.get('userId') === undefined) throw missingCredential()
-    const { userId, visitorToken } = await userOrNewVisitor(c)
-    const deps = c.get('deps')
-    const address = clientAddress(c.req.raw.headers)
-    const starting = startTurn(deps, { userId, address }, request)
-    // Who leaves by now may find the message stored, so it is answered too.
-    c.executionCtx.waitUntil(starting.catch(() => {}))
-    const turn = await starting
-    const isStream = wantsStream(c)
-    const historyLimit = isStream ? 0 : (request.history_limit ?? limits.historyMessages)
-    const { next } = turn
-    const progress =
-      'run' in next
-        ? runTurn(c, next.run, historyLimit)
-        : await replayTurn(c, userId, turn.sessionId, next.replay, historyLimit)
-    const answer = {
-      session_id: turn.sessionId,
-      ...(visitorToken && { visitor_token: visitorToken }),
-      ...('replay' in next && { replayed: true as const }),
-    }
-    if (isStream) return streamed(c, turn, progress, answer)
-    const ended = await progress.ended
-    c.header('server-timing', serverTiming(turn, ended))
-    return c.json(whole(turn, ended, answer))
-  },
-)
+export const chat = new Hono<AppEnv>().post('/', jsonBody(ChatRequest), async (c) => {
+  const request = c.req.valid('json')
+  if (request.session_id !== undefined && c.get('userId') === undefined) throw missingCredential()
+  const { userId, visitorToken } = await userOrNewVisitor(c)
+  const deps = c.get('deps')
+  const address = clientAddress(c.req.raw.headers)
+  const starting = startTurn(deps, { userId, address }, request)
+  // Who leaves by now may find the message stored, so it is answered too.
+  c.executionCtx.waitUntil(starting.catch(() => {}))
+  const turn = await starting
+  const isStream = wantsStream(c)
+  const historyLimit = isStream ? 0 : (request.history_limit ?? limits.historyMessages)
+  const { next } = turn
+  const progress =
+    'run' in next
+      ? runTurn(c, next.run, historyLimit)
+      : await replayTurn(c, userId, turn.sessionId, next.replay, historyLimit)
+  const answer = {
+    session_id: turn.sessionId,
+    ...(visitorToken && { visitor_token: visitorToken }),
+    ...('replay' in next && { replayed: true as const }),
+  }
+  if (isStream) return streamed(c, turn, progress, answer)
+  const ended = await progress.ended
+  c.header('server-timing', serverTiming(turn, ended))
+  return c.json(whole(turn, ended, answer))
+})
 
 type Answer = Pick<ChatResponse, 'session_id' | 'visitor_token' | 'replayed'>
 
