@@ -69,5 +69,5 @@ export interface SpendingTable {
 export type SessionRow = Selectable<SessionsTable>
 export type MessageRow = Selectable<MessagesTable>
 
-/** The number of the newest file in `migrations/`: what this code needs. */
+/** The number of the newest file in `migrations/`, which this code needs. The Worker cannot read the folder: a test compares. */
 export const schemaVersion = 2
