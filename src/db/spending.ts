@@ -1,4 +1,6 @@
 import { sql } from 'kysely'
+import * as column from './columns.ts'
+import { rowsOf } from './rows-of.ts'
 import type { Database } from './database.ts'
 
 /** Whose tokens of the day a turn is debited to. */
@@ -22,7 +24,7 @@ export interface SpentToday {
 
 /** What a day's caps count so far, replies that are being written with all that they may cost. */
 export async function spentToday(db: Database, payers: readonly Payer[]): Promise<SpentToday> {
-  const query = sql<{ day: string; tokens: string }>`
+  const query = rowsOf({ day: column.text, tokens: column.bigint })`
 select day::text, coalesce(tokens, 0) as tokens
 from (select ${today} as day) today
 cross join unnest(${payers.map(({ name }) => name)}::text[]) with ordinality as payer (payer, place)

@@ -1,5 +1,7 @@
 select pg_advisory_xact_lock(hashtextextended(name::text, 0))
 from (select name from unnest($1::text[]) with ordinality as locks (name, place) order by place) locks;
+-- returns:
+--   pg_advisory_xact_lock void
 
 update messages
 set status = case content when '' then 'failed' else 'interrupted' end, error_code = 'interrupted', lease = null
@@ -25,6 +27,36 @@ case
   when content = '' then 'failed'
   else 'interrupted'
 end as "current_status" from turn order by seq;
+-- returns:
+--   session_id uuid
+--   id uuid
+--   seq integer
+--   role text
+--   status text
+--   content text
+--   context_text text
+--   metadata jsonb
+--   created_at timestamp with time zone
+--   token_count integer
+--   reply_to integer
+--   finish_reason text
+--   error_code text
+--   model text
+--   prompt_tokens integer
+--   completion_tokens integer
+--   window_from integer
+--   turn_tokens integer
+--   turn_tokens_bound integer
+--   turn_tokens_exact boolean
+--   counted_by text
+--   lease uuid
+--   lease_expires_at timestamp with time zone
+--   stop_requested boolean
+--   debited_tokens integer
+--   debited_on date
+--   rating text
+--   rating_comment text
+--   current_status text
 
 with session as (
   select next_seq, user_id = $1 as owned from sessions where id = $2
@@ -170,3 +202,37 @@ cross join lateral (
 ) reply) end as turns,
   asked.*, asked.status as current_status
 from decision left join asked on true;
+-- returns:
+--   verdict text
+--   capped text
+--   retry_after_ms integer
+--   turns json
+--   session_id uuid (messages.session_id, not null)
+--   id uuid (messages.id, not null)
+--   seq integer (messages.seq, not null)
+--   role text (messages.role, not null)
+--   status text (messages.status, not null)
+--   content text (messages.content, not null)
+--   context_text text (messages.context_text)
+--   metadata jsonb (messages.metadata, not null)
+--   created_at timestamp with time zone (messages.created_at, not null)
+--   token_count integer (messages.token_count, not null)
+--   reply_to integer (messages.reply_to)
+--   finish_reason text (messages.finish_reason)
+--   error_code text (messages.error_code)
+--   model text (messages.model)
+--   prompt_tokens integer (messages.prompt_tokens)
+--   completion_tokens integer (messages.completion_tokens)
+--   window_from integer (messages.window_from)
+--   turn_tokens integer (messages.turn_tokens)
+--   turn_tokens_bound integer (messages.turn_tokens_bound)
+--   turn_tokens_exact boolean (messages.turn_tokens_exact)
+--   counted_by text (messages.counted_by)
+--   lease uuid (messages.lease)
+--   lease_expires_at timestamp with time zone (messages.lease_expires_at)
+--   stop_requested boolean (messages.stop_requested)
+--   debited_tokens integer (messages.debited_tokens)
+--   debited_on date (messages.debited_on)
+--   rating text (messages.rating)
+--   rating_comment text (messages.rating_comment)
+--   current_status text (messages.status, not null)

@@ -5,3 +5,5 @@ set content = case when octet_length(content) > octet_length($1::text) then cont
   lease_expires_at = statement_timestamp() + $6 * interval '1 millisecond'
 where session_id = $7 and id = $8 and status = 'streaming' and lease = $9
 returning stop_requested;
+-- returns:
+--   stop_requested boolean (messages.stop_requested)
