@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
-import type { AdminSession, MessageStatus, UsageRow } from '../protocol.ts'
+import type { AdminSession, UsageRow } from '../protocol-admin.ts'
+import type { MessageStatus } from '../protocol.ts'
 import * as column from './columns.ts'
 import { selected } from './rows-of.ts'
 import type { Database } from './database.ts'

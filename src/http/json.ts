@@ -14,7 +14,10 @@ const bodyTimeoutMs = 15_000
  * @example .post('/', jsonBody(NewSessionRequest), (c) => c.json(c.req.valid('json')))
  */
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
-  type Validated = { in: { json: z.input<Schema> }; out: { json: z.output<Schema> } }
+  interface Validated {
+    in: { json: z.input<Schema> }
+    out: { json: z.output<Schema> }
+  }
   return createMiddleware<AppEnv, string, Validated>(async (c, next) => {
     const { body } = c.req.raw
     const bytes = body === null ? new Uint8Array() : await readBody(body)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { AdminSession } from '../../src/protocol.ts'
+import type { AdminSession } from '../../src/protocol-admin.ts'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { startWorker, type TestWorker } from '../rigs/start-worker.ts'

@@ -7,14 +7,12 @@ import { Problem } from '../../errors.ts'
 import { ownerOnly } from '../middleware/owner-only.ts'
 import { path, queryString } from '../validate.ts'
 import {
-  AdminSessionsQuery,
   type AdminSession,
+  AdminSessionsQuery,
   AdminUsageQuery,
-  MessagesQuery,
-  type Page,
-  SessionPath,
   type UsageRow,
-} from '../../protocol.ts'
+} from '../../protocol-admin.ts'
+import { MessagesQuery, type Page, SessionPath } from '../../protocol.ts'
 import { messagePage } from '../message-page.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
 
