@@ -1,9 +1,9 @@
 import * as z from 'zod'
 import type { ProblemBody } from './errors.ts'
 import { limits } from './limits.ts'
-import { type JsonValue, type Metadata, metadataWithin, nonBlank } from './stored-text.ts'
+import { type Metadata, metadataWithin, nonBlank } from './stored-text.ts'
 
-export type { JsonValue, Metadata }
+export type { Metadata }
 
 const metadata = metadataWithin({
   maxChars: limits.metadataChars,
@@ -67,17 +67,18 @@ const wholeNumber = z
   .string()
   .regex(/^\d{1,10}$/, 'must be a whole number')
   .transform(Number)
-const limit = wholeNumber.pipe(z.int().min(1).max(limits.pageMax))
+/** How many items a page has at most. */
+export const pageLimit = wholeNumber.pipe(z.int().min(1).max(limits.pageMax))
 const seq = wholeNumber.pipe(z.int().min(0).max(2_147_483_647))
 
 export const SessionsQuery = z.strictObject({
-  limit: limit.default(limits.pageDefault),
+  limit: pageLimit.default(limits.pageDefault),
   cursor: z.string().max(200).optional(),
 })
 
 export const MessagesQuery = z
   .strictObject({
-    limit: limit.default(limits.pageDefault),
+    limit: pageLimit.default(limits.pageDefault),
     before: seq.optional(),
     after: seq.optional(),
     superseded: z.enum(['true', 'false']).optional(),
@@ -86,32 +87,6 @@ export const MessagesQuery = z
     path: ['after'],
     message: 'goes without before',
   })
-
-const day = z.iso.date().refine((value) => value >= '1970', 'must be a day since 1970')
-/** A day, which means its beginning in UTC, or a moment with its offset. */
-const moment = z
-  .union([z.iso.date(), z.iso.datetime({ offset: true })], 'must be a day or a time of ISO 8601')
-  .transform((value) => new Date(value).toISOString())
-  .refine((value) => value >= '1970', 'must be a time since 1970')
-
-export const AdminSessionsQuery = z.strictObject({
-  limit: limit.default(limits.pageDefault),
-  cursor: z.string().max(200).optional(),
-  q: nonBlank(limits.titleChars).optional(),
-  user_id: nonBlank(limits.userIdChars).optional(),
-  since: moment.optional(),
-  until: moment.optional(),
-  rating: z.enum(['up', 'down']).optional(),
-  status: z.enum(['complete', 'streaming', 'interrupted', 'failed', 'superseded']).optional(),
-})
-
-export const AdminUsageQuery = z.strictObject({
-  by: z.enum(['day', 'user']).default('day'),
-  user_id: nonBlank(limits.userIdChars).optional(),
-  since: day.optional(),
-  until: day.optional(),
-  limit: limit.default(limits.pageMax),
-})
 
 export const ExportQuery = z.strictObject({ cursor: z.string().max(200).optional() })
 
@@ -156,26 +131,6 @@ export interface Session {
   created_at: string
   /** Null while the session is empty. */
   last_message_at: string | null
-}
-
-/** A session as its site's owner sees it. */
-export interface AdminSession extends Session {
-  user_id: string
-  /** Superseded replies included. */
-  message_count: number
-}
-
-/** What was spent on a day (then with the number of users), or by a user. */
-export interface UsageRow {
-  day?: string
-  users?: number
-  user_id?: string
-  /** What counts against the caps. */
-  tokens: number
-  turns: number
-  /** As the provider counted them. */
-  prompt_tokens: number
-  completion_tokens: number
 }
 
 export interface Page<Item> {

@@ -2,14 +2,10 @@ import * as z from 'zod'
 
 /** What clients may have stored: texts and metadata. */
 
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | JsonValue[]
-  | { [key: string]: JsonValue }
-export type Metadata = { [key: string]: JsonValue }
+type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
+export interface Metadata {
+  [key: string]: JsonValue
+}
 
 /** Text that Postgres and UTF-8 can hold: no NUL, no lone surrogate. */
 export function isStorable(text: string): boolean {

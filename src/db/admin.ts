@@ -1,5 +1,8 @@
 import { type SqlBool, sql } from 'kysely'
-import type { AdminSession, MessageStatus, UsageRow } from '../protocol.ts'
+import type { AdminSession, UsageRow } from '../protocol-admin.ts'
+import type { MessageStatus } from '../protocol.ts'
+import * as column from './columns.ts'
+import { selected } from './rows-of.ts'
 import type { Database } from './database.ts'
 import { statusNow } from './messages.ts'
 import type { SessionPosition } from './sessions.ts'
@@ -109,16 +112,16 @@ export async function listUsage(
   { kysely }: Database,
   { by, userId, since, until, limit }: UsageRange,
 ): Promise<{ rows: UsageRow[]; hasMore: boolean }> {
-  const key = by === 'day' ? sql<string>`day::text` : sql<string>`payer`
+  const key = by === 'day' ? sql`day::text` : sql`payer`
   const rows = await kysely
     .selectFrom('spending')
     .select([
-      key.as('key'),
-      sql<number>`sum(tokens)::float8`.as('tokens'),
-      sql<number>`sum(turns)::float8`.as('turns'),
-      sql<number>`sum(prompt_tokens)::float8`.as('prompt_tokens'),
-      sql<number>`sum(completion_tokens)::float8`.as('completion_tokens'),
-      sql<number>`count(distinct payer)::integer`.as('users'),
+      selected(column.text, key, 'key'),
+      selected(column.float, sql`sum(tokens)::float8`, 'tokens'),
+      selected(column.float, sql`sum(turns)::float8`, 'turns'),
+      selected(column.float, sql`sum(prompt_tokens)::float8`, 'prompt_tokens'),
+      selected(column.float, sql`sum(completion_tokens)::float8`, 'completion_tokens'),
+      selected(column.integer, sql`count(distinct payer)::integer`, 'users'),
     ])
     .where(sql<SqlBool>`day between ${since}::date and ${until}::date`)
     .where(sql<SqlBool>`(payer like 'visitor:%' or payer like 'user:%')`)

@@ -1,4 +1,6 @@
 import { sql } from 'kysely'
+import * as column from './columns.ts'
+import { rowsOf } from './rows-of.ts'
 import type { Database } from './database.ts'
 import { sessionLock } from './session-lock.ts'
 
@@ -19,7 +21,7 @@ export async function claimSomeSessions(
   { visitorId, userId }: { visitorId: string; userId: string },
 ): Promise<{ claimed: number; more: boolean }> {
   const [[row]] = await db.batch([
-    sql<{ claimed: number; more: boolean }>`
+    rowsOf({ claimed: column.integer, more: column.boolean })`
 with theirs as materialized (
   select id from sessions where user_id = ${visitorId}
 ), locked as materialized (

@@ -1,9 +1,11 @@
 import { sql } from 'kysely'
 import { limits } from '../limits.ts'
 import type { Message, Session } from '../protocol.ts'
+import * as column from './columns.ts'
+import { type RowOf, rowsOf } from './rows-of.ts'
 import type { Database } from './database.ts'
-import { currentStatus, type MessageRecord, toMessage } from './messages.ts'
-import type { SessionRow } from './schema.ts'
+import { currentStatus, messageColumns, type MessageRecord, toMessage } from './messages.ts'
+import { tables } from './schema.ts'
 import { toSession } from './sessions.ts'
 
 /** A place among all that a user has: sessions by id, in each its messages by `seq`. */
@@ -32,19 +34,21 @@ export interface ExportPage {
   next: ExportPosition | undefined
 }
 
-type SessionColumns = {
-  [Column in Exclude<keyof SessionRow, 'id' | 'user_id' | 'next_seq'> as `session_${Column}`]:
-    | SessionRow[Column]
-    | null
+const { sessions } = tables
+const itemColumns = {
+  /** Null where the session has no messages. */
+  ...column.eachNullable(messageColumns),
+  /** Null but at the first item of a session. */
+  session_title: sessions.title,
+  session_metadata: column.nullable(sessions.metadata),
+  session_created_at: column.nullable(sessions.created_at),
+  session_last_message_at: sessions.last_message_at,
+  in_session: sessions.id,
+  begins: column.boolean,
+  /** Of this page and all after it, as far as this call looked: never fewer than there are. */
+  items_left: column.integer,
 }
-
-type ItemRow = SessionColumns &
-  (MessageRecord | { [Column in keyof MessageRecord]: null }) & {
-    in_session: string
-    begins: boolean
-    /** Of this page and all after it, as far as this call looked: never fewer than there are. */
-    items_left: number
-  }
+type ItemRow = RowOf<typeof itemColumns>
 
 /** No message has a larger `seq`. */
 const lastSeq = 2_147_483_647
@@ -81,8 +85,13 @@ function toItem(row: ItemRow): ExportItem {
   return {
     sessionId: row.in_session,
     ...(row.begins && { session: sessionOf(row) }),
-    ...(row.id !== null && { message: toMessage(row) }),
+    ...(hasMessage(row) && { message: toMessage(row) }),
   }
+}
+
+/** The columns of a message are null together. */
+function hasMessage(row: ItemRow): row is ItemRow & MessageRecord {
+  return row.id !== null
 }
 
 function sessionOf(row: ItemRow): Session {
@@ -101,7 +110,7 @@ function pageQuery(db: Database, userId: string, { sessionId, seq }: ExportPosit
   select * from messages
   where session_id = planned.id and status ${superseded ? sql`=` : sql`<>`} 'superseded' and seq > planned.after_seq
   order by seq limit ${limits.pageMax} - planned.items_before)`
-  return sql<ItemRow>`
+  return rowsOf(itemColumns)`
 with mine as materialized (
   select id, next_seq - 1 as last_seq from sessions where user_id = ${userId} and id >= ${sessionId}
 ), nearest as (

@@ -1,38 +1,45 @@
 import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
 import { limits } from '../limits.ts'
-import type { Message } from '../protocol.ts'
+import type { Message, MessageStatus } from '../protocol.ts'
 import type { StoredReply } from '../turn/turn.ts'
 import type { Database } from './database.ts'
-import type { MessageRow } from './schema.ts'
+import * as column from './columns.ts'
+import { type RowOf, rowsOf, selected } from './rows-of.ts'
+import { tables } from './schema.ts'
 
-/** A message as it is read: by a query, or in the JSON of a function, where a time is text. */
-export interface MessageRecord extends Pick<
-  MessageRow,
-  | 'id'
-  | 'seq'
-  | 'role'
-  | 'content'
-  | 'context_text'
-  | 'finish_reason'
-  | 'error_code'
-  | 'prompt_tokens'
-  | 'completion_tokens'
-  | 'rating'
-  | 'rating_comment'
-  | 'metadata'
-> {
-  current_status: MessageRow['status']
-  created_at: Date | string
-}
-
-/** Status as every read sees it: a reply whose lease ran out is not streaming any more. */
-export const statusNow = sql<MessageRow['status']>`
+/** Status as every read sees it: a reply whose lease has expired is not streaming any more. */
+export const statusNow = sql<MessageStatus>`
 case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
 end`
-export const currentStatus = statusNow.as('current_status')
+
+const { messages } = tables
+export const currentStatus = selected(messages.status, statusNow, 'current_status')
+
+/** The columns of a message that is read. */
+export const messageColumns = {
+  id: messages.id,
+  seq: messages.seq,
+  role: messages.role,
+  content: messages.content,
+  context_text: messages.context_text,
+  finish_reason: messages.finish_reason,
+  error_code: messages.error_code,
+  prompt_tokens: messages.prompt_tokens,
+  completion_tokens: messages.completion_tokens,
+  rating: messages.rating,
+  rating_comment: messages.rating_comment,
+  metadata: messages.metadata,
+  created_at: messages.created_at,
+  current_status: messages.status,
+}
+
+/** A message as it is read: by a query, or in the JSON of a function, where a time is text. */
+export interface MessageRecord extends Omit<RowOf<typeof messageColumns>, 'created_at'> {
+  created_at: Date | string
+}
 
 export function toMessage(row: MessageRecord): Message {
   return {
@@ -121,7 +128,8 @@ export interface History {
 
 type Condition = RawBuilder<boolean>
 
-export type HistoryRow = MessageRecord & { fetched: number }
+const historyColumns = { ...messageColumns, fetched: column.integer }
+type HistoryRow = RowOf<typeof historyColumns>
 
 /**
  * A page of a session's messages, cut at `limits.historyBytes` of text but never empty before the end: the newest
@@ -176,7 +184,7 @@ order by seq ${direction} limit ${range.limit + 1}`
   const nearest = range.superseded
     ? sql`select * from ((${inRange(false)}) union all (${inRange(true)})) merged order by seq ${direction} limit ${range.limit + 1}`
     : inRange(false)
-  return sql<HistoryRow>`
+  return rowsOf(historyColumns)`
 with nearest as (
   ${nearest}
 ), page as (

@@ -1,76 +1,80 @@
-import type { ColumnType, Generated, Selectable } from 'kysely'
+import * as z from 'zod'
 import type { MessageStatus, Metadata } from '../protocol.ts'
+import * as column from './columns.ts'
+import type { RowOf } from './rows-of.ts'
 
-/** The tables of `migrations/`, as the driver returns and takes them. */
-export interface Schema {
-  sessions: SessionsTable
-  messages: MessagesTable
-  spending: SpendingTable
-  schema_migrations: { version: number; name: string }
+const metadata = column.withDefault(column.jsonb<Metadata>(z.record(z.string(), z.json())))
+
+/** The tables of `migrations/`, which a test compares with the database. */
+export const tables = {
+  sessions: {
+    id: column.uuid,
+    user_id: column.text,
+    title: column.nullable(column.text),
+    metadata,
+    next_seq: column.withDefault(column.integer),
+    created_at: column.withDefault(column.timestamp),
+    last_message_at: column.nullable(column.timestamp),
+  },
+  messages: {
+    session_id: column.uuid,
+    id: column.uuid,
+    seq: column.integer,
+    role: column.oneOf<'user' | 'assistant'>(),
+    status: column.oneOf<MessageStatus>(),
+    content: column.text,
+    context_text: column.nullable(column.text),
+    metadata,
+    created_at: column.withDefault(column.timestamp),
+    token_count: column.integer,
+    reply_to: column.nullable(column.integer),
+    finish_reason: column.nullable(column.text),
+    error_code: column.nullable(column.text),
+    model: column.nullable(column.text),
+    prompt_tokens: column.nullable(column.integer),
+    completion_tokens: column.nullable(column.integer),
+    window_from: column.nullable(column.integer),
+    recalled: column.nullable(column.integers),
+    recalled_tokens: column.withDefault(column.integer),
+    system_tokens: column.nullable(column.integer),
+    turn_tokens: column.nullable(column.integer),
+    turn_tokens_bound: column.nullable(column.integer),
+    turn_tokens_exact: column.nullable(column.boolean),
+    counted_by: column.nullable(column.text),
+    lease: column.nullable(column.uuid),
+    lease_expires_at: column.nullable(column.timestamp),
+    stop_requested: column.nullable(column.boolean),
+    debited_tokens: column.nullable(column.integer),
+    debited_on: column.nullable(column.date),
+    rating: column.nullable(column.oneOf<'up' | 'down'>()),
+    rating_comment: column.nullable(column.text),
+  },
+  spending: {
+    day: column.date,
+    payer: column.text,
+    tokens: column.withDefault(column.bigint),
+    turns: column.withDefault(column.integer),
+    prompt_tokens: column.withDefault(column.bigint),
+    completion_tokens: column.withDefault(column.bigint),
+  },
+  /** Of scripts/migrate, which alone writes it. */
+  schema_migrations: {
+    version: column.integer,
+    name: column.text,
+    sha256: column.text,
+    applied_at: column.withDefault(column.timestamp),
+  },
 }
 
-/** Written as JSON text: the driver would take a bare array or string for something else. */
-type Json<Value> = ColumnType<Value, string | undefined, string>
-type Timestamp = ColumnType<Date, string | undefined, string>
-
-export interface SessionsTable {
-  id: string
-  user_id: string
-  title: string | null
-  metadata: Json<Metadata>
-  next_seq: Generated<number>
-  created_at: Timestamp
-  last_message_at: Timestamp | null
+/** The tables as Kysely takes them. */
+export type Schema = {
+  [Table in keyof typeof tables]: {
+    [Name in keyof (typeof tables)[Table]]: column.TypeOf<(typeof tables)[Table][Name]>
+  }
 }
 
-export interface MessagesTable {
-  session_id: string
-  id: string
-  seq: number
-  role: 'user' | 'assistant'
-  status: MessageStatus
-  content: string
-  context_text: string | null
-  metadata: Json<Metadata>
-  created_at: Timestamp
-  token_count: number
-  reply_to: number | null
-  finish_reason: string | null
-  error_code: string | null
-  model: string | null
-  prompt_tokens: number | null
-  completion_tokens: number | null
-  window_from: number | null
-  recalled: number[] | null
-  recalled_tokens: Generated<number>
-  system_tokens: number | null
-  turn_tokens: number | null
-  turn_tokens_bound: number | null
-  turn_tokens_exact: boolean | null
-  counted_by: string | null
-  lease: string | null
-  lease_expires_at: Timestamp | null
-  stop_requested: boolean | null
-  debited_tokens: number | null
-  debited_on: Timestamp | null
-  rating: 'up' | 'down' | null
-  rating_comment: string | null
-}
+export type SessionRow = RowOf<typeof tables.sessions>
+export type MessageRow = RowOf<typeof tables.messages>
 
-/** Big integers come as strings; where none is given it is 0. */
-type BigInteger = ColumnType<string, number | undefined, number>
-
-export interface SpendingTable {
-  day: ColumnType<string, string, string>
-  payer: string
-  tokens: BigInteger
-  turns: Generated<number>
-  prompt_tokens: BigInteger
-  completion_tokens: BigInteger
-}
-
-export type SessionRow = Selectable<SessionsTable>
-export type MessageRow = Selectable<MessagesTable>
-
-/** The number of the newest file in `migrations/`: what this code needs. */
+/** The number of the newest file in `migrations/`, which this code needs. The Worker cannot read the folder: a test compares. */
 export const schemaVersion = 5

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { rowsOf } from './rows-of.ts'
 
 /**
  * First statement of every batch that changes several rows of a session: begin, finish and erase. It waits for the
@@ -6,7 +7,7 @@ import { type RawBuilder, sql } from 'kysely'
  * any order); it works before the session's row exists, and ends with the transaction.
  */
 export function lockSession(sessionId: string) {
-  return sql<never>`select ${sessionLock(sql`${sessionId}`)}`
+  return rowsOf({})`select ${sessionLock(sql`${sessionId}`)}`
 }
 
 /** The lock of one session; who takes several takes them in the order of ids, so that no two wait for each other. */

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import type { Payer } from '../turn/turn.ts'
+import * as column from './columns.ts'
+import { rowsOf } from './rows-of.ts'
 import type { Database } from './database.ts'
 
 /** The day that spending is written down under: UTC, by the database's clock. */
@@ -14,7 +16,7 @@ export interface SpentToday {
 
 /** What a day's caps count so far, replies that are being written with all that they may cost. */
 export async function spentToday(db: Database, payers: readonly Payer[]): Promise<SpentToday> {
-  const query = sql<{ day: string; tokens: string }>`
+  const query = rowsOf({ day: column.text, tokens: column.bigint })`
 select day::text, coalesce(tokens, 0) as tokens
 from (select ${today} as day) today
 cross join unnest(${payers.map(({ name }) => name)}::text[]) with ordinality as payer (payer, place)

@@ -7,8 +7,7 @@ import { type RunningTurn, startTurn } from '../turn/start-turn.ts'
 import { createTurnProgress, type TurnProgress } from '../turn/turn-progress.ts'
 import type { StoredReply, TurnRequest } from '../turn/turn.ts'
 import type { AppEnv } from './app-env.ts'
-import { clientAddress } from './client-address.ts'
-import { missingCredential, userOrNewVisitor } from './middleware/identity.ts'
+import { clientAddress, missingCredential, userOrNewVisitor } from './caller.ts'
 
 /** A turn that was let through: its message is stored, and `progress` shows its reply. */
 export interface OpenedTurn {

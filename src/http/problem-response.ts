@@ -1,7 +1,6 @@
 import type { Context } from 'hono'
-import { HTTPException } from 'hono/http-exception'
 import type { AppEnv } from './app-env.ts'
-import { invalidRequest, Problem } from '../errors.ts'
+import { Problem } from '../errors.ts'
 
 /** The one error handler: every error leaves as `application/problem+json` (RFC 9457), without internals. */
 export function problemResponse(error: Error, c: Context<AppEnv>): Response {
@@ -23,8 +22,5 @@ export function problemResponse(error: Error, c: Context<AppEnv>): Response {
 /** What an error is to whoever called. */
 export function toProblem(error: Error): Problem {
   if (error instanceof Problem) return error
-  // Hono's validator throws its own kind where the body is no JSON.
-  if (error instanceof HTTPException && error.status === 400)
-    return invalidRequest([{ field: 'body', message: 'is not valid JSON' }], error)
   return new Problem('internal_error', { cause: error })
 }

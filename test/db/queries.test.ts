@@ -1,22 +1,27 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { readdir } from 'node:fs/promises'
+import { beforeAll, describe, expect, test } from 'vitest'
 import * as admin from '../../src/db/admin.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { claimSomeSessions } from '../../src/db/claim-sessions.ts'
-import { createDatabase, type Database } from '../../src/db/database.ts'
+import type { Database } from '../../src/db/database.ts'
 import { eraseExpired } from '../../src/db/erasure/erase-expired.ts'
 import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { exportPage } from '../../src/db/export-page.ts'
 import { checkpointTurn, finishTurn } from '../../src/db/turns/finish-turn.ts'
-import { findReply, listMessages } from '../../src/db/messages.ts'
+import { findReply, findRunningReply, listMessages } from '../../src/db/messages.ts'
+import { findNextContext, findReplyContext } from '../../src/db/turns/context.ts'
 import { rateReply } from '../../src/db/rate-reply.ts'
 import { pruneSpending } from '../../src/db/erasure/prune-spending.ts'
 import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
 import * as sessions from '../../src/db/sessions.ts'
 import { spentToday } from '../../src/db/spending.ts'
 import { stopTurn } from '../../src/db/turns/stop-turn.ts'
-import { turnCheckpoint, turnEnd, turnStart } from '../rigs/conversation.ts'
-import { type DatabaseProxy, startDatabaseProxy } from '../rigs/database-proxy.ts'
+import { type Catalog, columnFaults, describeFields, readCatalog } from '../rigs/catalog.ts'
+import { testDatabase, turnCheckpoint, turnEnd, turnStart } from '../rigs/conversation.ts'
+import { databaseFunctions, workerSources } from '../rigs/database-functions.ts'
+import { sentStatements } from '../rigs/sent-statements.ts'
 
+const db = testDatabase()
 const start = turnStart()
 const { userId, sessionId } = start
 const range = { userId, sessionId, limit: 50 }
@@ -33,58 +38,99 @@ const everyFilter: admin.SessionSearch = {
 }
 const usage = { since: '2026-01-01', until: '2026-01-30', limit: 50 }
 
-/** Every call to the database that the Worker makes, by the name of its file in `queries/`. */
-const calls: Record<string, (db: Database) => Promise<unknown>> = {
-  'begin-turn': (db) => beginTurn(db, start),
-  'spent-today': (db) => spentToday(db, start.payers),
-  'checkpoint-turn': (db) => checkpointTurn(db, start, turnCheckpoint()),
-  'finish-turn': (db) => finishTurn(db, start, turnEnd(), { historyLimit: 0 }),
-  'finish-turn-with-history': (db) => finishTurn(db, start, turnEnd(), { historyLimit: 200 }),
-  'list-messages': (db) => listMessages(db, range),
-  'list-messages-before': (db) => listMessages(db, { ...range, before: 9 }),
-  'list-messages-after': (db) => listMessages(db, { ...range, after: 9 }),
-  'list-messages-superseded': (db) => listMessages(db, { ...range, superseded: true }),
-  'find-reply': (db) => findReply(db, { userId, sessionId, id: start.replyId }),
-  'rate-reply': (db) => rateReply(db, start, { rating: 'up', comment: 'Clear' }),
-  'stop-turn': (db) => stopTurn(db, userId, sessionId),
-  'create-session': (db) => sessions.createSession(db, { id: crypto.randomUUID(), userId }),
-  'find-session': (db) => sessions.findSession(db, userId, sessionId),
-  'list-sessions': (db) => sessions.listSessions(db, userId, { limit: 50 }),
-  'list-sessions-after': (db) => sessions.listSessions(db, userId, { limit: 50, after }),
-  'change-session': (db) =>
-    sessions.changeSession(db, userId, sessionId, { title: 'New', metadata: {} }),
-  'claim-sessions': (db) => claimSomeSessions(db, { visitorId: userId, userId: 'user:1' }),
-  'delete-session': (db) => sessions.deleteSession(db, userId, sessionId),
-  'admin-search-sessions': (db) => admin.searchSessions(db, { limit: 50 }),
-  'admin-search-sessions-filtered': (db) => admin.searchSessions(db, everyFilter),
-  'admin-find-session-user': (db) => admin.findSessionUser(db, sessionId),
-  'admin-list-usage-by-day': (db) => admin.listUsage(db, { ...usage, by: 'day', userId }),
-  'admin-list-usage-by-user': (db) => admin.listUsage(db, { ...usage, by: 'user' }),
-  'erase-user': (db) => eraseSomeOfUser(db, userId),
-  'export-page': (db) => exportPage(db, userId, { sessionId, seq: 9 }),
-  // So long ago that it takes nothing from other tests.
-  'erase-expired': (db) => eraseExpired(db, 99_999, { after: sessionId, until: sessionId }),
-  'prune-spending': (db) => pruneSpending(db, { addressDays: 99_999, otherDays: 99_999 }),
-  'prune-spending-of-addresses': (db) =>
-    pruneSpending(db, { addressDays: 99_999, otherDays: undefined }),
-  'applied-schema-version': appliedSchemaVersion,
+/** A function that calls the database, and its arguments after `db`: of each variant whose SQL differs. */
+function call<Args extends unknown[]>(
+  run: (db: Database, ...args: Args) => Promise<unknown>,
+  variants: Record<string, NoInfer<Args>>,
+) {
+  const file = run.name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  const named = Object.entries(variants).map(([variant, args]) => ({
+    name: variant === '' ? file : `${file}-${variant}`,
+    send: (to: Database) => run(to, ...args),
+  }))
+  return { function: run.name, variants: named }
 }
 
-describe('each call is one round trip, and its SQL is the one that was reviewed', () => {
-  let proxy: DatabaseProxy
-  let db: Database
-  beforeAll(async () => {
-    const { endpoint, connectionString } = inject('database')
-    proxy = await startDatabaseProxy(endpoint)
-    db = createDatabase({ connectionString, endpoint: proxy.url, timeoutMs: 20_000 })
-  })
-  afterAll(() => proxy.close())
+/** Every call to the database that the Worker makes, in an order in which each finds something. */
+const calls = [
+  call(beginTurn, { '': [start] }),
+  call(spentToday, { '': [start.payers] }),
+  call(findRunningReply, { '': [{ userId, sessionId }] }),
+  call(checkpointTurn, { '': [start, turnCheckpoint()] }),
+  call(stopTurn, { '': [userId, sessionId] }),
+  call(finishTurn, {
+    '': [start, turnEnd(), { historyLimit: 0 }],
+    'with-history': [start, turnEnd(), { historyLimit: 200 }],
+  }),
+  call(listMessages, {
+    '': [range],
+    before: [{ ...range, before: 9 }],
+    after: [{ ...range, after: 0 }],
+    superseded: [{ ...range, superseded: true }],
+  }),
+  call(findNextContext, { '': [{ userId, sessionId }, start.window] }),
+  call(findReplyContext, { '': [{ userId, sessionId, replyId: start.replyId }, 8] }),
+  call(findReply, { '': [{ userId, sessionId, id: start.replyId }] }),
+  call(rateReply, { '': [start, { rating: 'up', comment: 'Clear' }] }),
+  call(sessions.createSession, { '': [{ id: crypto.randomUUID(), userId }] }),
+  call(sessions.findSession, { '': [userId, sessionId] }),
+  call(sessions.listSessions, {
+    '': [userId, { limit: 50 }],
+    after: [userId, { limit: 50, after }],
+  }),
+  call(sessions.changeSession, { '': [userId, sessionId, { title: 'New', metadata: { a: [1] } }] }),
+  call(admin.searchSessions, { '': [{ limit: 50 }], filtered: [everyFilter] }),
+  call(admin.findSessionUser, { '': [sessionId] }),
+  call(admin.listUsage, {
+    'by-day': [{ ...usage, by: 'day', userId }],
+    'by-user': [{ ...usage, by: 'user' }],
+  }),
+  call(exportPage, { '': [userId, { sessionId, seq: 0 }] }),
+  call(claimSomeSessions, { '': [{ visitorId: userId, userId: 'user:1' }] }),
+  call(sessions.deleteSession, { '': [userId, sessionId] }),
+  call(eraseSomeOfUser, { '': [userId] }),
+  // So long ago that it takes nothing from other tests.
+  call(eraseExpired, { '': [99_999, { after: sessionId, until: sessionId }] }),
+  call(pruneSpending, {
+    '': [{ addressDays: 99_999, otherDays: 99_999 }],
+    'of-addresses': [{ addressDays: 99_999, otherDays: undefined }],
+  }),
+  call(appliedSchemaVersion, { '': [] }),
+]
 
-  test.each(Object.entries(calls))('%s', async (name, call) => {
-    proxy.clear()
-    await call(db)
-    expect(proxy.calls).toHaveLength(1)
-    const text = proxy.calls[0]?.statements.map((sql) => `${sql.trim()};\n`).join('\n')
-    await expect(text).toMatchFileSnapshot(`queries/${name}.sql`)
+describe('each call is one round trip, and its SQL and what it returns were reviewed', () => {
+  let catalog: Catalog
+  beforeAll(async () => {
+    catalog = await readCatalog(db)
   })
+
+  test.each(calls.flatMap(({ variants }) => variants))('$name', async ({ name, send }) => {
+    const trips = await sentStatements(db, send)
+    expect(trips).toHaveLength(1)
+    const statements = trips.flat()
+    const faults = statements.flatMap((statement) => columnFaults(statement, catalog))
+    expect.soft(faults).toEqual([])
+    const text = statements.map(({ sql, fields }) => {
+      const columns = describeFields(fields, catalog).map((line) => `--   ${line}\n`)
+      const returns = columns.length === 0 ? '' : `-- returns:\n${columns.join('')}`
+      return `${sql.trim()};\n${returns}`
+    })
+    await expect(text.join('\n')).toMatchFileSnapshot(`queries/${name}.sql`)
+  })
+})
+
+test('every function by which the Worker calls the database has a snapshot', async () => {
+  const snapped = calls.map(({ function: name }) => name)
+  expect(snapped.toSorted()).toEqual((await databaseFunctions()).toSorted())
+})
+
+test('no snapshot is left of a call that is gone', async () => {
+  const files = calls.flatMap(({ variants }) => variants.map(({ name }) => `${name}.sql`))
+  expect((await readdir('test/db/queries')).toSorted()).toEqual(files.toSorted())
+})
+
+test('no statement is sent from outside src/db', async () => {
+  const outside = (await workerSources()).filter(({ path }) => !path.startsWith('db/'))
+  const sending = outside.filter(({ text }) => /\bkysely\b|\.batch\(/.test(text))
+  expect(sending.map(({ path }) => path)).toEqual([])
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { AdminSession } from '../../src/protocol.ts'
+import type { AdminSession } from '../../src/protocol-admin.ts'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { startRig, useRig } from '../rigs/start-rig.ts'

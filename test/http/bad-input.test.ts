@@ -1,20 +1,31 @@
 import http from 'node:http'
 import { text as readText } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { limits } from '../../src/limits.ts'
+import { type Client, createClient } from '../rigs/client.ts'
+import { type Login, startLogin } from '../rigs/login.ts'
 import { fieldsOf, problemOf, type ProblemJson } from '../rigs/problem.ts'
+import { bodyRoutes } from '../rigs/routes.ts'
 import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
+const ADMIN_TOKEN = 'Admin-token-of-forty-characters-or-more'
+let login: Login
 let worker: TestWorker
-let visitor: Client
+/** Signed in, so that every route but the owner's lets it in. */
+let user: Client
 beforeAll(async () => {
-  worker = await startWorker()
-  visitor = await newVisitor(worker.url)
+  login = await startLogin()
+  worker = await startWorker({ vars: { ADMIN_TOKEN, ...login.vars } })
+  user = createClient(worker.url, await login.signBySecret())
 })
 beforeEach(() => worker.clear())
 // Whatever this file sends is refused before the database or the model hears of it.
 afterEach(() => expect(worker.timeline).toEqual([]))
-afterAll(() => worker.close())
+afterAll(async () => {
+  await worker.close()
+  await login.close()
+})
 
 const uuid = '01890a5d-ac96-774b-bcce-b302099a8057'
 const chat = 'POST /v1/chat'
@@ -22,14 +33,13 @@ const newSession = 'POST /v1/sessions'
 const changeSession = `PATCH /v1/sessions/${uuid}`
 type Body = string | Uint8Array<ArrayBuffer>
 
-const routesWithBody = [chat, newSession, changeSession, 'POST /v1/visitors']
-
 function send(route: string, body: Body, headers: Record<string, string> = {}) {
   const [method = '', path = ''] = route.split(' ')
-  return fetch(worker.url + path, { method, body, headers: { ...headersOf(visitor), ...headers } })
+  return fetch(worker.url + path, { method, body, headers: { ...headersFor(path), ...headers } })
 }
 
-function headersOf({ token }: Client) {
+function headersFor(path: string) {
+  const token = path.startsWith('/v1/admin') ? ADMIN_TOKEN : user.token
   return { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
 }
 
@@ -52,7 +62,7 @@ async function refusesField(field: string, route: string, bodies: Body[]) {
   )
 }
 
-describe.each(routesWithBody)('the body of %s', (route) => {
+describe.each(bodyRoutes(uuid))('the body of %s', (route) => {
   test('is refused where it is no JSON', () =>
     refusesField('body', route, [
       '{"message":"Hel',
@@ -97,25 +107,31 @@ describe.each(routesWithBody)('the body of %s', (route) => {
       expect((await refusal(413, send(route, body))).code).toBe('body_too_large')
   })
 
-  test('is refused over 128 KiB, also where its length is not told', async () => {
-    const { status, problem } = await sendChunked(route, 129 * 1024)
+  test('is refused over 128 KiB if it comes in chunks, without a length', async () => {
+    const { status, problem } = await sendMegabyte(route)
     expect([status, problem.code]).toEqual([413, 'body_too_large'])
+  })
+
+  test('is refused, by its name, for a field that is not known', async () => {
+    const problem = await refusal(400, send(route, '{"nobodys":1}'))
+    expect(problem.errors).toContainEqual({ field: 'nobodys', message: 'is not a known field' })
   })
 })
 
-/** A body of spaces in chunks. What is refused half-way may break the rest of the sending: only the answer counts. */
-async function sendChunked(route: string, bytes: number) {
+/** Sends a megabyte of spaces in chunks, with a pause after the first byte too many: the answer must come by then. */
+async function sendMegabyte(route: string) {
   const [method = '', path = ''] = route.split(' ')
-  const request = http.request(worker.url + path, { method, headers: headersOf(visitor) })
+  const request = http.request(worker.url + path, { method, headers: headersFor(path) })
   const answer = Promise.withResolvers<http.IncomingMessage>()
   request.on('response', answer.resolve).on('error', answer.reject)
-  for (let sent = 0; sent < bytes; sent += 1024) request.write(' '.repeat(1024))
-  request.end()
+  request.write(' '.repeat(limits.bodyBytes + 1))
+  // Once the answer has come, the connection may close, and nothing more can be sent.
+  const isAnswered = await Promise.race([answer.promise.then(() => true), sleep(2_000, false)])
+  if (!isAnswered) request.end(' '.repeat(1024 * 1024 - limits.bodyBytes - 1))
   const response = await answer.promise
-  return {
-    status: response.statusCode,
-    problem: JSON.parse(await readText(response)) as ProblemJson,
-  }
+  const problem = JSON.parse(await readText(response)) as ProblemJson
+  request.destroy()
+  return { status: response.statusCode, problem }
 }
 
 describe('a text', () => {
@@ -167,8 +183,8 @@ describe('metadata', () => {
 
 describe('a number or an id in a body', () => {
   test('is refused where it is out of range', () => {
-    const limits = [-1, 201, 1.5, 1e300, '5']
-    const bodies = limits.map((limit) => JSON.stringify({ message: 'a', history_limit: limit }))
+    const wrong = [-1, 201, 1.5, 1e300, '5']
+    const bodies = wrong.map((limit) => JSON.stringify({ message: 'a', history_limit: limit }))
     return refusesField('history_limit', chat, bodies)
   })
 
@@ -180,10 +196,10 @@ describe('a number or an id in a body', () => {
         await refusesField(field, chat, [body])
       }
       const path = `/v1/sessions/${encodeURIComponent(id)}`
-      await refusal(404, visitor.request('GET', path))
-      await refusal(404, visitor.request('GET', `${path}/messages`))
-      await refusal(404, visitor.request('DELETE', path))
-      await refusal(404, visitor.request('PATCH', path, { title: 'Hello' }))
+      await refusal(404, user.request('GET', path))
+      await refusal(404, user.request('GET', `${path}/messages`))
+      await refusal(404, user.request('DELETE', path))
+      await refusal(404, user.request('PATCH', path, { title: 'Hello' }))
     },
   )
 

@@ -29,7 +29,12 @@ describe('a Worker whose database', () => {
   test('was never migrated is not ready, and alive all the same', async () => {
     const client = createClient(rig.url)
     const problem = await problemOf(await client.request(...ready))
-    expect(problem).toMatchObject({ code: 'schema_outdated', status: 503 })
+    expect(problem).toMatchObject({
+      code: 'schema_outdated',
+      status: 503,
+      schema_version: 0,
+      wanted_schema_version: schemaVersion,
+    })
     expect(problem['detail']).toContain('npm run migrate')
     await client.expect(200, ...live)
   })
@@ -41,6 +46,8 @@ describe('a Worker whose database', () => {
       code: 'schema_outdated',
       status: 503,
       detail: `Migration ${schemaVersion - 1} of ${schemaVersion} is applied: run npm run migrate`,
+      schema_version: schemaVersion - 1,
+      wanted_schema_version: schemaVersion,
     })
   })
 
@@ -48,7 +55,8 @@ describe('a Worker whose database', () => {
     const client = createClient(rig.url)
     for (const version of [schemaVersion, schemaVersion + 1]) {
       await own.exec(`update schema_migrations set version = ${version}`)
-      const answer = { status: 'ok', schema_version: version }
+      const versions = { schema_version: version, wanted_schema_version: schemaVersion }
+      const answer = { status: 'ok', ...versions }
       expect(await client.expect(200, ...ready)).toEqual(answer)
     }
   })

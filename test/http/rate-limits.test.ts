@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { clientAddress } from '../../src/http/client-address.ts'
+import { clientAddress } from '../../src/http/caller.ts'
 import { createClient, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { startRig } from '../rigs/start-rig.ts'

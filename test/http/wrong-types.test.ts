@@ -1,6 +1,6 @@
+import { readdir } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import * as protocol from '../../src/protocol.ts'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { type Login, startLogin } from '../rigs/login.ts'
 import { fieldsOf, problemOf } from '../rigs/problem.ts'
@@ -46,7 +46,7 @@ interface BodyRow {
 }
 
 /** Every body of the API, and where it goes. */
-const bodies: Partial<Record<keyof typeof protocol, BodyRow>> = {
+const bodies: Record<string, BodyRow> = {
   ChatRequest: {
     method: 'POST',
     path: '/v1/chat',
@@ -84,7 +84,7 @@ const bodies: Partial<Record<keyof typeof protocol, BodyRow>> = {
 }
 
 /** Every query of the API, and where it goes. */
-const queries: Partial<Record<keyof typeof protocol, string>> = {
+const queries: Record<string, string> = {
   SessionsQuery: '/v1/sessions',
   MessagesQuery: `${session}/messages`,
   ExportQuery: '/v1/export',
@@ -92,30 +92,32 @@ const queries: Partial<Record<keyof typeof protocol, string>> = {
   AdminUsageQuery: '/v1/admin/usage',
 }
 
-const paths: Partial<Record<keyof typeof protocol, (id: string) => [string, string, unknown?][]>> =
-  {
-    SessionPath: (id) => [
-      ['GET', `/v1/sessions/${id}`],
-      ['PATCH', `/v1/sessions/${id}`, { title: 'Hello' }],
-      ['DELETE', `/v1/sessions/${id}`],
-      ['GET', `/v1/sessions/${id}/messages`],
-      ['POST', `/v1/sessions/${id}/stop`],
-      ['GET', `/v1/admin/sessions/${id}/messages`],
-      ['DELETE', `/v1/admin/sessions/${id}`],
-    ],
-    ReplyPath: (id) => [
-      ['GET', `/v1/sessions/${id}/messages/${uuid}/stream`],
-      ['GET', `${session}/messages/${id}/stream`],
-    ],
-    MessagePath: (id) => [
-      ['PUT', `/v1/sessions/${id}/messages/${uuid}/feedback`, { rating: 'up' }],
-      ['PUT', `${session}/messages/${id}/feedback`, { rating: 'up' }],
-    ],
-  }
+const paths: Record<string, (id: string) => [string, string, unknown?][]> = {
+  SessionPath: (id) => [
+    ['GET', `/v1/sessions/${id}`],
+    ['PATCH', `/v1/sessions/${id}`, { title: 'Hello' }],
+    ['DELETE', `/v1/sessions/${id}`],
+    ['GET', `/v1/sessions/${id}/messages`],
+    ['POST', `/v1/sessions/${id}/stop`],
+    ['GET', `/v1/admin/sessions/${id}/messages`],
+    ['DELETE', `/v1/admin/sessions/${id}`],
+  ],
+  ReplyPath: (id) => [
+    ['GET', `/v1/sessions/${id}/messages/${uuid}/stream`],
+    ['GET', `${session}/messages/${id}/stream`],
+  ],
+  MessagePath: (id) => [
+    ['PUT', `/v1/sessions/${id}/messages/${uuid}/feedback`, { rating: 'up' }],
+    ['PUT', `${session}/messages/${id}/feedback`, { rating: 'up' }],
+  ],
+}
 
-const schemas = Object.entries(protocol).flatMap(([name, value]) =>
-  value instanceof z.ZodObject ? [{ name: name as keyof typeof protocol, schema: value }] : [],
-)
+/** Every schema of the files of the wire. */
+const files = (await readdir('src')).filter((name) => /^protocol.*\.ts$/.test(name))
+const modules = await Promise.all(files.map((name) => import(`../../src/${name}`)))
+const schemas = modules
+  .flatMap((module: object) => Object.entries(module))
+  .flatMap(([name, value]) => (value instanceof z.ZodObject ? [{ name, schema: value }] : []))
 
 test('every schema of the wire has a row here', () => {
   const rows = { ...bodies, ...queries, ...paths }

@@ -11,6 +11,13 @@ export function appRoutes(): string[] {
   return [...new Set(routes)]
 }
 
+/** Every route that takes a body, as `METHOD /path` with this id in place of each name. */
+export function bodyRoutes(id: string): string[] {
+  return appRoutes()
+    .filter((route) => /^(POST|PUT|PATCH) /.test(route))
+    .map((route) => route.replaceAll(/:\w+/g, id))
+}
+
 /** Routes that show the same to everybody, and take no notice of a credential. */
 export const openRoutes: Record<string, Request> = {
   'GET /health/live': ['GET', '/health/live'],

@@ -1,4 +1,6 @@
 import { sql } from 'kysely'
+import * as column from '../columns.ts'
+import { rowsOf } from '../rows-of.ts'
 import type { Database } from '../database.ts'
 import { sessionLockKey } from '../session-lock.ts'
 
@@ -30,7 +32,11 @@ export interface Expired {
 export async function eraseExpired(db: Database, days: number, range: IdRange): Promise<Expired> {
   const isExpired = sql`coalesce(last_message_at, created_at) < statement_timestamp() - ${days} * interval '1 day'`
   const [[row]] = await db.batch([
-    sql<{ looked_at: number; erased: number; reached: string | null }>`
+    rowsOf({
+      looked_at: column.integer,
+      erased: column.integer,
+      reached: column.nullable(column.uuid),
+    })`
 with looked as materialized (
   select id, next_seq, ${isExpired} as expired from sessions
   where id > ${range.after} and id <= ${range.until}

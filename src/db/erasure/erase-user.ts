@@ -1,4 +1,6 @@
 import { sql } from 'kysely'
+import * as column from '../columns.ts'
+import { rowsOf } from '../rows-of.ts'
 import type { Database } from '../database.ts'
 import { sessionLock } from '../session-lock.ts'
 
@@ -20,7 +22,7 @@ export async function eraseSomeOfUser(
   userId: string,
 ): Promise<{ erased: number; more: boolean }> {
   const [[row]] = await db.batch([
-    sql<{ erased: number; more: boolean }>`
+    rowsOf({ erased: column.integer, more: column.boolean })`
 with mine as materialized (
   select id, next_seq from sessions where user_id = ${userId}
 ), next as (

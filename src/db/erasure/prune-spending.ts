@@ -1,4 +1,6 @@
 import { sql } from 'kysely'
+import * as column from '../columns.ts'
+import { rowsOf } from '../rows-of.ts'
 import type { Database } from '../database.ts'
 import { today } from '../spending.ts'
 
@@ -30,7 +32,7 @@ cross join lateral (
 select day, payer from spending where day < ${today} - ${otherDays ?? null}::integer order by day`
   const results = await db.batch(
     (otherDays === undefined ? [addresses] : [addresses, others]).map((rows) =>
-      sql<{ pruned: number }>`
+      rowsOf({ pruned: column.integer })`
 with old as (${rows} limit ${maxRows}
 ), pruned as (
   delete from spending using old where spending.day = old.day and spending.payer = old.payer returning 1

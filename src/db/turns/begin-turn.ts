@@ -1,26 +1,11 @@
-import type { Begun, Payer, TurnStart, WindowTurn } from '../../turn/turn.ts'
+import type { Begun, TurnStart, WindowTurn } from '../../turn/turn.ts'
+import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
-import { type MessageRecord, toMessage } from '../messages.ts'
+import { toMessage } from '../messages.ts'
 import { callTurnFunction } from './turn-function.ts'
+import { Begun as BegunJson, type WindowRecord } from './turn-json.ts'
 
-/** What `begin_turn` returns. */
-export type BegunRecord =
-  | { verdict: 'run'; message: MessageRecord; reply_id: string; turns: WindowRecord[] }
-  | { verdict: 'replay'; message: MessageRecord; reply: MessageRecord }
-  | { verdict: 'running' | 'busy'; retry_after_ms: number }
-  | { verdict: 'capped'; capped: Payer['kind']; retry_after_ms: number }
-  | { verdict: 'mismatch' | 'not_last' | 'not_found' }
-
-/** A turn of the window, by place. */
-type WindowRecord = [
-  seq: number,
-  tokens: number,
-  exact: boolean,
-  message: string,
-  contextText: string | null,
-  reply: string,
-  replySeq: number,
-]
+const result = column.json(BegunJson)
 
 /**
  * Takes a turn's lease, debits what it may cost, stores its message and an empty reply, and cuts its window: one round
@@ -32,7 +17,7 @@ export async function beginTurn(
   start: TurnStart,
   options?: { timeoutMs?: number },
 ): Promise<Begun> {
-  const begun = await callTurnFunction<BegunRecord>(db, 'begin_turn', requestOf(start), options)
+  const begun = await callTurnFunction(db, 'begin_turn', requestOf(start), { result, ...options })
   switch (begun.verdict) {
     case 'run':
       return {

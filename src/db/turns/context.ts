@@ -1,7 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { LeftOut } from '../../protocol-receipt.ts'
 import type { SentPrompt, WindowLimits, WindowTurn } from '../../turn/turn.ts'
+import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
+import { type RowOf, rowsOf } from '../rows-of.ts'
+import { tables } from '../schema.ts'
 
 /** Reads for receipts: what a model would be sent, and what it was sent. They change nothing. */
 
@@ -18,14 +21,23 @@ export interface Skipped extends Pick<LeftOut, 'from_seq' | 'to_seq' | 'turns'> 
   reason: 'older_than_window' | 'failed' | 'superseded' | 'running'
 }
 
-interface TurnRow {
-  seq: number
-  tokens: number
-  exact: boolean
-  message: string
-  context_text: string | null
-  reply: string
-  reply_seq: number
+const { messages } = tables
+
+const turnColumns = {
+  seq: column.integer,
+  tokens: column.integer,
+  exact: column.boolean,
+  message: column.text,
+  context_text: messages.context_text,
+  reply: column.text,
+  reply_seq: column.integer,
+}
+
+const skippedColumns = {
+  from_seq: column.integer,
+  to_seq: column.integer,
+  turns: column.integer,
+  reason: column.oneOf<Skipped['reason']>(),
 }
 
 /** How many failed, superseded or running replies a receipt lists. */
@@ -45,8 +57,10 @@ select session.id, coalesce(min(turn.seq), session.next_seq) as window_from, ses
 from ${session} left join lateral ${turns} turn on true
 group by session.id, session.next_seq`
   const [[found], rows, skipped] = await db.batch([
-    sql<{ next_seq: number }>`select next_seq from ${session}`.compile(db.kysely),
-    sql<TurnRow>`select turn.* from ${session} cross join lateral ${turns} turn order by turn.seq`.compile(
+    rowsOf({ next_seq: column.integer })`select next_seq from ${session}`.compile(db.kysely),
+    rowsOf(
+      turnColumns,
+    )`select turn.* from ${session} cross join lateral ${turns} turn order by turn.seq`.compile(
       db.kysely,
     ),
     skippedIn(bounds).compile(db.kysely),
@@ -67,18 +81,18 @@ export interface ReplyContext {
   skipped: Skipped[]
 }
 
-interface ReplyRow {
-  seq: number
-  window_from: number | null
-  recalled: number[] | null
-  recalled_tokens: number
-  system_tokens: number | null
-  model: string | null
-  prompt_tokens: number | null
-  completion_tokens: number | null
-  content: string
-  context_text: string | null
-  token_count: number
+const replyColumns = {
+  seq: messages.seq,
+  window_from: messages.window_from,
+  recalled: messages.recalled,
+  recalled_tokens: messages.recalled_tokens,
+  system_tokens: messages.system_tokens,
+  model: messages.model,
+  prompt_tokens: messages.prompt_tokens,
+  completion_tokens: messages.completion_tokens,
+  content: messages.content,
+  context_text: messages.context_text,
+  token_count: messages.token_count,
 }
 
 /** What the model was sent for a reply; undefined if the user has no such reply. */
@@ -93,14 +107,14 @@ export async function findReplyContext(
   where r.session_id = ${sessionId} and r.id = ${replyId} and r.role = 'assistant' and user_id = ${userId}
 ) reply`
   const [[found], rows, skipped] = await db.batch([
-    sql<ReplyRow>`
+    rowsOf(replyColumns)`
 select message.seq, reply.window_from, reply.recalled, reply.recalled_tokens, reply.system_tokens, reply.model,
   reply.prompt_tokens, reply.completion_tokens, message.content, message.context_text, message.token_count
 from ${reply} join messages message
   on message.session_id = reply.session_id and message.seq = reply.reply_to and message.status <> 'superseded'`.compile(
       db.kysely,
     ),
-    sql<TurnRow>`
+    rowsOf(turnColumns)`
 select message.seq, ${overheadTokens}::integer
     + case when turn.counted_by = reply.counted_by then turn.turn_tokens else turn.turn_tokens_bound end as tokens,
   coalesce(turn.counted_by = reply.counted_by, false) and turn.turn_tokens_exact as exact,
@@ -136,7 +150,7 @@ order by turn.seq`.compile(db.kysely),
 
 /** What is not sent, newest first: one row for all turns before the window, and one for each reply inside its range. */
 function skippedIn(bounds: RawBuilder<unknown>) {
-  return sql<Skipped>`
+  return rowsOf(skippedColumns)`
 with bounds as (${bounds}
 ), older as (
   select min(seq) as from_seq, max(seq) as to_seq, count(*)::integer as turns, 'older_than_window' as reason
@@ -155,6 +169,10 @@ with bounds as (${bounds}
 select * from skipped union all select * from older where turns > 0 order by to_seq desc`
 }
 
-function toTurn({ context_text: contextText, reply_seq: replySeq, ...row }: TurnRow): WindowTurn {
+function toTurn({
+  context_text: contextText,
+  reply_seq: replySeq,
+  ...row
+}: RowOf<typeof turnColumns>): WindowTurn {
   return { ...row, contextText, replySeq }
 }

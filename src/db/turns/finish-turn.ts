@@ -1,9 +1,14 @@
 import { limits } from '../../limits.ts'
 import type { Message } from '../../protocol.ts'
 import type { TurnCheckpoint, TurnEnd, TurnKey } from '../../turn/turn.ts'
+import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
-import { type History, type MessageRecord, toMessage } from '../messages.ts'
+import { type History, toMessage } from '../messages.ts'
 import { callTurnFunction } from './turn-function.ts'
+import { Finished as FinishedJson } from './turn-json.ts'
+
+const checkpointed = column.oneOf<'go_on' | 'stop' | 'lost'>()
+const result = column.json(FinishedJson)
 
 /**
  * Stores the reply as far as it has come and renews the lease. A late checkpoint takes nothing back.
@@ -16,23 +21,13 @@ export async function checkpointTurn(
   options?: { timeoutMs?: number },
 ): Promise<'go_on' | 'stop' | 'lost'> {
   const request = { ...soFar(turn, checkpoint), lease_ms: checkpoint.leaseMs }
-  return callTurnFunction(db, 'checkpoint_turn', request, options)
+  return callTurnFunction(db, 'checkpoint_turn', request, { result: checkpointed, ...options })
 }
 
 export type Finished =
   | { outcome: 'stored'; reply: Message; history: History }
   /** The lease was taken over: what the session holds now is another turn's. */
   | { outcome: 'taken_over' }
-  | { outcome: 'session_deleted' }
-
-/** What `finish_turn` returns. */
-export type FinishedRecord =
-  | {
-      outcome: 'stored'
-      reply: MessageRecord
-      history: { messages: MessageRecord[]; has_more: boolean } | null
-    }
-  | { outcome: 'taken_over'; reply: null; history: null }
   | { outcome: 'session_deleted' }
 
 /**
@@ -46,8 +41,9 @@ export async function finishTurn(
   end: TurnEnd,
   options: { historyLimit: number; timeoutMs?: number },
 ): Promise<Finished> {
-  const request = { ...soFar(turn, end), ...endOf(turn, end), history_limit: options.historyLimit }
-  const finished = await callTurnFunction<FinishedRecord>(db, 'finish_turn', request, options)
+  const { historyLimit, ...deadline } = options
+  const request = { ...soFar(turn, end), ...endOf(turn, end), history_limit: historyLimit }
+  const finished = await callTurnFunction(db, 'finish_turn', request, { result, ...deadline })
   if (finished.outcome !== 'stored') return { outcome: finished.outcome }
   const { reply, history } = finished
   return {

@@ -1,17 +1,17 @@
-import { sql } from 'kysely'
+import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
+import { rowsOf } from '../rows-of.ts'
 
 /**
- * Asks the running turn of a session to stop; its Worker, wherever it is, learns of it at its next checkpoint.
- * @returns whether a turn was running; undefined where the user has no such session
+ * Asks the running turn of a session to stop. The Worker that runs it learns of the stop at its next checkpoint.
+ * @returns whether a turn was running; undefined if the user has no such session
  */
 export async function stopTurn(
   db: Database,
   userId: string,
   sessionId: string,
 ): Promise<boolean | undefined> {
-  const [row] = (
-    await sql<{ stopped: boolean }>`
+  const query = rowsOf({ stopped: column.boolean })`
 with session as (
   select id from sessions where id = ${sessionId} and user_id = ${userId}
 ), stopped as (
@@ -19,7 +19,7 @@ with session as (
   where session_id = session.id and status = 'streaming' and lease_expires_at > statement_timestamp()
   returning seq
 )
-select exists (select from stopped) as stopped from session`.execute(db.kysely)
-  ).rows
+select exists (select from stopped) as stopped from session`.compile(db.kysely)
+  const [[row]] = await db.batch([query])
   return row?.stopped
 }

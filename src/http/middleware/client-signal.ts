@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import type { AppEnv } from '../app-env.ts'
 
-/** Comes first: a middleware that reads the body may replace the request, and its signal with it. */
+/** Keeps the signal of the request as it arrived. Comes first, because a later middleware may replace the request. */
 export function clientSignal() {
   return createMiddleware<AppEnv>(async (c, next) => {
     c.set('gone', c.req.raw.signal)

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { AppEnv, RateLimiter, RateLimiterName } from '../app-env.ts'
 import { describeFault, Problem } from '../../errors.ts'
-import { clientAddress } from '../client-address.ts'
+import { clientAddress } from '../caller.ts'
 
 /** So many requests a minute from one address, as wrangler.toml says: whatever they ask for and whoever asks. */
 export function addressRateLimit() {

@@ -7,15 +7,13 @@ import { Problem } from '../../errors.ts'
 import { ownerOnly } from '../middleware/owner-only.ts'
 import { path, queryString } from '../validate.ts'
 import {
-  AdminSessionsQuery,
   type AdminSession,
+  AdminSessionsQuery,
   AdminUsageQuery,
-  MessagesQuery,
-  type Page,
-  SessionPath,
   type UsageRow,
-} from '../../protocol.ts'
-import { messagePage } from './messages.ts'
+} from '../../protocol-admin.ts'
+import { MessagesQuery, type Page, SessionPath } from '../../protocol.ts'
+import { messagePage } from '../message-page.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
 
 /** The owner's side, behind `ADMIN_TOKEN`: reads and erases, and changes nothing. */

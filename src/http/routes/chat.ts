@@ -5,32 +5,26 @@ import { ChatRequest } from '../../protocol.ts'
 import type { TurnRequest } from '../../turn/turn.ts'
 import { watch } from '../../turn/watch.ts'
 import type { AppEnv } from '../app-env.ts'
+import { jsonBody } from '../json.ts'
 import { openTurn } from '../open-turn.ts'
 import { renderNative, serverTiming, startedEvent, turnResponse } from '../protocols/native.ts'
 import { sseResponse } from '../sse.ts'
-import { jsonBody, limitBody, requireJson } from '../validate.ts'
 
-export const chat = new Hono<AppEnv>().post(
-  '/',
-  limitBody,
-  requireJson,
-  jsonBody(ChatRequest),
-  async (c) => {
-    const body = c.req.valid('json')
-    const isStream = wantsStream(c)
-    const historyLimit = isStream ? 0 : (body.history_limit ?? limits.historyMessages)
-    const turn = await openTurn(c, toTurnRequest(body), { historyLimit })
-    if (isStream) {
-      const render = renderNative(c.get('requestId'), (ended) => ({
-        server_timing: serverTiming(turn, ended),
-      }))
-      return sseResponse(c, watch(turn.progress), render, startedEvent(turn))
-    }
-    const ended = await turn.progress.ended
-    c.header('server-timing', serverTiming(turn, ended))
-    return c.json(turnResponse(turn, ended))
-  },
-)
+export const chat = new Hono<AppEnv>().post('/', jsonBody(ChatRequest), async (c) => {
+  const body = c.req.valid('json')
+  const isStream = wantsStream(c)
+  const historyLimit = isStream ? 0 : (body.history_limit ?? limits.historyMessages)
+  const turn = await openTurn(c, toTurnRequest(body), { historyLimit })
+  if (isStream) {
+    const render = renderNative(c.get('requestId'), (ended) => ({
+      server_timing: serverTiming(turn, ended),
+    }))
+    return sseResponse(c, watch(turn.progress), render, startedEvent(turn))
+  }
+  const ended = await turn.progress.ended
+  c.header('server-timing', serverTiming(turn, ended))
+  return c.json(turnResponse(turn, ended))
+})
 
 function toTurnRequest(body: ChatRequest): TurnRequest {
   return {

@@ -3,7 +3,7 @@ import type { AppEnv } from '../app-env.ts'
 import { visitorIdOf } from '../../auth/visitor-token.ts'
 import { claimSomeSessions } from '../../db/claim-sessions.ts'
 import { needsLogin, needsUser } from '../middleware/identity.ts'
-import { jsonBody, limitBody, requireJson } from '../validate.ts'
+import { jsonBody } from '../json.ts'
 import { ClaimRequest } from '../../protocol.ts'
 
 /**
@@ -14,8 +14,6 @@ export const claim = new Hono<AppEnv>().post(
   '/',
   needsUser,
   needsLogin,
-  limitBody,
-  requireJson,
   jsonBody(ClaimRequest),
   async (c) => {
     const visitorId = await visitorIdOf(c.req.valid('json').visitor_token)

@@ -5,15 +5,14 @@ import { ContextRequest } from '../../protocol-receipt.ts'
 import { nextReceipt, replyReceipt } from '../../turn/read-receipt.ts'
 import type { AppEnv } from '../app-env.ts'
 import { needsUser } from '../middleware/identity.ts'
-import { jsonBody, limitBody, path, requireJson } from '../validate.ts'
+import { jsonBody } from '../json.ts'
+import { path } from '../validate.ts'
 
 /** The receipt of a message that has not been sent. */
 export const nextContext = new Hono<AppEnv>().post(
   '/',
   needsUser,
   path(SessionPath),
-  limitBody,
-  requireJson,
   jsonBody(ContextRequest),
   async (c) => {
     const { message, context_text: contextText = null } = c.req.valid('json')

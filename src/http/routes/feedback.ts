@@ -3,7 +3,8 @@ import type { AppEnv } from '../app-env.ts'
 import { rateReply } from '../../db/rate-reply.ts'
 import { Problem } from '../../errors.ts'
 import { needsUser } from '../middleware/identity.ts'
-import { jsonBody, limitBody, path, requireJson } from '../validate.ts'
+import { jsonBody } from '../json.ts'
+import { path } from '../validate.ts'
 import { FeedbackRequest, MessagePath } from '../../protocol.ts'
 
 /** On a reply, whatever its status. A user's message has no feedback: 404, like nothing there. */
@@ -11,8 +12,6 @@ export const feedback = new Hono<AppEnv>().put(
   '/',
   needsUser,
   path(MessagePath),
-  limitBody,
-  requireJson,
   jsonBody(FeedbackRequest),
   async (c) => {
     const { session_id: sessionId, message_id: replyId } = c.req.valid('param')

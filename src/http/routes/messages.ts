@@ -1,10 +1,11 @@
 import { Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
-import { type History, listMessages } from '../../db/messages.ts'
+import { listMessages } from '../../db/messages.ts'
 import { Problem } from '../../errors.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { path, queryString } from '../validate.ts'
-import { type Message, MessagesQuery, type Page, SessionPath } from '../../protocol.ts'
+import { MessagesQuery, SessionPath } from '../../protocol.ts'
+import { messagePage } from '../message-page.ts'
 
 export const messages = new Hono<AppEnv>().get(
   '/',
@@ -25,16 +26,3 @@ export const messages = new Hono<AppEnv>().get(
     return c.json(messagePage(history, { after }))
   },
 )
-
-/** A page goes on before its oldest message, or after its newest where it was read forwards. */
-export function messagePage(
-  { messages: data, hasMore }: History,
-  { after }: { after?: number | undefined },
-): Page<Message> {
-  const edge = after === undefined ? data.at(0) : data.at(-1)
-  return {
-    data,
-    has_more: hasMore,
-    next_cursor: hasMore && edge !== undefined ? String(edge.seq) : null,
-  }
-}

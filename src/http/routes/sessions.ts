@@ -8,8 +8,10 @@ import {
   listSessions,
 } from '../../db/sessions.ts'
 import { Problem } from '../../errors.ts'
-import { needsUser, userOrNewVisitor } from '../middleware/identity.ts'
-import { jsonBody, limitBody, path, queryString, requireJson } from '../validate.ts'
+import { userOrNewVisitor } from '../caller.ts'
+import { needsUser } from '../middleware/identity.ts'
+import { jsonBody } from '../json.ts'
+import { path, queryString } from '../validate.ts'
 import {
   NewSessionRequest,
   type Page,
@@ -21,7 +23,7 @@ import {
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
 
 export const sessions = new Hono<AppEnv>()
-  .post('/', limitBody, requireJson, jsonBody(NewSessionRequest), async (c) => {
+  .post('/', jsonBody(NewSessionRequest), async (c) => {
     const { userId, visitorToken } = await userOrNewVisitor(c)
     const { db } = c.get('deps')
     const session = await createSession(db, {
@@ -49,8 +51,6 @@ export const sessions = new Hono<AppEnv>()
     '/:session_id',
     needsUser,
     path(SessionPath),
-    limitBody,
-    requireJson,
     jsonBody(SessionChangeRequest),
     async (c) => {
       const { session_id: id } = c.req.valid('param')

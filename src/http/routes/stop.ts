@@ -3,7 +3,8 @@ import type { AppEnv } from '../app-env.ts'
 import { stopTurn } from '../../db/turns/stop-turn.ts'
 import { Problem } from '../../errors.ts'
 import { needsUser } from '../middleware/identity.ts'
-import { jsonBody, limitBody, path, requireJson } from '../validate.ts'
+import { jsonBody } from '../json.ts'
+import { path } from '../validate.ts'
 import { NoBody, SessionPath } from '../../protocol.ts'
 
 /** From any tab and any isolate: the turn's own Worker ends it at its next checkpoint and keeps the text. */
@@ -11,8 +12,6 @@ export const stop = new Hono<AppEnv>().post(
   '/',
   needsUser,
   path(SessionPath),
-  limitBody,
-  requireJson,
   jsonBody(NoBody),
   async (c) => {
     const { session_id: sessionId } = c.req.valid('param')

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
 import { payersOf } from '../../turn/payers.ts'
 import { spentToday } from '../../db/spending.ts'
-import { clientAddress } from '../client-address.ts'
+import { callerOf } from '../caller.ts'
 import { needsUser } from '../middleware/identity.ts'
 import type { DailyUsage } from '../../protocol.ts'
 
@@ -11,8 +11,7 @@ const dayMs = 24 * 60 * 60 * 1_000
 /** What is left of the day: a turn is let through where that covers all that it may cost. */
 export const usage = new Hono<AppEnv>().get('/', needsUser, async (c) => {
   const { db, settings } = c.get('deps')
-  const caller = { userId: c.get('userId'), address: clientAddress(c.req.raw.headers) }
-  const payers = await payersOf(settings.dailyCaps, caller)
+  const payers = await payersOf(settings.dailyCaps, callerOf(c))
   const { day, tokens } = await spentToday(db, payers)
   const left = payers.flatMap(({ maxTokens }, index) =>
     maxTokens === undefined ? [] : [Math.max(0, maxTokens - (tokens[index] ?? 0))],

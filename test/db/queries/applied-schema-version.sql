@@ -1,1 +1,3 @@
 select max("version") as "version" from "schema_migrations";
+-- returns:
+--   version integer

@@ -1,1 +1,3 @@
 select "begin_turn"($1) as result;
+-- returns:
+--   result json

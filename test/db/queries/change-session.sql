@@ -1,1 +1,9 @@
 update "sessions" set "title" = $1, "metadata" = $2 where "id" = $3 and "user_id" = $4 returning *;
+-- returns:
+--   id uuid (sessions.id, not null)
+--   user_id text (sessions.user_id, not null)
+--   title text (sessions.title)
+--   metadata jsonb (sessions.metadata, not null)
+--   next_seq integer (sessions.next_seq, not null)
+--   created_at timestamp with time zone (sessions.created_at, not null)
+--   last_message_at timestamp with time zone (sessions.last_message_at)

@@ -1,1 +1,3 @@
 select "checkpoint_turn"($1) as result;
+-- returns:
+--   result text

@@ -25,3 +25,7 @@ with looked as materialized (
 select (select count(*) from looked where reached.id is null or looked.id <= reached.id)::integer as looked_at,
   (select count(*) from erased)::integer as erased, reached.id as reached
 from reached;
+-- returns:
+--   looked_at integer
+--   erased integer
+--   reached uuid

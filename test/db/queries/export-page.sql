@@ -39,3 +39,47 @@ from item
 left join sessions on sessions.id = in_session and place_in_session = 1 and not is_begun
 where place = 1 or bytes <= $13
 order by in_session, seq;
+-- returns:
+--   in_session uuid (sessions.id, not null)
+--   is_begun boolean
+--   items_left integer
+--   session_id uuid
+--   id uuid
+--   seq integer
+--   role text
+--   status text
+--   content text
+--   context_text text
+--   metadata jsonb
+--   created_at timestamp with time zone
+--   token_count integer
+--   reply_to integer
+--   finish_reason text
+--   error_code text
+--   model text
+--   prompt_tokens integer
+--   completion_tokens integer
+--   window_from integer
+--   turn_tokens integer
+--   turn_tokens_bound integer
+--   turn_tokens_exact boolean
+--   counted_by text
+--   lease uuid
+--   lease_expires_at timestamp with time zone
+--   stop_requested boolean
+--   debited_tokens integer
+--   debited_on date
+--   rating text
+--   rating_comment text
+--   recalled integer[]
+--   recalled_tokens integer
+--   system_tokens integer
+--   place bigint
+--   place_in_session bigint
+--   bytes bigint
+--   current_status text
+--   begins boolean
+--   session_title text (sessions.title)
+--   session_metadata jsonb (sessions.metadata, not null)
+--   session_created_at timestamp with time zone (sessions.created_at, not null)
+--   session_last_message_at timestamp with time zone (sessions.last_message_at)

@@ -1,1 +1,3 @@
 select "finish_turn"($1) as result;
+-- returns:
+--   result json

@@ -8,3 +8,5 @@ cross join lateral (
   delete from spending using old where spending.day = old.day and spending.payer = old.payer returning 1
 )
 select count(*)::integer as pruned from pruned;
+-- returns:
+--   pruned integer

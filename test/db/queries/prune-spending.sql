@@ -8,6 +8,8 @@ cross join lateral (
   delete from spending using old where spending.day = old.day and spending.payer = old.payer returning 1
 )
 select count(*)::integer as pruned from pruned;
+-- returns:
+--   pruned integer
 
 with old as (
 select day, payer from spending where day < (statement_timestamp() at time zone 'UTC')::date - $1::integer order by day limit $2
@@ -15,3 +17,5 @@ select day, payer from spending where day < (statement_timestamp() at time zone 
   delete from spending using old where spending.day = old.day and spending.payer = old.payer returning 1
 )
 select count(*)::integer as pruned from pruned;
+-- returns:
+--   pruned integer

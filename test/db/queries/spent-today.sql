@@ -3,3 +3,6 @@ from (select (statement_timestamp() at time zone 'UTC')::date as day) today
 cross join unnest($1::text[]) with ordinality as payer (payer, place)
 left join spending using (day, payer)
 order by place;
+-- returns:
+--   day text
+--   tokens bigint

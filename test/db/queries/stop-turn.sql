@@ -6,3 +6,5 @@ with session as (
   returning seq
 )
 select exists (select from stopped) as stopped from session;
+-- returns:
+--   stopped boolean

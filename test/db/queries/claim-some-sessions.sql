@@ -9,3 +9,6 @@ with theirs as materialized (
 )
 select (select count(*) from claimed)::integer as claimed,
   (select count(*) from locked) = $5 as more;
+-- returns:
+--   claimed integer
+--   more boolean

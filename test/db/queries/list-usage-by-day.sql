@@ -1,1 +1,8 @@
 select day::text as "key", sum(tokens)::float8 as "tokens", sum(turns)::float8 as "turns", sum(prompt_tokens)::float8 as "prompt_tokens", sum(completion_tokens)::float8 as "completion_tokens", count(distinct payer)::integer as "users" from "spending" where day between $1::date and $2::date and (payer like 'visitor:%' or payer like 'user:%') and "payer" = $3 group by 1 order by 1 desc limit $4;
+-- returns:
+--   key text
+--   tokens double precision
+--   turns double precision
+--   prompt_tokens double precision
+--   completion_tokens double precision
+--   users integer

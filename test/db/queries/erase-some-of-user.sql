@@ -12,3 +12,6 @@ with mine as materialized (
 )
 select (select count(*) from erased)::integer as erased,
   (select count(*) from mine) > (select count(*) from locked) as more;
+-- returns:
+--   erased integer
+--   more boolean

@@ -1,0 +1,70 @@
+import * as z from 'zod'
+import type { Payer } from '../../turn/turn.ts'
+import type { MessageRecord } from '../messages.ts'
+import type { Metadata } from '../../protocol.ts'
+
+/**
+ * What the functions of migrations/ return as JSON. The Worker trusts them and parses nothing: tests compare these schemas,
+ * which refuse an unknown member, with real values.
+ */
+
+const text = z.string()
+const integer = z.int()
+const count = z.int().min(0)
+
+/** What `message_json` makes. */
+const Message: z.ZodType<MessageRecord> = z.strictObject({
+  id: z.guid(),
+  seq: integer,
+  role: z.enum(['user', 'assistant']),
+  content: text,
+  current_status: z.enum(['complete', 'streaming', 'interrupted', 'failed', 'superseded']),
+  context_text: text.nullable(),
+  finish_reason: text.nullable(),
+  error_code: text.nullable(),
+  prompt_tokens: count.nullable(),
+  completion_tokens: count.nullable(),
+  rating: z.enum(['up', 'down']).nullable(),
+  rating_comment: text.nullable(),
+  metadata: z.custom<Metadata>((value) => typeof value === 'object' && value !== null),
+  created_at: z.iso.datetime({ offset: true }),
+})
+
+/** A turn of the window, by place. */
+const WindowTurn = z.tuple([
+  integer.describe('seq of the message'),
+  count.describe('tokens'),
+  z.boolean().describe('whether the tokens are exact'),
+  text.describe('the message'),
+  text.nullable().describe('its context_text'),
+  text.describe('the reply'),
+  integer.describe('seq of the reply'),
+])
+export type WindowRecord = z.infer<typeof WindowTurn>
+
+export const Begun = z.discriminatedUnion('verdict', [
+  z.strictObject({
+    verdict: z.literal('run'),
+    message: Message,
+    reply_id: z.guid(),
+    turns: z.array(WindowTurn),
+  }),
+  z.strictObject({ verdict: z.literal('replay'), message: Message, reply: Message }),
+  z.strictObject({ verdict: z.enum(['running', 'busy']), retry_after_ms: count }),
+  z.strictObject({
+    verdict: z.literal('capped'),
+    capped: z.enum(['user', 'address', 'site'] satisfies Payer['kind'][]),
+    retry_after_ms: count,
+  }),
+  z.strictObject({ verdict: z.enum(['mismatch', 'not_last', 'not_found']) }),
+])
+
+export const Finished = z.discriminatedUnion('outcome', [
+  z.strictObject({
+    outcome: z.literal('stored'),
+    reply: Message,
+    history: z.strictObject({ messages: z.array(Message), has_more: z.boolean() }).nullable(),
+  }),
+  z.strictObject({ outcome: z.literal('taken_over'), reply: z.null(), history: z.null() }),
+  z.strictObject({ outcome: z.literal('session_deleted') }),
+])

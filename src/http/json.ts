@@ -1,0 +1,93 @@
+import { createMiddleware } from 'hono/factory'
+import type * as z from 'zod'
+import type { AppEnv } from './app-env.ts'
+import { invalidRequest, Problem } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { schemaProblem } from './validate.ts'
+
+/** Long enough for a phone with a bad connection, too short for a client that sends a byte now and then. */
+const bodyTimeoutMs = 15_000
+
+/**
+ * The JSON body of a route: its size limit, its time limit, its content type and its schema. No route reads a body in
+ * another way, so no route can have one of these without the others.
+ * @example .post('/', jsonBody(NewSessionRequest), (c) => c.json(c.req.valid('json')))
+ */
+export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
+  interface Validated {
+    in: { json: z.input<Schema> }
+    out: { json: z.output<Schema> }
+  }
+  return createMiddleware<AppEnv, string, Validated>(async (c, next) => {
+    const { body } = c.req.raw
+    const bytes = body === null ? new Uint8Array() : await readBody(body)
+    c.set('bodyBytes', bytes.length)
+    const { success, data, error } = schema.safeParse(
+      parseJson(bytes, c.req.header('content-type')),
+    )
+    if (!success) throw schemaProblem(error)
+    c.req.addValidatedData('json', data as object)
+    await next()
+  })
+}
+
+/**
+ * The limit counts the bytes that arrive, whatever a header claims.
+ * @throws Problem `body_too_large` at the first byte too many, `body_too_slow`, `invalid_request` if the body breaks off
+ */
+async function readBody(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const reader = body.getReader()
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    late.reject(new Problem('body_too_slow', { retryAfterSeconds: 1 }))
+  }, bodyTimeoutMs)
+  try {
+    return await Promise.race([readAll(reader), late.promise])
+  } catch (error) {
+    // Nothing waits for the rest of the body, so a failure to cancel it changes nothing.
+    reader.cancel().catch(() => {})
+    throw error instanceof Problem ? error : bodyFault('ended too early', error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
+  const bytes = new Uint8Array(limits.bodyBytes)
+  let length = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return bytes.subarray(0, length)
+    if (length + value.length > limits.bodyBytes)
+      throw new Problem('body_too_large', { detail: `At most ${limits.bodyBytes} bytes` })
+    bytes.set(value, length)
+    length += value.length
+  }
+}
+
+/** A request without a body stands for `{}`, unless its content type says JSON: then the body is missing. */
+function parseJson(bytes: Uint8Array, contentType: string | undefined): unknown {
+  const isJson = contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
+  if (bytes.length === 0 && !isJson) return {}
+  if (!isJson)
+    throw new Problem('unsupported_media_type', { detail: 'Send content-type: application/json' })
+  const text = decodeUtf8(bytes)
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw bodyFault('is not valid JSON', cause)
+  }
+}
+
+/** Refuses what is not UTF-8; a lenient decoder would store U+FFFD in its place. */
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes)
+  } catch (cause) {
+    throw bodyFault('is not UTF-8', cause)
+  }
+}
+
+function bodyFault(message: string, cause: unknown): Problem {
+  return invalidRequest([{ field: 'body', message }], cause)
+}

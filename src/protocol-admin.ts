@@ -1,0 +1,52 @@
+import * as z from 'zod'
+import { limits } from './limits.ts'
+import { pageLimit, type Session } from './protocol.ts'
+import { nonBlank } from './stored-text.ts'
+
+/** The wire of the owner's routes. */
+
+const day = z.iso.date().refine((value) => value >= '1970', 'must be a day since 1970')
+/** A day, which means its beginning in UTC, or a moment with its offset. */
+const moment = z
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], 'must be a day or a time of ISO 8601')
+  .transform((value) => new Date(value).toISOString())
+  .refine((value) => value >= '1970', 'must be a time since 1970')
+
+export const AdminSessionsQuery = z.strictObject({
+  limit: pageLimit.default(limits.pageDefault),
+  cursor: z.string().max(200).optional(),
+  q: nonBlank(limits.titleChars).optional(),
+  user_id: nonBlank(limits.userIdChars).optional(),
+  since: moment.optional(),
+  until: moment.optional(),
+  rating: z.enum(['up', 'down']).optional(),
+  status: z.enum(['complete', 'streaming', 'interrupted', 'failed', 'superseded']).optional(),
+})
+
+export const AdminUsageQuery = z.strictObject({
+  by: z.enum(['day', 'user']).default('day'),
+  user_id: nonBlank(limits.userIdChars).optional(),
+  since: day.optional(),
+  until: day.optional(),
+  limit: pageLimit.default(limits.pageMax),
+})
+
+/** A session as its site's owner sees it. */
+export interface AdminSession extends Session {
+  user_id: string
+  /** Superseded replies included. */
+  message_count: number
+}
+
+/** What was spent on a day (then with the number of users), or by a user. */
+export interface UsageRow {
+  day?: string
+  users?: number
+  user_id?: string
+  /** What counts against the caps. */
+  tokens: number
+  turns: number
+  /** As the provider counted them. */
+  prompt_tokens: number
+  completion_tokens: number
+}

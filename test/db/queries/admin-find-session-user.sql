@@ -1,1 +1,0 @@
-select "user_id" from "sessions" where "id" = $1;
