@@ -3,7 +3,7 @@ export interface PromptMessage {
   content: string
 }
 
-/** A piece of a completion. Each member comes when the provider tells it, usage last if at all. */
+/** A piece of a completion. Each member appears when the provider reports it: usage last, if at all. */
 export interface CompletionChunk {
   text?: string
   finishReason?: string
@@ -15,16 +15,16 @@ export interface CompletionUsage {
   promptTokens: number
   /** Reasoning included. */
   completionTokens: number
-  /** Written, paid for and never shown; 0 where the provider does not tell. */
+  /** Tokens that the model wrote and did not show; 0 if the provider does not report them. */
   reasoningTokens: number
 }
 
 /**
- * Streams a completion: one HTTP call, never repeated here.
+ * Streams a completion with one HTTP call, which is never repeated.
  *
- * Ends when the provider's stream does, which alone does not mean that the completion is whole: only a
- * `finishReason` does. Throws Problem `model_unavailable`, `model_timeout`, `model_rate_limited` or
- * `model_context_exceeded`, the last never after text; or the reason of `signal`, as it is, once that is aborted.
+ * It ends when the provider's stream ends. Only a `finishReason` means that the completion is complete. It throws Problem
+ * `model_unavailable`, `model_timeout`, `model_rate_limited` or `model_context_exceeded` (the last never after text), or
+ * the reason of `signal` once that is aborted.
  */
 export type ChatModel = (
   prompt: PromptMessage[],

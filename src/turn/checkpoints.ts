@@ -4,7 +4,7 @@ const firstMs = 2_000
 const growth = 1.5
 const longestMs = 7_000
 
-/** Milliseconds before each checkpoint, since the one before: growing, never more than half the lease it renews. */
+/** Milliseconds from each checkpoint to the next: growing, and never more than half the lease that it renews. */
 export function* checkpointDelaysMs(leaseMs: number): Generator<number, never> {
   for (let delay = firstMs; ; delay *= growth) yield Math.min(delay, longestMs, leaseMs / 2)
 }
@@ -23,16 +23,16 @@ export function checkpointCount(durationMs: number, leaseMs: number): number {
 
 export interface CheckpointOptions {
   leaseMs: number
-  /** Never rejects: what went wrong once is made up for by the next. */
+  /** Never rejects: the next save makes up for one that failed. */
   save: () => Promise<'go_on' | 'stop' | 'lost'>
   /** Ends the turn's completion. */
   stop: AbortController
 }
 
 /**
- * Saves the reply as it grows until told to end. The turn does not wait for a save in flight: once the reply is
- * finished, a late one changes nothing. The pause counts from the beginning of a save, so that one that is not
- * answered leaves time for the next within the lease.
+ * Saves the reply as it grows, until `end`. The turn does not wait for a save in flight: once the reply is finished, a
+ * late save changes nothing. The pause counts from the beginning of a save, so that an unanswered save leaves time for the
+ * next one within the lease.
  */
 export function keepCheckpoints({ leaseMs, save, stop }: CheckpointOptions): Checkpoints {
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -68,7 +68,7 @@ export function keepCheckpoints({ leaseMs, save, stop }: CheckpointOptions): Che
 }
 
 export interface Checkpoints {
-  /** Does not wait for the next one's time. */
+  /** Saves at once, ahead of time. */
   saveNow: () => void
   end(): void
 }

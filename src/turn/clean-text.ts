@@ -1,6 +1,6 @@
 /**
- * Makes a model's chunks storable, one by one: NUL and lone surrogates become U+FFFD. A surrogate pair that was split
- * over two chunks is joined, so no chunk that leaves here ends inside a character.
+ * Makes a model's chunks storable, one by one: NUL and lone surrogates become U+FFFD. A surrogate pair that is split over
+ * two chunks is joined, so that no cleaned chunk ends inside a character.
  */
 export function createTextCleaner() {
   let held = ''
@@ -11,7 +11,7 @@ export function createTextCleaner() {
       held = text.slice(cut)
       return cleanText(text.slice(0, cut))
     },
-    /** What was held back, once nothing follows. */
+    /** Returns the text that was held back, once no chunk follows. */
     flush(): string {
       const rest = cleanText(held)
       held = ''
@@ -20,7 +20,7 @@ export function createTextCleaner() {
   }
 }
 
-/** NUL and lone surrogates, which no database stores, become U+FFFD. */
+/** Replaces NUL and lone surrogates, which Postgres cannot store, by U+FFFD. */
 export function cleanText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }

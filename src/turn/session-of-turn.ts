@@ -1,12 +1,12 @@
 const titleChars = 80
 
 /**
- * The session of a turn that names none. With a `message_id` it is derived, so that a retry of a visitor's first
- * message finds the session that the first attempt made.
- * @returns a UUID: version 8 (RFC 9562, 5.8) of the first 122 free bits of SHA-256 over user and `message_id`, or random
+ * The session of a turn that names no session. It is derived from the `message_id` if there is one, so that a retry of a
+ * visitor's first message finds the session that the first attempt created.
+ * @returns a UUID of version 8 (RFC 9562, 5.8): 122 bits of SHA-256 over user and `message_id`, or random ones
  */
 export async function sessionIdOf(userId: string, messageId: string | undefined): Promise<string> {
-  if (messageId === undefined) return crypto.randomUUID()
+  if (messageId === undefined) return newSessionId()
   const name = new TextEncoder().encode(`session\n${messageId}\n${userId}`)
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', name))
   const hex = [...hash.subarray(0, 16)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
@@ -18,6 +18,11 @@ export async function sessionIdOf(userId: string, messageId: string | undefined)
     `${variant}${hex.slice(17, 20)}`,
     hex.slice(20),
   ].join('-')
+}
+
+/** A random session id: a UUID of version 8, like the derived ones. */
+export function newSessionId(): string {
+  return crypto.randomUUID().replace(/^(.{14})4/, '$18')
 }
 
 /** The first line of the first message, cut at 80 UTF-16 units but never inside a character. */

@@ -4,8 +4,7 @@ import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { deleteSession, findSession } from '../../src/db/sessions.ts'
 import { spentToday } from '../../src/db/spending.ts'
-import type { Payer } from '../../src/turn/turn.ts'
-import type { TurnStart } from '../../src/turn/turn.ts'
+import type { Payer, TurnStart } from '../../src/turn/turn.ts'
 import {
   expireLease,
   finish,

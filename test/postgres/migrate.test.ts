@@ -58,7 +58,12 @@ async function setUp(files: Record<string, string>) {
   return { db, url, folder, values, run, migrations: join(folder, 'migrations') }
 }
 
-type Start = { cwd?: string; args?: string[]; DATABASE_URL?: string; PGCONNECT_TIMEOUT?: string }
+interface Start {
+  cwd?: string
+  args?: string[]
+  DATABASE_URL?: string
+  PGCONNECT_TIMEOUT?: string
+}
 
 /** The command as a process: `ended` has all it printed, `printed` resolves once a text was. */
 function start({ cwd = tmpdir(), args = [], ...environment }: Start) {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { MessageRow } from '../../src/db/schema.ts'
-import { type ServerEvent } from '../rigs/client.ts'
+import type { ServerEvent } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import {
   delta,

@@ -1,4 +1,4 @@
-import { type Chat } from './visit-page.ts'
+import type { Chat } from './visit-page.ts'
 import { visitorIdOf } from './visitor-id.ts'
 
 interface StoredMessage {

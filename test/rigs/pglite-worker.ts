@@ -11,7 +11,7 @@ export type PgliteWorkerRequest =
   | { command: 'close' }
 
 /** `start` is answered with the connection string and the endpoint; a failure with `error`. */
-export type PgliteWorkerReply = {
+export interface PgliteWorkerReply {
   id: number
   connectionString?: string
   endpoint?: string

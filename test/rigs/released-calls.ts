@@ -49,9 +49,10 @@ export function releasedCallsFile(schemaVersion: number): URL {
 export async function releases(): Promise<[name: string, calls: ReleasedCalls][]> {
   const names = await readdir(folder)
   return Promise.all(
-    names.map(async (name): Promise<[string, ReleasedCalls]> => {
-      return [name, JSON.parse(await readFile(new URL(name, folder), 'utf8')) as ReleasedCalls]
-    }),
+    names.map(async (name): Promise<[string, ReleasedCalls]> => [
+      name,
+      JSON.parse(await readFile(new URL(name, folder), 'utf8')) as ReleasedCalls,
+    ]),
   )
 }
 

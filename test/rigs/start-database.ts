@@ -8,7 +8,7 @@ import type { PgliteWorkerReply, PgliteWorkerRequest } from './pglite-worker.ts'
 
 export type DatabaseKind = 'pglite' | 'postgres'
 
-export type TestDatabase = {
+export interface TestDatabase {
   kind: DatabaseKind
   /** For `neon()`. With kind `postgres` it is also the server's own, over TCP. */
   connectionString: string

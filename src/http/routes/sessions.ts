@@ -20,6 +20,7 @@ import {
   SessionPath,
   SessionsQuery,
 } from '../../protocol.ts'
+import { newSessionId } from '../../turn/session-of-turn.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
 
 export const sessions = new Hono<AppEnv>()
@@ -27,7 +28,7 @@ export const sessions = new Hono<AppEnv>()
     const { userId, visitorToken } = await userOrNewVisitor(c)
     const { db } = c.get('deps')
     const session = await createSession(db, {
-      id: crypto.randomUUID(),
+      id: newSessionId(),
       userId,
       ...c.req.valid('json'),
     })

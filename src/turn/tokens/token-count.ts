@@ -1,8 +1,8 @@
 import { digits, pairs } from './vocabulary.ts'
 
 /**
- * The rank of each token, a token being a string of one character a byte. Made when the module
- * loads, so that a Worker's start pays for it and no visitor's request does; never changed.
+ * The rank of each token; a token is a string with one character per byte. It is built when the module loads, so that a
+ * Worker's start pays for it and no visitor's request does.
  */
 const ranks = decodeRanks(pairs)
 const piecePattern = buildPiecePattern()

@@ -27,8 +27,8 @@ function ended(content: string, completion: Omit<Completion, 'sent'>) {
   return turnEndOf(settings, content, { ...completion, sent })
 }
 
-function usage(promptTokens: number, completionTokens: number, reasoningTokens = 0) {
-  return { promptTokens, completionTokens, reasoningTokens }
+function usage(prompt: number, completionTokens: number, reasoningTokens = 0) {
+  return { promptTokens: prompt, completionTokens, reasoningTokens }
 }
 
 describe('a reply', () => {

@@ -21,11 +21,14 @@ describe('the session of a turn that names none', () => {
     expect(new Set(ids).size).toBe(5)
   })
 
-  test('is a UUID of version 8 and the RFC 9562 variant', async () => {
-    expect(await sessionIdOf('visitor:a', messageId)).toMatch(
-      /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
-    )
-  })
+  test.each([messageId, undefined])(
+    'is a UUID of version 8 (RFC 9562), of message_id %s',
+    async (id) => {
+      expect(await sessionIdOf('visitor:a', id)).toMatch(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+      )
+    },
+  )
 })
 
 describe('the title of a new session', () => {
