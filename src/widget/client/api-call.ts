@@ -6,7 +6,7 @@ export interface ApiCallOptions {
   /** Base URL of the Worker, without a slash at its end. */
   server: string
   store: SiteStore
-  /** Asked before each request, and once more after a 401; then no visitor's token is used. */
+  /** Called before each request, and once more after a 401. With it, no visitor token is used. */
   userToken?: UserTokenProvider | undefined
   fetch?: typeof fetch
 }
@@ -17,7 +17,7 @@ export type ApiCall = (
   init?: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal },
 ) => Promise<Response>
 
-/** A request with the caller's credential. Throws a ChatFailure for any answer that is not ok. */
+/** Sends a request with the caller's credential. Throws a ChatFailure for every answer that is not ok. */
 export function createApiCall(options: ApiCallOptions): ApiCall {
   const { server, store, userToken } = options
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
