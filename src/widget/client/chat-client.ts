@@ -1,5 +1,5 @@
 import type { Message, Metadata, Page } from '../../protocol.ts'
-import { type ApiCall, type ApiCallOptions, createApiCall } from './api-call.ts'
+import { type ApiCall, type ApiCallOptions, createApiCall, silenceMs } from './api-call.ts'
 import { ChatFailure, networkFailure } from './chat-failure.ts'
 import { readEventStream, type ServerSentEvent } from './event-stream.ts'
 
@@ -43,17 +43,12 @@ export interface ChatClient {
   becomeNewVisitor(): void
 }
 
-export interface ChatClientOptions extends ApiCallOptions {
-  /** A stream without a byte for so long counts as lost. The server sends a comment every 15 s. */
-  silenceMs?: number
-}
-
 /** The visitor does not wait longer for a stop request to arrive. */
 const stopTimeoutMs = 3_000
 
 /** Calls the Worker's API for one visitor. It knows no DOM. */
-export function createChatClient(options: ChatClientOptions): ChatClient {
-  const { store, silenceMs = 45_000, userToken } = options
+export function createChatClient(options: ApiCallOptions): ChatClient {
+  const { store, userToken } = options
   const call = createApiCall(options)
   let sessionId = store.get('session')
 
@@ -71,17 +66,18 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     if (store.get('token') === undefined) store.set('token', visitor_token)
   }
 
+  /** Opens a stream and yields its events. Fails if the stream falls silent. */
   async function* readEvents(
     open: (signal: AbortSignal) => Promise<Response>,
     signal: AbortSignal,
   ): AsyncGenerator<ServerSentEvent, void, undefined> {
     const silence = new AbortController()
     const hangUp = () => silence.abort()
+    const response = await open(AbortSignal.any([signal, silence.signal]))
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
+    if (!isStream || !response.body) throw networkFailure()
     let timer = setTimeout(hangUp, silenceMs)
     try {
-      const response = await open(AbortSignal.any([signal, silence.signal]))
-      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
-      if (!isStream || !response.body) throw networkFailure()
       yield* readEventStream(response.body, () => {
         clearTimeout(timer)
         timer = setTimeout(hangUp, silenceMs)

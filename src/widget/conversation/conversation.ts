@@ -1,4 +1,5 @@
-import { type ChatClientOptions, createChatClient } from '../client/chat-client.ts'
+import type { ApiCallOptions } from '../client/api-call.ts'
+import { createChatClient } from '../client/chat-client.ts'
 import type { ChatFailure } from '../client/chat-failure.ts'
 import { randomUuid } from '../client/random-uuid.ts'
 import type { SendOptions } from '../panel/composer.ts'
@@ -15,7 +16,7 @@ import { createTabNews } from './tab-news.ts'
 import { takeUpTurns } from './take-up-turns.ts'
 import { createTurnRunner } from './turn-runner.ts'
 
-export interface ConversationOptions extends Omit<TurnSite, 'client'>, ChatClientOptions {
+export interface ConversationOptions extends Omit<TurnSite, 'client'>, ApiCallOptions {
   draft: Draft
 }
 

@@ -9,25 +9,12 @@ import {
   setUpScriptedApi,
   started,
   steps,
-  streamHeaders,
   turn,
   whole,
 } from '../../../rigs/scripted-api.ts'
 
 const serve = setUpScriptedApi()
 
-const silent: Answer = (response) => void response.writeHead(200, streamHeaders).write(started)
-/** Sends comments for 600 ms, then the end of the turn. */
-const slow: Answer = (response) => {
-  response.writeHead(200, streamHeaders).write(started)
-  let left = 6
-  const timer = setInterval(() => {
-    response.write(':\n\n')
-    if (--left > 0) return
-    clearInterval(timer)
-    response.end(completed)
-  }, 100)
-}
 const loginPage: Answer = (response) =>
   void response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Log in')
 
@@ -84,16 +71,6 @@ test('if the connection is lost before the server confirms a message, the same t
 test('a stream that ends without its last event counts as dropped', async () => {
   const { run } = await serve([events(started), events(delta('Hi you'), completed)])
   expect(steps(await run())).toEqual(['accepted', 'waiting connection', 'Hi you', 'completed'])
-})
-
-test('a stream that falls silent counts as dropped', async () => {
-  const { run } = await serve([silent, events(completed)], { silenceMs: 100 })
-  expect(steps(await run())).toEqual(['accepted', 'waiting connection', 'completed'])
-})
-
-test('comments keep a stream alive', async () => {
-  const { run } = await serve([slow], { silenceMs: 400 })
-  expect(steps(await run())).toEqual(['accepted', 'completed'])
 })
 
 test('an answer that is not a stream counts as a lost connection', async () => {
