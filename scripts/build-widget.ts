@@ -7,7 +7,7 @@ import { type BuildOptions, context, type Plugin, transform } from 'esbuild'
 const sourceDir = fileURLToPath(new URL('../src/widget/', import.meta.url))
 const defaultOutDir = fileURLToPath(new URL('../dist/widget/', import.meta.url))
 
-/** `import styles from './widget.css'` is the minified text, for a constructable stylesheet. */
+/** `import styles from './widget.css'` yields minified text, for a constructable stylesheet. */
 const stylesheetAsText: Plugin = {
   name: 'stylesheet-as-text',
   setup(build) {
@@ -20,10 +20,10 @@ const stylesheetAsText: Plugin = {
 }
 
 /**
- * What is imported dynamically is a file of its own, which shares nothing with the others (esbuild's splitting would
- * put what two need into a third). Wherever `widget.js` came from, they are found beside it: specifiers are relative to
- * the module they are in.
- * @param folder where the chunks are, as seen from what imports them
+ * Makes each dynamic import a chunk of its own that shares no code with the others. (esbuild's own splitting moves
+ * shared code to further files, each one more request.) Specifiers are relative, so chunks load from wherever
+ * `widget.js` came from.
+ * @param folder the path of the chunks, relative to the importing file
  */
 function chunksApart(folder: string): Plugin {
   return {
@@ -47,8 +47,8 @@ const base = {
 } satisfies BuildOptions
 
 /**
- * How the widget's own scripts are built.
- * @param chunks where its chunks are, as seen from what is built
+ * The build options of the widget's own scripts.
+ * @param chunks the path of the chunks, relative to the built file
  */
 export function widgetOptions(chunks: string) {
   const plugins = [stylesheetAsText, chunksApart(chunks)]
@@ -67,7 +67,7 @@ async function findChunks(): Promise<Record<string, string>> {
   return Object.fromEntries(sources.map((path) => [`chunks/${basename(path, '.ts')}`, path]))
 }
 
-/** The declarations for those who use the widget, side by side, whose names they know. */
+/** Copies the public types under the names that sites import. */
 async function copyTypes(outDir: string): Promise<void> {
   const files = {
     'widget.d.ts': 'widget-types.ts',
@@ -80,16 +80,16 @@ async function copyTypes(outDir: string): Promise<void> {
 }
 
 export interface WidgetBuild {
-  /** Bytes of each script after gzip, by its path. */
+  /** The size of each script after gzip, by its path. */
   gzipBytes: Record<string, number>
-  /** Ends watching; without `watch` there is nothing to end. */
+  /** Stops watching. Does nothing without `watch`. */
   stop: () => Promise<void>
 }
 
 /**
- * Builds what the Worker serves as static assets: `widget.js` and the chunks that it loads when it
- * needs them, the React component `ChatbotWidget.js`, the demo page and its headers. With `watch`,
- * a changed source is built again until `stop`. Rejects where a source does not compile.
+ * Builds the static assets of the Worker: `widget.js` and its chunks, the React component `ChatbotWidget.js`, the demo
+ * page and its headers. With `watch`, rebuilds after each change of a source until `stop` is called.
+ * @throws if a source does not compile
  */
 export async function buildWidget({
   outDir = defaultOutDir,
@@ -120,7 +120,7 @@ export async function buildWidget({
       ...common,
       entryPoints: { ChatbotWidget: 'react/ChatbotWidget.tsx' },
       external: ['react'],
-      // Not minified: people copy and read it, and bundlers need the comments in its import.
+      // Not minified: sites copy it into their sources, and bundlers need the comments in its import.
     }),
   ])
   try {

@@ -13,18 +13,19 @@ test(`the Worker is at most ${maxKiB} KiB, minified and gzipped`, async () => {
   const kiB = gzipSync(worker, { level: 9 }).length / 1024
   console.log(`Worker: ${kiB.toFixed(1)} KiB gz`)
   expect(kiB).toBeLessThan(maxKiB)
-  // It is the minified one that is measured.
+  // Checks that the measured file is minified.
   expect(worker.toString().split('\n').length).toBeLessThan(3_000)
 })
 
 const widgetMaxKiB = {
-  // What every page view loads, and what opening the chat adds.
+  /** Every page view loads it. */
   'widget.js': 10.5,
+  /** Loaded when the visitor reaches for the chat. */
   'chunks/conversation.js': 14,
   'ChatbotWidget.js': 1,
   'chunks/highlight.js': 27,
 }
-/** A language, or a part of the chat that is rarely opened. */
+/** For every other chunk: a language, or a part of the chat that few visitors open. */
 const chunkMaxKiB = 3
 
 test('element, styles and Markdown are at most 16 KiB', async () => {
@@ -44,7 +45,7 @@ test('element, styles and Markdown are at most 16 KiB', async () => {
   expect(kiB).toBeLessThan(16)
 })
 
-test('each file of the widget, loaded when it is needed, has a limit of its own', async () => {
+test('each file of the widget keeps its size limit', async () => {
   const outDir = await mkdtemp(join(tmpdir(), 'widget-'))
   try {
     const { gzipBytes } = await buildWidget({ outDir })

@@ -1,4 +1,4 @@
-/** The build puts a stylesheet into the script as minified text. */
+/** The build inlines a stylesheet as minified text. */
 declare module '*.css' {
   const text: string
   export default text

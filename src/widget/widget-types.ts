@@ -1,12 +1,11 @@
 /*
- * The types of `<chatbot-widget>`, for the pages that use it: the Worker serves this file as
- * `/widget.d.ts`. It declares and imports nothing that would have to be there.
+ * The public types of `<chatbot-widget>`. The Worker serves this file as `/widget.d.ts`, so it imports nothing.
  */
 
 /** A message of a conversation. */
 export interface ChatMessage {
   id: string
-  /** Its place in the session, from 1. */
+  /** Position in the session, from 1. */
   seq: number
   role: 'user' | 'assistant'
   content: string
@@ -19,25 +18,24 @@ export interface ChatMessage {
   created_at: string
 }
 
-/** What each event tells, as its `detail`. */
+/** The `detail` of each event. */
 export interface ChatbotWidgetDetails {
-  /** The chat was opened. */
   open: null
   close: null
-  /** The visitor's message is sent. */
+  /** The visitor has sent a message. */
   message: { message: { id: string; content: string } }
   'reply-start': { session_id: string; reply_id: string }
-  /** The reply is there: `complete`, or `interrupted` with what was kept of it. */
+  /** The stored reply. Its `status` is `complete`, or `interrupted` if only a part of it was kept. */
   'reply-end': { reply: ChatMessage }
-  /** A message or a reply failed; `code` as in the API, `message` as the visitor reads it. */
+  /** A message or a reply failed. `code` is the API's code, `message` is the text that the visitor sees. */
   error: { code: string; message: string; retryable: boolean }
-  /** The conversation on the screen is another one; `undefined` is one without messages. */
+  /** The widget shows another session; `undefined` is a new one without messages. */
   'session-change': { session_id: string | undefined }
 }
 
 /**
- * They are dispatched on the element and do not bubble: at the window, pages listen for a
- * `message` and an `error` of quite another kind.
+ * Events are dispatched on the element and do not bubble: pages already listen on the window for the browser's own
+ * `message` and `error` events.
  */
 export type ChatbotWidgetEventMap = {
   [Type in keyof ChatbotWidgetDetails]: CustomEvent<ChatbotWidgetDetails[Type]>
@@ -48,42 +46,42 @@ export type Emit = <Type extends keyof ChatbotWidgetDetails>(
   detail: ChatbotWidgetDetails[Type],
 ) => void
 
-/** The user's JWT, asked for when it is needed; `undefined` where nobody is signed in. */
+/** Returns the user's JWT; `undefined` if nobody is signed in. Called whenever a token is needed. */
 export type UserTokenProvider = () => string | undefined | Promise<string | undefined>
 
 export interface ChatbotWidgetElement extends HTMLElement {
-  /** Base URL of the Worker; by default where the script came from. */
+  /** Base URL of the Worker. Default: the origin of the script. */
   server: string
-  /** The first words of the chat, which cost no call. */
+  /** The text above an empty conversation. Shown without a call to the API. */
   greeting: string
   placeholder: string
-  /** Questions that the visitor can send with a click while the conversation is empty. */
+  /** Questions that the visitor can send with one click while the conversation is empty. */
   get suggestions(): string[]
   set suggestions(value: readonly string[])
-  /** `'off'`: no "Ask about this" where text of the page is selected. */
+  /** `'off'` hides the "Ask about this" button beside selected text. */
   selection: string
-  /** `'light'`, `'dark'`, or else as `html[data-theme]` and the system say. */
+  /** `'light'` or `'dark'`. Any other value follows `html[data-theme]`, then the system. */
   theme: string
-  /** Stands in the page, in the box that the page gives it, instead of over it. */
+  /** Puts the chat into the page's layout, in the element's own box, instead of above the page. */
   inline: boolean
-  /** Tells the conversations of two widgets for one server apart. */
+  /** Separates the conversations of several widgets that use one server. */
   name: string
-  /** One's own words, by their names in English; see the table in the README. */
+  /** Replaces texts of the widget. The names are those in `src/widget/words/words.ts` of neon-chat-history. */
   words: Partial<Record<string, string>>
-  /** With it the visitor is a signed-in user. */
+  /** If set, the visitor is the user that this token names. */
   userToken: UserTokenProvider | undefined
 
-  /** Opens the chat; the state is the attribute `open`, and assigning to this sets that. */
+  /** Opens the chat. The state is the attribute `open`; an assignment to this property sets that attribute. */
   get open(): () => void
   set open(value: boolean | string | null | undefined)
   close(): void
-  /** Sends a message; resolves when its reply has ended, whichever way. */
+  /** Sends a message. Resolves when the reply has ended, also when it failed. */
   send(text: string, options?: { contextText?: string }): Promise<void>
-  /** The next message begins a new session. */
+  /** Shows an empty conversation. The next message creates its session. */
   newSession(): Promise<void>
-  /** Shows that session of the user; `undefined` is the same as `newSession`. */
+  /** Shows another session of the same user; `undefined` does what `newSession` does. */
   setSession(sessionId: string | undefined): Promise<void>
-  /** Another user, by token or provider; `undefined` is a visitor without a login. */
+  /** Changes the user, by a token or a provider of tokens; `undefined` is a visitor without a login. */
   setToken(token: string | UserTokenProvider | undefined): void
 
   addEventListener<Type extends keyof ChatbotWidgetEventMap>(
@@ -108,9 +106,9 @@ export interface ChatbotWidgetElement extends HTMLElement {
   ): void
 }
 
-/** Of the React component. */
+/** The props of the React component. */
 export interface ChatbotWidgetProps {
-  /** Base URL of the Worker, which also serves the widget itself, at `/widget.js`. */
+  /** Base URL of the Worker. The component loads the widget from its `/widget.js`. */
   server: string
   name?: string
   title?: string
@@ -122,11 +120,11 @@ export interface ChatbotWidgetProps {
   dir?: 'ltr' | 'rtl'
   theme?: 'light' | 'dark' | 'auto'
   inline?: boolean
-  /** Open at first, and whenever this changes; in between the visitor decides. */
+  /** Sets the attribute `open` on the first render and on each change. In between, the visitor opens and closes. */
   open?: boolean
   id?: string
   words?: Partial<Record<string, string>>
-  /** Called whenever a token is needed. For another user, another `key` of the component. */
+  /** Called whenever a token is needed. To change the user, change the component's `key`. */
   userToken?: UserTokenProvider | undefined
   onOpen?: (event: ChatbotWidgetEventMap['open']) => void
   onClose?: (event: ChatbotWidgetEventMap['close']) => void

@@ -4,12 +4,13 @@ import { ChatbotWidget } from './element/chatbot-widget.ts'
 export { ChatbotWidget }
 
 /**
- * The script of a page: `<script type="module" src="https://chat.example.com/widget.js"></script>`
- * is all a page needs. The widget's attributes are the script's with `data-` before them.
+ * The entry, served as `/widget.js`. A page needs only
+ * `<script type="module" src="https://chat.example.com/widget.js"></script>`. The widget's attributes go on the script
+ * element, prefixed with `data-`.
  */
 if (globalThis.customElements) {
   if (!customElements.get('chatbot-widget')) customElements.define('chatbot-widget', ChatbotWidget)
-  // An async script may run before the body, and a widget written by hand, is there.
+  // An async script may run before the parser has reached the body or a handwritten widget.
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', mount)
   else mount()
 }

@@ -8,7 +8,7 @@ import { sayHello, styleOf } from '../rigs/widget-look.ts'
 
 const site = setUpSite()
 
-test('nothing moves for who wants no motion', async () => {
+test('with reduced motion nothing is animated', async () => {
   const { page } = await visitHost(site, { body: hostScript('data-open') })
   const animation = () => styleOf(page, '.panel', 'animationName')
   await page.emulateMedia({ reducedMotion: 'no-preference' })
@@ -38,12 +38,12 @@ test('with forced colours, buttons and messages keep an outline', async () => {
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 test.each(['light', 'dark'] as const)(
-  'axe finds nothing in the %s theme: closed, open, with code, a table and a failure, with past chats',
+  'axe finds no fault in the %s theme: closed, open, with code, a table and a failure, with past chats',
   async (colorScheme) => {
     const chat = await site.visit({
       bypassCSP: true,
       colorScheme,
-      // While the panel fades in, its colours are not what they will be.
+      // The panel fades in, and axe would measure its half-transparent colours.
       reducedMotion: 'reduce',
       viewport: { width: 1000, height: 800 },
     })

@@ -4,7 +4,7 @@ import { setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-test('every attribute can be given to the script, and changed later', async () => {
+test('every attribute can be set on the script element and changed later', async () => {
   const { page, dialog } = await visitHost(site, {
     body: `<script type="module" src="/widget.js" data-title="One" data-greeting="Good day"
       data-placeholder="Your question" data-suggestions="What? | Why?" data-open></script>`,
@@ -32,7 +32,7 @@ test('every attribute can be given to the script, and changed later', async () =
   await page.getByRole('dialog', { name: 'Chat' }).waitFor()
 })
 
-test('attributes and properties are the same thing, whichever is set', async () => {
+test('each attribute and its property always have the same value', async () => {
   const { page } = await visitHost(site, { body: byHand('') })
   const read = await page.evaluate(() => {
     const widget = document.querySelector('chatbot-widget')!
@@ -60,7 +60,7 @@ test('attributes and properties are the same thing, whichever is set', async () 
   })
 })
 
-test('what a framework assigns as the text of an attribute means what the attribute does', async () => {
+test('a property that is assigned the text of an attribute behaves like the attribute', async () => {
   const { page } = await visitHost(site, { body: byHand('') })
   const read = await page.evaluate(() => {
     const widget = document.querySelector('chatbot-widget')!
@@ -72,7 +72,7 @@ test('what a framework assigns as the text of an attribute means what the attrib
   expect(read).toEqual({ given: { suggestions: ['a', 'b'], inline: true }, taken: [[], false] })
 })
 
-test('open and close are methods; what is assigned to open is the attribute', async () => {
+test('open and close are methods, and an assignment to open sets the attribute', async () => {
   const { page, dialog } = await visitHost(site, { body: byHand('') })
   const call = (what: 'open' | 'close' | boolean | undefined) =>
     page.evaluate((asked) => {
@@ -92,7 +92,7 @@ test('open and close are methods; what is assigned to open is the attribute', as
   await dialog.waitFor()
 })
 
-test('what is assigned before the script has come is taken up', async () => {
+test('properties assigned before the script has loaded take effect', async () => {
   const early = '<script type="module" src="/early.js"></script>'
   const { page } = await visitHost(site, {
     body: byHand('title="Early"').replace('<script', `${early}<script`),

@@ -12,9 +12,9 @@ interface Live {
   timers: number
 }
 
-/** Counts what outlives an element that is gone: on the page itself, and in the background. */
+/** Counts everything that could outlive a removed element: listeners, channels, observers, requests, timers. */
 function countLive() {
-  // The test's own driver listens too.
+  // Playwright adds listeners too.
   const isOfWidget = () => new Error().stack?.includes('/widget.js') === true
   const listeners = new Set<string>()
   const names = new WeakMap<object, number>()
@@ -106,7 +106,7 @@ function countLive() {
   })
 }
 
-test('removed and added again, the widget leaves nothing behind', async () => {
+test('a removed widget leaves nothing behind, also after it was added again', async () => {
   const chat = await visitHost(site, { body: byHand('open') }, { init: countLive })
   const { page } = chat
   const live = () => page.evaluate<Live>('readLive()')
@@ -114,7 +114,7 @@ test('removed and added again, the widget leaves nothing behind', async () => {
   await chat.say(reply('Here I am'))
   await expectText(chat, 'Here I am')
   await chat.settled()
-  // In the middle of a reply, at the end of one, and before anything was read.
+  // Removes it in the middle of a reply, after a reply, and before it has read anything.
   await chat.say(`${reply('one two three four five six seven eight')} [[fault pace ms=400]]`)
   await expectText(chat, 'one two')
   const inUse = await live()

@@ -3,7 +3,7 @@ import { expectText, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-test('Shift + Enter begins a new line, and Enter that confirms a word of an input method sends nothing', async () => {
+test('Shift + Enter begins a new line, and Enter in an input method does not send', async () => {
   const chat = await site.visit()
   await chat.input.fill('one')
   await chat.page.keyboard.press('Shift+Enter')
@@ -16,7 +16,7 @@ test('Shift + Enter begins a new line, and Enter that confirms a word of an inpu
   expect(chat.turns()).toEqual([])
 })
 
-test('text selected on the page becomes what the message is about, and is shown with it', async () => {
+test('selected text of the page is quoted with the message', async () => {
   const chat = await site.visit()
   const ask = chat.page.getByRole('button', { name: 'Ask about this' })
   const chip = chat.page.locator('.chip')
@@ -25,7 +25,7 @@ test('text selected on the page becomes what the message is about, and is shown 
   await chip.getByText('neon-chat-history').waitFor()
   expect(await ask.isHidden()).toBe(true)
   expect(await chat.input.evaluate((element) => element.matches(':focus'))).toBe(true)
-  // It survives a reload, as what is typed does, and can be removed.
+  // The quotation survives a reload, like typed text, and can be removed.
   await chat.page.reload()
   await chip.getByText('neon-chat-history').waitFor()
   await chip.getByRole('button', { name: 'Remove the quotation' }).click()
@@ -44,14 +44,14 @@ test('text selected on the page becomes what the message is about, and is shown 
   expect(await quotation.innerText()).toBe('neon-chat-history')
 })
 
-test('a selection is cut where the API ends, between characters, and offered only from the page', async () => {
+test('a selection is cut to the limit of the API, and a selection in a field does not count', async () => {
   const chat = await site.visit({ viewport: { width: 900, height: 700 } })
   const ask = chat.page.getByRole('button', { name: 'Ask about this' })
   await chat.page.evaluate(() => {
     document.querySelector('h1')!.textContent = 'a'.repeat(7_999) + '😀'.repeat(9)
   })
   await chat.page.getByRole('heading', { level: 1 }).selectText()
-  // The chat is closed: asking opens it.
+  // The button opens the closed chat.
   await ask.click()
   await chat.dialog.waitFor()
   await chat.say('How long?')
@@ -70,7 +70,7 @@ test('a selection is cut where the API ends, between characters, and offered onl
   await ask.waitFor({ state: 'hidden' })
 })
 
-test('suggested questions are sent by a click, and only an empty conversation offers them', async () => {
+test('one click sends a suggested question, and only an empty conversation shows them', async () => {
   const chat = await site.visit()
   await chat.page.evaluate(() => {
     document.querySelector('chatbot-widget')!.suggestions = ['What can you do?', 'Who are you?']

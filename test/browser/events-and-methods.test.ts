@@ -5,15 +5,15 @@ import { expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-interface Told {
+interface SeenEvent {
   type: string
   detail: unknown
 }
 
-/** Notes every event of the widget from now on. */
-function listen(page: Page) {
+/** Records every event of the widget from now on. */
+function recordEvents(page: Page) {
   return page.evaluateHandle(() => {
-    const told: Told[] = []
+    const seen: SeenEvent[] = []
     const widget = document.querySelector('chatbot-widget')!
     const types = [
       'open',
@@ -26,23 +26,23 @@ function listen(page: Page) {
     ]
     for (const type of types) {
       widget.addEventListener(type, (event) => {
-        if (event instanceof CustomEvent) told.push({ type, detail: event.detail })
+        if (event instanceof CustomEvent) seen.push({ type, detail: event.detail })
       })
     }
-    return told
+    return seen
   })
 }
 
-test('a turn tells its events in order, on the element and nowhere else', async () => {
+test('a turn dispatches its events in order, and only on the element', async () => {
   const { page } = await visitHost(site, { body: byHand('') })
-  const told = await listen(page)
-  const heardByPage = await page.evaluateHandle(() => {
-    const heard: string[] = []
+  const seen = await recordEvents(page)
+  const seenByPage = await page.evaluateHandle(() => {
+    const pageEvents: string[] = []
     for (const type of ['message', 'error', 'open', 'close', 'reply-end']) {
-      addEventListener(type, () => heard.push(type))
-      document.body.addEventListener(type, () => heard.push(type))
+      addEventListener(type, () => pageEvents.push(type))
+      document.body.addEventListener(type, () => pageEvents.push(type))
     }
-    return heard
+    return pageEvents
   })
   await page.evaluate(async (text) => {
     const widget = document.querySelector('chatbot-widget')!
@@ -50,7 +50,7 @@ test('a turn tells its events in order, on the element and nowhere else', async 
     await widget.send(text)
     widget.close()
   }, reply('Here I am'))
-  const events = await told.jsonValue()
+  const events = await seen.jsonValue()
   expect(events.map(({ type }) => type)).toEqual([
     'open',
     'message',
@@ -67,15 +67,15 @@ test('a turn tells its events in order, on the element and nowhere else', async 
   expect(end?.detail).toMatchObject({
     reply: { role: 'assistant', status: 'complete', content: 'Here I am' },
   })
-  expect(await heardByPage.jsonValue()).toEqual([])
+  expect(await seenByPage.jsonValue()).toEqual([])
 })
 
-test('a failure is told with its code, and as the visitor reads it', async () => {
+test('an error event has the code, and the text that the visitor sees', async () => {
   const chat = await visitHost(site, { body: byHand('open') })
-  const told = await listen(chat.page)
+  const seen = await recordEvents(chat.page)
   await chat.say(`[[fault status status=500 times=9 id=${crypto.randomUUID()}]]`)
   await chat.retry.waitFor()
-  const failures = (await told.jsonValue()).filter(({ type }) => type === 'error')
+  const failures = (await seen.jsonValue()).filter(({ type }) => type === 'error')
   expect(failures.map(({ detail }) => detail)).toEqual([
     {
       code: 'model_unavailable',
@@ -91,7 +91,7 @@ test('newSession and setSession move between the sessions of the user', async ()
   await chat.say(reply('The first'))
   await expectText(chat, 'The first')
   await chat.settled()
-  const told = await listen(page)
+  const seen = await recordEvents(page)
   await page.evaluate(async (text) => {
     const widget = document.querySelector('chatbot-widget')!
     await widget.newSession()
@@ -114,7 +114,7 @@ test('newSession and setSession move between the sessions of the user', async ()
   expect(sessions).toHaveLength(2)
   await page.evaluate((id) => document.querySelector('chatbot-widget')!.setSession(id), sessions[1])
   await expectText(chat, 'The first')
-  const changes = (await told.jsonValue()).filter(({ type }) => type === 'session-change')
+  const changes = (await seen.jsonValue()).filter(({ type }) => type === 'session-change')
   expect(changes.map(({ detail }) => detail)).toEqual([
     { session_id: undefined },
     { session_id: sessions[0] },
@@ -124,7 +124,7 @@ test('newSession and setSession move between the sessions of the user', async ()
   await expectText(chat, 'The first')
 })
 
-test('a method of a widget that is on no page is refused', async () => {
+test('the methods of a widget outside the page reject', async () => {
   const { page } = await visitHost(site, { body: byHand('') })
   const refusal = await page.evaluate(() =>
     document

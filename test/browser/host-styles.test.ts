@@ -24,7 +24,7 @@ test.each([
       letter-spacing: 0.5em; line-height: 4; cursor: none; user-select: none; clip-path: inset(0) }`,
   ],
   [
-    'covers itself with what is above all',
+    'covers everything with an overlay',
     `.overlay { position: fixed; inset: 0; z-index: 2147483647; background: gold }
     chatbot-widget { position: relative; z-index: -1; transform: translateX(-2000px); overflow: hidden }`,
   ],
@@ -54,7 +54,7 @@ test('a page sets the colours and sizes of the widget, and styles its parts', as
   expect(await styleOf(page, 'header', 'backgroundColor')).toBe('rgb(1, 2, 3)')
 })
 
-test('every part that a page can style is there', async () => {
+test('the widget has every documented part', async () => {
   const chat = await visitHost(site)
   await sayHello(chat)
   const parts = await chat.page.evaluate(() => {
@@ -80,7 +80,7 @@ test('every part that a page can style is there', async () => {
 const lightGround = 'rgb(255, 255, 255)'
 const darkGround = 'rgb(22, 24, 28)'
 
-test('the theme is the attribute’s, else the page’s, else the system’s, at any time', async () => {
+test('the attribute decides the theme, then the page, then the system, at any time', async () => {
   const { page } = await visitHost(site, { body: hostScript('data-open') })
   const ground = () => styleOf(page, '.panel', 'backgroundColor')
   const setPage = (theme: string) =>

@@ -22,7 +22,7 @@ test.each([
   expect(mirror(await measure(rtl))).toEqual(boxes)
 })
 
-test('each message runs in the direction of its own words', async () => {
+test('each message has the direction of its own text', async () => {
   const chat = await visitHost(site)
   await chat.page.getByRole('button', { name: 'Open chat' }).click()
   await chat.say(reply('שלום, מה שלומך?'))
@@ -35,11 +35,11 @@ test('each message runs in the direction of its own words', async () => {
   expect(await styleOf(chat.page, 'textarea', 'direction')).toBe('rtl')
 })
 
-/** The files of words that were loaded. */
+/** The translations that were loaded. */
 const languages = ({ requests }: Chat) =>
   requests.flatMap((request) => /\/chunks\/([a-z]{2})\.js$/.exec(request.url())?.[1] ?? [])
 
-test('the widget speaks the language of its page, and loads no other', async () => {
+test('the widget has the language of its page and loads no other', async () => {
   const german = await visitHost(site, { html: 'lang="de-AT"' })
   await german.page.getByRole('button', { name: 'Chat öffnen' }).click()
   expect(await styleOf(german.page, '.panel', 'direction')).toBe('ltr')
@@ -52,7 +52,7 @@ test('the widget speaks the language of its page, and loads no other', async () 
   expect(languages(unknown)).toEqual([])
 })
 
-test('the language changes with the page’s or the widget’s, and what was typed stays', async () => {
+test('the language follows the page and the widget at any time, and typed text stays', async () => {
   const chat = await visitHost(site, { body: hostScript('data-open') })
   await chat.say(reply('Here I am'))
   await expectText(chat, 'Here I am')
@@ -68,14 +68,14 @@ test('the language changes with the page’s or the widget’s, and what was typ
   expect(await chat.dialog.count()).toBe(1)
 })
 
-test('Arabic words turn the widget, on a page that runs from left to right', async () => {
+test('in Arabic the widget runs from right to left, also on another page', async () => {
   const { page, dialog } = await visitHost(site, { body: hostScript('data-open data-lang="ar"') })
   await dialog.waitFor()
   expect(await styleOf(page, '.panel', 'direction')).toBe('rtl')
   expect(await dialog.boundingBox()).toMatchObject({ x: 20 })
 })
 
-test('a page gives words of its own, beside those of the language', async () => {
+test('a page can replace some texts of a translation', async () => {
   const { page } = await visitHost(site, { html: 'lang="es"' })
   await page.evaluate(() => {
     document.querySelector('chatbot-widget')!.words = { open: '¿Dudas?' }
@@ -84,7 +84,7 @@ test('a page gives words of its own, beside those of the language', async () => 
   await page.getByRole('button', { name: 'Enviar' }).waitFor()
 })
 
-test('a language that cannot be loaded leaves English', async () => {
+test('if a translation cannot be loaded, the widget has English texts', async () => {
   const { page } = await visitHost(site, {
     html: 'lang="pt-BR"',
     files: { '/chunks/pt.js': { contentType: 'text/javascript', body: 'throw new Error()' } },

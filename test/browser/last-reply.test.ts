@@ -7,7 +7,7 @@ const site = setUpSite()
 const tool = ({ page }: Chat, name: string) =>
   page.locator('.assistant').last().getByRole('button', { name })
 
-test('another reply takes the place of the last one, also after a reload', async () => {
+test('another reply replaces the last one, also after a reload', async () => {
   const chat = await site.visit()
   await chat.say(`${reply(tenWords)} [[fault cut after=3 times=1 id=${crypto.randomUUID()}]]`)
   await chat.lastNote.getByText('This reply was cut off.').waitFor()
@@ -33,14 +33,14 @@ test('only the last reply can be replaced', async () => {
   expect(await chat.page.getByRole('button', { name: 'Another reply' }).count()).toBe(1)
 })
 
-test('a reply that could not be replaced is still there, also after a reload, until another comes', async () => {
+test('if another reply fails, the old one stays, also after a reload', async () => {
   const chat = await site.visit()
   const fault = `[[fault status status=500 times=1 id=${crypto.randomUUID()}]]`
   await chat.say(`${reply(tenWords)} ${fault}`)
   await chat.retry.click()
   await expectText(chat, tenWords)
   await chat.settled()
-  // The model forgets that it has failed for this message.
+  // The offline model fails once per message. Now it fails for this message again.
   site.worker.model.clear()
   await tool(chat, 'Another reply').click()
   await chat.lastNote.getByText('cannot be reached').waitFor()
@@ -65,7 +65,7 @@ test('a message is copied as it was written', async () => {
   expect(await chat.page.evaluate(() => navigator.clipboard.readText())).toBe('**Bold** and `code`')
 })
 
-test('a thumb is stored with the reply, shown again after a reload, and taken back', async () => {
+test('a thumb is stored with the reply, restored after a reload, and can be taken back', async () => {
   const chat = await site.visit()
   await chat.say(reply('Like it?'))
   await expectText(chat, 'Like it?')
@@ -91,7 +91,7 @@ test('a thumb is stored with the reply, shown again after a reload, and taken ba
   await expectStored(undefined)
 })
 
-test('a thumb that could not be stored is not shown as if it were', async () => {
+test('a thumb that cannot be stored is not shown as pressed', async () => {
   const chat = await site.visit()
   await chat.say(reply('Like it?'))
   await expectText(chat, 'Like it?')

@@ -6,7 +6,7 @@ import { type Chat, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-/** Shows a session of so many turns, written past the API. */
+/** Writes a session of so many turns into the database and shows it. */
 async function showLongSession(chat: Chat, turns: number): Promise<void> {
   await chat.say(reply('Hello'))
   await expectText(chat, 'Hello')
@@ -24,12 +24,12 @@ async function showLongSession(chat: Chat, turns: number): Promise<void> {
   await expectText(chat, `reply ${2 * turns}`)
 }
 
-test('older messages come as one scrolls up, and what is read stays where it is', async () => {
+test('scrolling up loads older messages without moving the visible ones', async () => {
   const chat = await site.visit()
   await showLongSession(chat, 111)
   expect(await chat.messages.count()).toBe(50)
   const log = chat.page.getByRole('log')
-  // At the end, although what is far from it was not laid out.
+  // The log is at its end, although distant messages have no layout.
   expect(
     await log.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight),
   ).toBeLessThan(2)
@@ -52,7 +52,7 @@ test('older messages come as one scrolls up, and what is read stays where it is'
     .waitFor({ state: 'hidden' })
 })
 
-test('where nothing tells that one scrolls, a button brings the older messages', async () => {
+test('without an IntersectionObserver a button loads the older messages', async () => {
   const chat = await site.visit({
     init: () => Object.defineProperty(globalThis, 'IntersectionObserver', { value: undefined }),
   })
@@ -62,13 +62,13 @@ test('where nothing tells that one scrolls, a button brings the older messages',
   await earlier.focus()
   await chat.page.keyboard.press('Enter')
   await chat.messages.nth(53).waitFor({ state: 'attached' })
-  // The button is gone; who pressed it by keyboard goes on in the conversation.
+  // The button is gone, so the log has the focus.
   expect(await earlier.count()).toBe(0)
   expect(await chat.page.getByRole('log').evaluate((log) => log.matches(':focus'))).toBe(true)
 })
 
 test(
-  'of 2,000 messages only those near the reader are laid out',
+  'of 2,000 messages only those near the reader have a layout',
   { timeout: 120_000 },
   async () => {
     const chat = await site.visit()

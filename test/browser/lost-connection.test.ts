@@ -16,7 +16,7 @@ test.each([
     [300, 60, 0],
   ],
 ])(
-  'a reply cut off after %j, %j, %j and %j bytes reads as if it had not been',
+  'replies whose streams break after %j, %j, %j and %j bytes are shown completely and once',
   { timeout: 90_000 },
   async (...all) => {
     const line = await startCuttingLine(site.worker.url)
@@ -45,7 +45,7 @@ test.each([
   },
 )
 
-test('a connection lost in the middle of a reply is said, and the reply comes whole', async () => {
+test('a connection lost during a reply is reported, and the reply is shown completely', async () => {
   const line = await startLine(site.worker.url)
   try {
     const chat = await site.visit({ url: line.url })
@@ -69,14 +69,14 @@ test('a connection lost in the middle of a reply is said, and the reply comes wh
   }
 })
 
-test('a message sent offline waits, goes once when the network is back, and is answered once', async () => {
+test('a message sent offline is sent once when the network is back, and answered once', async () => {
   const chat = await site.visit()
   await chat.say(reply('Before'))
   await expectText(chat, 'Before')
   await chat.page.context().setOffline(true)
   await chat.say(`${reply('At last')} id=offline-1`)
   await chat.lastNote.getByText('This message goes when it is back').waitFor()
-  // Typing goes on meanwhile.
+  // The visitor can type in the meantime.
   await chat.input.fill('and then')
   await chat.page.context().setOffline(false)
   await expectText(chat, 'At last')
@@ -87,7 +87,7 @@ test('a message sent offline waits, goes once when the network is back, and is a
   expect(modelCalls(site, 'id=offline-1')).toBe(1)
 })
 
-test('a message that waits for the network goes after a reload, once', async () => {
+test('a message that waits for the network is sent once, also after a reload', async () => {
   const chat = await site.visit()
   await chat.say(reply('Before'))
   await expectText(chat, 'Before')
@@ -106,7 +106,7 @@ test('a message that waits for the network goes after a reload, once', async () 
   expect(modelCalls(site, 'id=offline-2')).toBe(1)
 })
 
-test('what waits for the network can be taken back, and is sent at the visitorâ€™s word alone', async () => {
+test('a waiting message can be withdrawn, and then only the visitor sends it', async () => {
   const chat = await site.visit()
   await chat.page.context().setOffline(true)
   await chat.say(`${reply('At last')} id=offline-3`)
@@ -122,7 +122,7 @@ test('what waits for the network can be taken back, and is sent at the visitorâ€
   expect(modelCalls(site, 'id=offline-3')).toBe(1)
 })
 
-test('a reload while a reply is written joins it, shows it growing, and asks for nothing twice', async () => {
+test('a reload during a reply joins it, shows it growing, and sends nothing twice', async () => {
   const chat = await site.visit()
   const words = Array.from({ length: 30 }, (_, index) => `w${index}`).join(' ')
   await chat.say(`${reply(words)} [[fault pace ms=400]] id=reload-1`)

@@ -9,7 +9,7 @@ import { setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-/** The view alone, on an empty page of the Worker: `drawIn(steps)` draws one after the other. */
+/** An empty page of the Worker with nothing but the Markdown view, as `createView`. */
 async function openView(): Promise<Page> {
   const { outputFiles } = await build({
     stdin: {
@@ -45,8 +45,8 @@ declare global {
   var createView: (root: Element) => { update: (text: string, isOpen?: boolean) => void }
 }
 
-describe('while a reply comes character by character', () => {
-  test('no node that is there is removed, whatever kinds of block it has, and all is there at last', async () => {
+describe('while a reply arrives in pieces', () => {
+  test('no node is ever removed, for every kind of block, and the result is complete', async () => {
     const page = await openView()
     const outcome = await page.evaluate((text) => {
       const root = document.querySelector('.body')!
@@ -78,7 +78,7 @@ describe('while a reply comes character by character', () => {
     }
   })
 
-  test('it looks as it does when it comes at once, in whatever pieces it came', async () => {
+  test('the result is the same as in one piece', async () => {
     const page = await openView()
     const cuts = fc.array(fc.tuple(fc.nat(100), fc.boolean()), { maxLength: 20 })
     const growths = [
@@ -103,7 +103,7 @@ describe('while a reply comes character by character', () => {
     expect(wrong).toEqual([])
   })
 
-  test('the nodes that are made grow with its length', async () => {
+  test('the number of created nodes grows linearly', async () => {
     const page = await openView()
     const count = (times: number) =>
       page.evaluate((text) => {

@@ -8,7 +8,7 @@ const highlighterPath = '/chunks/highlight.js'
 const tsBlock = '```ts\nconst answer: number = 42 // that is it\n```'
 
 describe('code', () => {
-  test('a conversation without code in a language asks for no highlighter', async () => {
+  test('a conversation without code in a known language does not load the highlighter', async () => {
     const chat = await site.visit()
     await chat.say(
       reply('Only `code` in a line\n\n```\nor plain\n```\n\n```klingon\nqapla\n```\n\nend'),
@@ -18,7 +18,7 @@ describe('code', () => {
     expect(chat.requests.filter((request) => request.url().endsWith(highlighterPath))).toEqual([])
   })
 
-  test('finished code has colours, of two themes, and its text stays what it was', async () => {
+  test('a finished code block has colours in both themes, and its text does not change', async () => {
     const chat = await site.visit({ colorScheme: 'light' })
     await chat.say(`${reply(`${tsBlock}\n\nand\n\n${tsBlock}\n\nend`)} [[fault pace ms=30]]`)
     await chat.page.locator('.code').first().waitFor()
@@ -53,7 +53,7 @@ describe('code', () => {
     )
   })
 
-  test('where the highlighter cannot be loaded the code stays plain', async () => {
+  test('if the highlighter cannot be loaded, the code stays plain', async () => {
     const chat = await site.visit()
     const refused = chat.page.waitForEvent('requestfailed', (request) =>
       request.url().endsWith(highlighterPath),
@@ -68,7 +68,7 @@ describe('code', () => {
     )
   })
 
-  test('it has colours by every name that models give to its language', async () => {
+  test('code has colours under every name that models give to its language', async () => {
     const chat = await site.visit()
     const samples: Record<string, string> = {
       'js mjs cjs jsx ts mts cts tsx JavaScript TypeScript': 'const a = 1',
@@ -100,7 +100,7 @@ describe('code', () => {
     expect(await chat.page.locator('.code:not(:has(span))').allInnerTexts()).toEqual([])
   })
 
-  test('a button reached by keyboard copies it as it was written, and says so', async () => {
+  test('a button, reachable by keyboard, copies the code and confirms it', async () => {
     const chat = await site.visit({ permissions: ['clipboard-read', 'clipboard-write'] })
     await chat.say(reply('```py\nif a < b:\n\tprint("c")\n```'))
     await chat.settled()
@@ -117,7 +117,7 @@ describe('code', () => {
     await chat.page.getByRole('button', { name: 'Copy code' }).waitFor()
   })
 
-  test('its language is named beside it, and not spoken with the reply', async () => {
+  test('the name of the language is shown, but not announced with the reply', async () => {
     const chat = await site.visit()
     await chat.say(reply('```python\npass\n```'))
     await chat.settled()
@@ -132,7 +132,7 @@ describe('code', () => {
 describe('tables', () => {
   const tableSource = '| Left | Right |\n|:--|--:|\n| a | 1 |\n| b | 2 |'
 
-  test('are tables, with a head and columns that stand as they were asked to', async () => {
+  test('have a head and aligned columns', async () => {
     const chat = await site.visit()
     await chat.say(reply(tableSource))
     await chat.settled()
@@ -142,7 +142,7 @@ describe('tables', () => {
     expect(await align.evaluate((cell) => getComputedStyle(cell).textAlign)).toBe('right')
   })
 
-  test('that are wider than the chat are scrolled by themselves, by keyboard too', async () => {
+  test('scroll sideways if they are wider than the chat, also by keyboard', async () => {
     const chat = await site.visit()
     const wide = Array.from({ length: 12 }, (_, column) => `column${column}`).join(' | ')
     await chat.say(reply(`| ${wide} |\n|${'---|'.repeat(12)}`))
@@ -162,7 +162,7 @@ describe('tables', () => {
   })
 })
 
-test('a reply of every kind is the same when it is restored', async () => {
+test('a reply with every kind of Markdown is the same after a reload', async () => {
   const chat = await site.visit()
   await chat.say(reply(everyKind))
   await chat.settled()

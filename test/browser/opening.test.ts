@@ -3,7 +3,7 @@ import { expectText, reply, setUpSite, tenWords } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-test('the page forbids inline code, foreign code and HTML from strings, and the chat works there', async () => {
+test('the chat works under a policy without inline code, foreign code and HTML from strings', async () => {
   const response = await fetch(site.worker.url)
   const policy = response.headers.get('content-security-policy')
   expect(policy).toContain("default-src 'self'; style-src 'self'; img-src 'none'")
@@ -11,12 +11,12 @@ test('the page forbids inline code, foreign code and HTML from strings, and the 
   const chat = await site.visit()
   await chat.say(reply('**Here** I am'))
   await expectText(chat, 'Here I am')
-  // The styles have come through: the panel is where it belongs.
+  // The styles work too: the panel has its place and width.
   const box = await chat.dialog.boundingBox()
   expect(box).toMatchObject({ x: 860, width: 400 })
 })
 
-test('the chat opens by keyboard, takes the focus, and gives it back on Escape', async () => {
+test('the chat opens by keyboard, takes the focus, and returns it on Escape', async () => {
   const { page, dialog, input } = await site.visit({ viewport: { width: 900, height: 700 } })
   const launcher = page.getByRole('button', { name: 'Open chat' })
   await launcher.focus()
@@ -30,7 +30,7 @@ test('the chat opens by keyboard, takes the focus, and gives it back on Escape',
   expect(await launcher.getAttribute('aria-expanded')).toBe('false')
 })
 
-test('opened from the page, the focus goes back to the page', async () => {
+test('a chat that the page opened returns the focus to the page', async () => {
   const { page, dialog } = await site.visit({ viewport: { width: 900, height: 700 } })
   const link = page.getByRole('link').first()
   await link.focus()
@@ -40,12 +40,12 @@ test('opened from the page, the focus goes back to the page', async () => {
   expect(await link.evaluate((element) => element === document.activeElement)).toBe(true)
 })
 
-test('a page that is only looked at asks the server for nothing', async () => {
+test('a page view alone sends no request to the API', async () => {
   const { requests } = await site.visit({ viewport: { width: 900, height: 700 } })
   expect(requests.filter((request) => request.url().includes('/v1/'))).toEqual([])
 })
 
-test('a reply that came while the chat was closed is in sight when it is opened', async () => {
+test('a reply that arrived while the chat was closed is visible when it opens', async () => {
   const chat = await site.visit()
   await chat.say(reply('line\n\n'.repeat(40) + 'the end'))
   await expectText(chat, 'the end')
@@ -70,7 +70,7 @@ test('a reply that came while the chat was closed is in sight when it is opened'
   expect(bottom).toBeLessThanOrEqual(edge)
 })
 
-test('a conversation that cannot be loaded comes when the network is back', async () => {
+test('if the conversation cannot be loaded, it is loaded when the network is back', async () => {
   const chat = await site.visit({ viewport: { width: 900, height: 700 } })
   const chunk = '**/chunks/conversation.js*'
   await chat.page.route(chunk, (route) => route.abort())
@@ -81,7 +81,7 @@ test('a conversation that cannot be loaded comes when the network is back', asyn
   await expectText(chat, 'At last')
 })
 
-test('removed and put back, the widget shows the stored conversation once', async () => {
+test('a widget that is removed and added again shows the stored conversation once', async () => {
   const chat = await site.visit()
   await chat.say(`${reply(tenWords)} [[fault pace ms=100]]`)
   await expectText(chat, 'one two')
@@ -97,7 +97,7 @@ test('removed and put back, the widget shows the stored conversation once', asyn
 
 test.each([
   [
-    'a widget by hand',
+    'a handwritten widget',
     '<chatbot-widget title="By hand" open></chatbot-widget><script type="module" src="/widget.js" data-title="By script"></script>',
     ['By hand'],
   ],

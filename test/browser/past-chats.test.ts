@@ -35,7 +35,7 @@ test('past chats are listed, opened, renamed and deleted by keyboard', async () 
   expect(await list.locator('time').first().getAttribute('datetime')).toMatch(/^\d{4}-/)
   expect(await chat.input.isHidden()).toBe(true)
 
-  // Escape leaves the name, then the list, then the chat.
+  // Escape leaves the title, then the list, then the chat.
   const rename = row(/The first/).getByRole('button', { name: /^Rename/ })
   await rename.focus()
   await page.keyboard.press('Enter')
@@ -60,7 +60,7 @@ test('past chats are listed, opened, renamed and deleted by keyboard', async () 
   await row(/The second/)
     .getByRole('button', { name: /^Delete/ })
     .press('Enter')
-  // The first that has the focus does no harm.
+  // The harmless button has the focus first.
   await hasFocus('Cancel')
   await page.keyboard.press('Enter')
   await row(/The second/)
@@ -76,7 +76,7 @@ test('past chats are listed, opened, renamed and deleted by keyboard', async () 
   await expectText(chat, 'Reply to The first')
 })
 
-test('who deletes the chat that is shown is in a new one', async () => {
+test('after the shown chat is deleted, a new one is shown', async () => {
   const chat = await site.visit()
   await chat.say(`Forget me ${reply('Yes')}`)
   await expectText(chat, 'Yes')
@@ -95,7 +95,7 @@ test('who deletes the chat that is shown is in a new one', async () => {
   expect(chat.turns().at(-1)).not.toHaveProperty('session_id')
 })
 
-test('the list of past chats goes on where its page ends', async () => {
+test('the list of past chats loads its next page', async () => {
   const chat = await site.visit()
   await chat.say(reply('The first'))
   await expectText(chat, 'The first')

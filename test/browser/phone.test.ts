@@ -7,7 +7,7 @@ const site = setUpSite()
 
 const phone = { width: 390, height: 780 }
 
-test('on a phone the chat fills the screen and nothing is wider', async () => {
+test('on a phone the chat fills the screen and nothing overflows', async () => {
   const chat = await site.visit({
     viewport: { width: 390, height: 780 },
     isMobile: true,
@@ -24,7 +24,7 @@ test('on a phone the chat fills the screen and nothing is wider', async () => {
   expect(Math.max(...widths.map(Number))).toBeLessThanOrEqual(390)
 })
 
-/** A visual viewport that a test moves, as a phone's keyboard does. */
+/** A visual viewport that the test moves, as the keyboard of a phone does. */
 function installViewport() {
   const viewport = Object.assign(new EventTarget(), {
     scale: 1,
@@ -36,7 +36,7 @@ function installViewport() {
   Object.defineProperty(globalThis, 'visualViewport', { value: viewport })
 }
 
-test('on a phone the chat stays above the keyboard, and the last words in sight', async () => {
+test('on a phone the chat stays above the keyboard, with the last words visible', async () => {
   const chat = await visitHost(site, {}, { size: phone, init: installViewport })
   const { page, dialog } = chat
   const move = (change: { height: number; offsetTop: number; scale?: number }) =>
@@ -65,7 +65,7 @@ test('on a phone the chat stays above the keyboard, and the last words in sight'
   expect(await dialog.boundingBox()).toEqual({ x: 0, y: 0, ...phone })
 })
 
-test('beside a keyboard on a tablet the panel shrinks to what is to be seen', async () => {
+test('above the keyboard of a tablet the panel shrinks to the visible part', async () => {
   const size = { width: 820, height: 700 }
   const { page, dialog } = await visitHost(
     site,
@@ -81,7 +81,7 @@ test('beside a keyboard on a tablet the panel shrinks to what is to be seen', as
   expect(box!.y + box!.height).toBeLessThanOrEqual(480)
 })
 
-test('on a phone the button behind the open chat is not in the way of the keyboard', async () => {
+test('on a phone the launcher behind the open chat is hidden from the keyboard', async () => {
   const { page, dialog } = await visitHost(site, { body: hostScript('data-open') }, { size: phone })
   expect(await page.locator('.launcher').isVisible()).toBe(false)
   await page.getByRole('button', { name: 'Close chat' }).click()

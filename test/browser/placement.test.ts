@@ -4,7 +4,7 @@ import { listen } from '../../scripts/dev/listen.ts'
 import { byHand, visitHost } from '../rigs/host-page.ts'
 import { chatOn, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
-/** The page of a site that is not the Worker's. */
+/** A site of another origin than the Worker's. */
 const elsewhere = createServer((_request, response) => {
   const { url } = site.worker
   response.writeHead(200, {
@@ -20,7 +20,7 @@ afterAll(() => void elsewhere.close())
 
 const site = setUpSite({ vars: { ALLOWED_ORIGINS: elsewhereUrl } })
 
-test('two widgets of one page have conversations of their own', async () => {
+test('two widgets on one page have separate conversations', async () => {
   const { page } = await visitHost(site, {
     body: byHand('id="a" title="A" open', 'id="b" name="b" title="B" theme="dark" dir="rtl" open'),
   })
@@ -46,7 +46,7 @@ test('two widgets of one page have conversations of their own', async () => {
   expect(await texts('b')).toEqual(['I am b'])
 })
 
-test('inline, the chat stands in the page, in the box that the page gives it', async () => {
+test('an inline chat takes the place and the size that the page gives it', async () => {
   const chat = await visitHost(site, {
     css: 'body { margin: 0 } chatbot-widget { width: 500px; height: 420px; margin: 30px }',
     body: `<p>Before</p><script type="module" src="/widget.js" data-title="Here" data-inline></script><p>After</p>`,
@@ -67,7 +67,7 @@ test('inline, the chat stands in the page, in the box that the page gives it', a
   expect(await chat.dialog.boundingBox()).toMatchObject({ x: 860, width: 400 })
 })
 
-test('a page of another origin, whose policy names the Worker, has the whole widget', async () => {
+test('the whole widget works on a page of another origin whose policy names the Worker', async () => {
   const page = await site.browser.newPage()
   page.setDefaultTimeout(15_000)
   page.on('console', (message) => {
@@ -79,7 +79,7 @@ test('a page of another origin, whose policy names the Worker, has the whole wid
   await chat.input.fill(reply('Here I am\n\n```js\nconst a = 1\n```'))
   await page.getByRole('button', { name: 'Senden', disabled: false }).click()
   await expectText(chat, 'Here I am')
-  // The highlighter is a file beside the widget's, so it comes from the Worker too.
+  // The highlighter is a chunk beside the widget, so it loads from the Worker too.
   await chat.lastReply.locator('.hljs-keyword').waitFor()
   expect(await chat.dialog.boundingBox()).toMatchObject({ width: 400 })
 })

@@ -6,7 +6,7 @@ import { type Chat, expectText, patience, reply, setUpSite } from '../rigs/visit
 
 const site = setUpSite({ vars: { AUTH_JWT_SECRET: jwtSecret } })
 
-/** A page whose script is this module, bundled with React. */
+/** Opens a page whose script is this module, bundled with React. */
 async function visitReact(app: string): Promise<Chat> {
   const { outputFiles } = await build({
     stdin: { contents: app, resolveDir: '.', loader: 'tsx' },
@@ -61,7 +61,7 @@ test('the React component renders on a server and mounts one widget, also in str
   await page.getByRole('dialog').waitFor({ state: 'detached' })
 })
 
-test('the React component passes properties and events on, with the functions of the last render', async () => {
+test('the React component passes properties and events on, to the functions of the last render', async () => {
   const chat = await visitReact(`
     import { createElement, StrictMode, useRef, useState } from 'react'
     import { createRoot } from 'react-dom/client'
@@ -105,7 +105,7 @@ test('the React component passes properties and events on, with the functions of
   expect(await chat.dialog.count()).toBe(1)
 })
 
-test('the React component speaks for the signed-in user', async () => {
+test('the React component sends the messages of the signed-in user', async () => {
   const chat = await visitReact(`
     import { createRoot } from 'react-dom/client'
     import ChatbotWidget from './src/widget/react/ChatbotWidget.tsx'

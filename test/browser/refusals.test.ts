@@ -5,7 +5,7 @@ import { expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-test('a message that is too long stays in the box, in words', async () => {
+test('a message that is too long stays in the composer, with an explanation', async () => {
   const chat = await site.visit()
   await chat.say('a'.repeat(8_012))
   await chat.page.getByRole('alert').getByText('12 characters too long').waitFor()
@@ -13,7 +13,7 @@ test('a message that is too long stays in the box, in words', async () => {
   expect(chat.turns()).toEqual([])
 })
 
-test('a message that the server refuses comes back to the box', async () => {
+test('a message that the server refuses returns to the composer', async () => {
   const chat = await site.visit()
   await chat.say('NUL: \0')
   await chat.page.getByRole('alert').getByText('must not contain NUL').waitFor()
@@ -21,7 +21,7 @@ test('a message that the server refuses comes back to the box', async () => {
   expect(await chat.messages.count()).toBe(0)
 })
 
-test('where the visitor’s token is refused, the words say so, and a new chat begins as a new visitor', async () => {
+test('a refused visitor token is reported, and a new chat begins as a new visitor', async () => {
   const chat = await site.visit()
   await chat.say(reply('The first'))
   await expectText(chat, 'The first')
@@ -40,7 +40,7 @@ test('where the visitor’s token is refused, the words say so, and a new chat b
   await expectText(chat, 'The second')
 })
 
-test('a limit of messages in a time is waited for, visibly; then the message goes by itself', async () => {
+test('after rate_limited the widget shows the wait and then sends the message', async () => {
   const chat = await site.visit()
   let isFirst = true
   await chat.page.route('**/v1/chat', (route) => {
@@ -59,7 +59,7 @@ test('a limit of messages in a time is waited for, visibly; then the message goe
   expect(await chat.messages.count()).toBe(2)
 })
 
-test('a message over the limit of the day comes back to the box, in words', async () => {
+test('a message over the daily limit returns to the composer, with an explanation', async () => {
   const chat = await site.visit()
   await chat.say(reply('The first'))
   await expectText(chat, 'The first')

@@ -4,7 +4,7 @@ import { expectText, reply, setUpSite, tenWords } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-test('a reply is shown while it is written, and spoken once, when it is whole', async () => {
+test('a reply is shown while it is written, and announced once, when it is complete', async () => {
   const chat = await site.visit()
   const spoken = await chat.page.evaluateHandle(() => {
     const root = document.querySelector('chatbot-widget')?.shadowRoot
@@ -20,7 +20,7 @@ test('a reply is shown while it is written, and spoken once, when it is whole', 
   await expectText(chat, 'one two')
   expect(await chat.lastReply.innerText()).not.toContain('ten')
   expect(await chat.send.isHidden()).toBe(true)
-  // Typing goes on meanwhile; sending waits.
+  // The visitor can type in the meantime, but not send.
   await chat.input.fill('and then')
   await chat.page.keyboard.press('Enter')
   expect(await chat.input.inputValue()).toBe('and then')
@@ -31,12 +31,12 @@ test('a reply is shown while it is written, and spoken once, when it is whole', 
   expect(chat.turns()).toHaveLength(2)
 })
 
-test('a reply that was streamed, block by block, is the same when it is restored', async () => {
+test('a streamed reply has the same HTML after a reload', async () => {
   const chat = await site.visit()
   await chat.say('Show me markdown')
   await expectText(chat, 'I am the offline model')
   await chat.settled()
-  // The colours of code come when their chunk is there.
+  // The colours of code follow when the highlighter is loaded.
   await chat.lastReply.locator('[class^="hljs-"]').first().waitFor()
   const streamed = await chat.lastReply.innerHTML()
   for (const tag of ['h3', 'strong', 'del', 'ul', 'ol', 'pre', 'blockquote', 'a']) {
@@ -48,7 +48,7 @@ test('a reply that was streamed, block by block, is the same when it is restored
   expect(await chat.lastReply.innerHTML()).toBe(streamed)
 })
 
-test('while a reply is written, what is on the page stays as it is', async () => {
+test('while a reply is written, no node is removed', async () => {
   const chat = await site.visit()
   await chat.say(`${reply(tenWords.repeat(3))} [[fault pace ms=60]]`)
   await expectText(chat, 'one')
@@ -68,7 +68,7 @@ test('while a reply is written, what is on the page stays as it is', async () =>
   expect(await removed.jsonValue()).toEqual([])
 })
 
-test('a failed reply is tried again as the same turn, also after a reload', async () => {
+test('a failed reply is retried as the same turn, also after a reload', async () => {
   const chat = await site.visit()
   await chat.say(
     `${reply('At last')} [[fault status status=500 times=2 id=${crypto.randomUUID()}]]`,
@@ -86,7 +86,7 @@ test('a failed reply is tried again as the same turn, also after a reload', asyn
   for (const { session_id: _session, ...body } of others) expect(body).toEqual(first)
 })
 
-test('an interrupted reply keeps its text and says so, also after a reload', async () => {
+test('an interrupted reply keeps its text and is marked as cut off, also after a reload', async () => {
   const chat = await site.visit()
   await chat.say(`${reply(tenWords)} [[fault cut after=3]]`)
   await chat.lastNote.getByText('This reply was cut off.').waitFor()
@@ -96,7 +96,7 @@ test('an interrupted reply keeps its text and says so, also after a reload', asy
   expect(await chat.lastReply.innerText()).toBe('one two three')
 })
 
-test('a stopped reply is kept as far as it came, and says so', async () => {
+test('a stopped reply keeps its text and is marked as cut off', async () => {
   const chat = await site.visit()
   const words = Array.from({ length: 200 }, (_, index) => `w${index}`).join(' ')
   await chat.say(`${reply(words)} [[fault pace ms=100]]`)
@@ -107,7 +107,7 @@ test('a stopped reply is kept as far as it came, and says so', async () => {
   const shown = await chat.lastReply.innerText()
   expect(words.startsWith(shown) && shown.length < words.length).toBe(true)
   expect(await storedMessages(chat)).toMatchObject([{}, { status: 'interrupted', content: shown }])
-  // The focus was on the button that is gone.
+  // The stop button had the focus and is gone.
   expect(await chat.input.evaluate((element) => element.matches(':focus'))).toBe(true)
   await chat.say(reply('Go on'))
   await expectText(chat, 'Go on')

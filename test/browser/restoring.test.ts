@@ -3,7 +3,7 @@ import { expectText, reply, setUpSite, tenWords } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-test('after a reload the conversation is there, and goes on in the same session', async () => {
+test('after a reload the conversation is restored and continues in the same session', async () => {
   const chat = await site.visit()
   await chat.say('My name is Ada.')
   await expectText(chat, 'your name is Ada')
@@ -19,7 +19,7 @@ test('after a reload the conversation is there, and goes on in the same session'
   expect(chat.requests.filter((request) => request.url().endsWith('/v1/visitors'))).toHaveLength(1)
 })
 
-test('a reload while a reply is written loses nothing and doubles nothing', async () => {
+test('a reload during a reply loses nothing and repeats nothing', async () => {
   const chat = await site.visit()
   await chat.say(`${reply(tenWords)} [[fault pace ms=100]]`)
   await expectText(chat, 'one two')
@@ -29,7 +29,7 @@ test('a reload while a reply is written loses nothing and doubles nothing', asyn
   expect(new Set(chat.turns().map(({ message_id }) => message_id)).size).toBe(1)
 })
 
-test('what is typed survives a reload', async () => {
+test('typed text survives a reload', async () => {
   const { page, input, send } = await site.visit()
   await input.fill('half a sent')
   await page.reload()
@@ -37,7 +37,7 @@ test('what is typed survives a reload', async () => {
   expect(await send.isEnabled()).toBe(true)
 })
 
-test('what was sent does not come back to the box after a reload', async () => {
+test('a sent message is not in the composer after a reload', async () => {
   const chat = await site.visit()
   await chat.say(reply('Here I am'))
   await expectText(chat, 'Here I am')
@@ -47,7 +47,7 @@ test('what was sent does not come back to the box after a reload', async () => {
   expect(await chat.input.inputValue()).toBe('')
 })
 
-test('a new chat is a new session, and the one that a reload shows', async () => {
+test('a new chat is a new session, and a reload shows that one', async () => {
   const chat = await site.visit()
   await chat.say(reply('The first'))
   await expectText(chat, 'The first')
@@ -61,7 +61,7 @@ test('a new chat is a new session, and the one that a reload shows', async () =>
   expect(chat.turns()[1]).not.toHaveProperty('session_id')
 })
 
-test('a session that is gone gives way to a new one', async () => {
+test('if the session no longer exists, the next message starts a new one', async () => {
   const chat = await site.visit()
   await chat.say(reply('The first'))
   await expectText(chat, 'The first')
@@ -75,7 +75,7 @@ test('a session that is gone gives way to a new one', async () => {
   expect(await chat.messages.count()).toBe(2)
 })
 
-test('without storage and outside of a secure context the chat works until the page is left', async () => {
+test('without storage and a secure context the chat works until the page is closed', async () => {
   const chat = await site.visit({
     init: () => {
       Object.defineProperty(globalThis, 'localStorage', {

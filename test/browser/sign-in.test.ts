@@ -5,7 +5,7 @@ import { expectText, patience, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite({ vars: { AUTH_JWT_SECRET: jwtSecret } })
 
-test('who signs in sees their own chat alone, and the visitor’s is there again after', async () => {
+test('a signed-in user sees only their own chat, and the visitor’s chat returns after it', async () => {
   const chat = await visitHost(site, { body: byHand('open') })
   const { page } = chat
   const setToken = (token: string | undefined) =>
@@ -22,7 +22,7 @@ test('who signs in sees their own chat alone, and the visitor’s is there again
   await setToken(await signIn('ada'))
   await expect.poll(shown, patience).toEqual([''])
   await talk('ada')
-  // At the next page view, another user is signed in.
+  // On the next page view another user is signed in.
   await page.reload()
   await setToken(await signIn('bob'))
   await expect.poll(shown, patience).toEqual([''])
@@ -36,7 +36,7 @@ test('who signs in sees their own chat alone, and the visitor’s is there again
   expect(stored).not.toContain(await signIn('ada').then((token) => token.split('.')[1]))
 })
 
-test('a provider is asked for the token, and who is not signed in is a visitor', async () => {
+test('the provider is asked for the token, and without a token the user is a visitor', async () => {
   const chat = await visitHost(site, { body: byHand('') })
   const { page } = chat
   await page.evaluate(

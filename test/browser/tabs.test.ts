@@ -11,7 +11,7 @@ import {
 
 const site = setUpSite()
 
-/** A second tab of the same visitor, with the chat open. */
+/** Opens a second tab of the same visitor, with the chat open. */
 async function openTab({ page }: Chat): Promise<Chat> {
   const tab = await page.context().newPage()
   const requests = site.watch(tab, site.worker.url)
@@ -19,7 +19,7 @@ async function openTab({ page }: Chat): Promise<Chat> {
   return chatOn(tab, requests)
 }
 
-test('two tabs show the same conversation, and go to a new chat together', async () => {
+test('two tabs show the same conversation and move to a new chat together', async () => {
   const one = await site.visit()
   await one.say(reply('The first'))
   await expectText(one, 'The first')
@@ -27,7 +27,7 @@ test('two tabs show the same conversation, and go to a new chat together', async
   await expectText(two, 'The first')
   await one.say(`${reply(tenWords)} id=tabs-1`)
   await two.messages.nth(3).getByText(tenWords).waitFor()
-  // The second goes on where the first was.
+  // The second tab continues the session of the first.
   await two.say(reply('The third'))
   await one.messages.nth(5).getByText('The third').waitFor()
   expect(await one.texts()).toEqual(await two.texts())
@@ -41,13 +41,13 @@ test('two tabs show the same conversation, and go to a new chat together', async
   expect(await one.texts()).toEqual(await two.texts())
 })
 
-test('a reply that is being written in one tab is seen in the other, and can be stopped there', async () => {
+test('a running reply of one tab is shown in the other and can be stopped there', async () => {
   const one = await site.visit()
   await one.say(reply('The first'))
   await expectText(one, 'The first')
   const two = await openTab(one)
   await expectText(two, 'The first')
-  // The model says so much, and then nothing for a long time.
+  // The model writes four words and then stalls.
   await one.say(`${reply(tenWords)} [[fault stall after=4]] id=tabs-2`)
   await two.messages.nth(3).getByText('one two three four').waitFor()
   expect(await two.page.locator('.message.is-open').count()).toBe(1)
@@ -60,7 +60,7 @@ test('a reply that is being written in one tab is seen in the other, and can be 
   expect(modelCalls(site, 'id=tabs-2')).toBe(1)
 })
 
-test('a chat that is renamed or deleted in one tab is so in the other', async () => {
+test('a chat that one tab renames or deletes changes in the other too', async () => {
   const one = await site.visit()
   await one.say(`Once upon a time ${reply('The first')}`)
   await expectText(one, 'The first')
@@ -80,7 +80,7 @@ test('a chat that is renamed or deleted in one tab is so in the other', async ()
   expect(await two.messages.count()).toBe(0)
 })
 
-test('the first message of a visitor shows in the other tab too', async () => {
+test('the first message of a visitor appears in the other tab too', async () => {
   const one = await site.visit()
   const two = await openTab(one)
   await two.input.waitFor()
@@ -110,11 +110,11 @@ test('without a BroadcastChannel a tab catches up when it is looked at', async (
   await one.page.getByRole('button', { name: 'New chat' }).click()
   await look()
   await two.messages.first().waitFor({ state: 'detached' })
-  // Nothing had happened at the first look, and nothing is stored at the second.
+  // At the first look there was no news, and at the second the new session has nothing to read.
   expect(two.requests.slice(before).map((request) => request.url())).toEqual([])
 })
 
-test('a message of each of two tabs at once are both answered, and both tabs show both', async () => {
+test('two tabs send at the same time: both messages are answered, and both tabs show both', async () => {
   const one = await site.visit()
   await one.say(reply('The first'))
   await expectText(one, 'The first')

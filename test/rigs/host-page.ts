@@ -2,21 +2,21 @@ import type { Page } from 'playwright-core'
 import { type Chat, chatOn, type Site } from './visit-page.ts'
 
 export interface HostPage {
-  /** What stands in the body; by default the script of the widget. */
+  /** The body. Default: the script of the widget. */
   body?: string
   css?: string
   /** Attributes of the `html` element. */
   html?: string
-  /** The Content-Security-Policy header; by default as strict as the demo page's. */
+  /** The Content-Security-Policy header. Default: as strict as the demo page's. */
   policy?: string
-  /** Further files of the page, by path. */
+  /** Further files, by path. */
   files?: Record<string, { contentType: string; body: string }>
 }
 
 const strictPolicy =
   "default-src 'self'; style-src 'self'; img-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-/** A page of somebody else's, with the widget on it, at the Worker's own origin. Returns its address. */
+/** Serves a site's page with the widget, at the Worker's origin. Returns its address. */
 async function serveHostPage(
   site: Site,
   page: Page,
@@ -59,7 +59,7 @@ export async function visitHost(
   host: HostPage = {},
   { size = { width: 1280, height: 800 }, init = () => {} } = {},
 ): Promise<Chat> {
-  // Animations off: positions and colours are measured.
+  // Animations would change the measured positions and colours.
   const context = await site.browser.newContext({ viewport: size, reducedMotion: 'reduce' })
   await context.addInitScript(init)
   const page = await context.newPage()

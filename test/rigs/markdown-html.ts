@@ -1,7 +1,7 @@
 import type { Block, Inline, List } from '../../src/widget/markdown/parse/ast.ts'
 import { createMarkdownParser } from '../../src/widget/markdown/parse/markdown-parser.ts'
 
-/** What the widget reads in a Markdown text, as the CommonMark specification would write it. */
+/** The parsed Markdown as HTML, in the form of the CommonMark specification. */
 export function markdownToHtml(source: string): string {
   return blocksToHtml(createMarkdownParser().update(source).children)
 }

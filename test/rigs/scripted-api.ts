@@ -2,11 +2,8 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import { text as readText } from 'node:stream/consumers'
 import { afterEach, vi } from 'vitest'
 import { listen } from '../../scripts/dev/listen.ts'
-import {
-  type ChatClientOptions,
-  createChatClient,
-  type Turn,
-} from '../../src/widget/client/chat-client.ts'
+import type { ApiCallOptions } from '../../src/widget/client/api-call.ts'
+import { createChatClient, type Turn } from '../../src/widget/client/chat-client.ts'
 import { runTurn, type TurnRun, type TurnUpdate } from '../../src/widget/client/run-turn.ts'
 import { createSiteStore, type SiteStore } from '../../src/widget/client/site-store.ts'
 
@@ -68,7 +65,7 @@ export function setUpScriptedApi() {
     for (const close of closers.splice(0)) close()
   })
 
-  return async function serve(answers: Answer[], options: Partial<ChatClientOptions> = {}) {
+  return async function serve(answers: Answer[], options: Partial<ApiCallOptions> = {}) {
     const seen: SeenRequest[] = []
     /** Every pause of the client, in milliseconds. None is slept. */
     const waits: number[] = []

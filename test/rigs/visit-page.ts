@@ -4,16 +4,16 @@ import { launchBrowser } from '../../scripts/dev/launch-browser.ts'
 import { startWorker, type TestWorker, type TestWorkerOptions } from './start-worker.ts'
 
 export interface VisitOptions extends BrowserContextOptions {
-  /** By default the demo page of the Worker. */
+  /** Default: the Worker's demo page. */
   url?: string
-  /** Runs before every script of the page. */
+  /** Runs before the page's own scripts. */
   init?: () => void
 }
 
 export interface Chat {
   page: Page
   requests: Request[]
-  /** The bodies of the turns that were sent. */
+  /** The bodies of all `POST /v1/chat` requests. */
   turns(): ReturnType<Request['postDataJSON']>[]
   dialog: ReturnType<Page['locator']>
   input: ReturnType<Page['locator']>
@@ -22,9 +22,9 @@ export interface Chat {
   messages: ReturnType<Page['locator']>
   lastReply: ReturnType<Page['locator']>
   lastNote: ReturnType<Page['locator']>
-  /** Sends once it is possible: not before the last turn has ended. */
+  /** Sends a message as soon as the last turn has ended. */
   say(text: string): Promise<void>
-  /** Until no reply is being written: what is read of one before may be half of it. */
+  /** Resolves when no reply is being written. */
   settled(): Promise<void>
   texts(): Promise<string[]>
 }
@@ -34,15 +34,15 @@ export interface Site {
   readonly browser: Browser
   /** A new visitor on the demo page. */
   readonly visit: (options?: VisitOptions) => Promise<Chat>
-  /** Notes what a page must not cause; the test fails by it at its end. */
+  /** Adds the page's faults to `troubles`. Returns the list of its requests. */
   watch: (page: Page, url: string) => Request[]
-  /** What no test may cause: errors, violations of the page's policy, requests to other hosts. */
+  /** Errors, violations of the page's policy, requests to other hosts. A test with any of them fails. */
   troubles: string[]
 }
 
 /**
- * A Worker and a browser for the tests of one file. Called at its top: it starts them before the
- * tests, closes every page after each, and fails a test whose page was in trouble.
+ * A Worker and a browser for the tests of one file; to be called at its top. Closes every page after each test, and
+ * fails the test if its page had troubles.
  */
 export function setUpSite(options?: TestWorkerOptions): Site {
   let worker: TestWorker
@@ -68,7 +68,7 @@ export function setUpSite(options?: TestWorkerOptions): Site {
       viewport: { width: 1280, height: 800 },
       ...contextOptions,
     })
-    // Shorter than a test's own limit, so that a failure names what was waited for.
+    // Shorter than the test's own limit, so that a failure names the missing element.
     context.setDefaultTimeout(15_000)
     if (init) await context.addInitScript(init)
     const page = await context.newPage()
@@ -106,7 +106,7 @@ export function setUpSite(options?: TestWorkerOptions): Site {
 }
 
 export function chatOn(page: Page, requests: Request[]): Chat {
-  // The button that stops a reply is there from the moment that a message is sent.
+  // The stop button is visible from the moment at which a message is sent.
   const settled = async () => {
     await page.locator('.composer .send').last().waitFor({ state: 'hidden' })
     await page.locator('.message.is-open').waitFor({ state: 'detached' })
@@ -142,7 +142,7 @@ export const patience = { timeout: 15_000 }
 
 export const tenWords = 'one two three four five six seven eight nine ten'
 
-/** A message to the offline model that asks for this very reply. */
+/** A message that makes the offline model reply with exactly this text. */
 export const reply = (text: string) => `[[reply ${JSON.stringify(text)}]]`
 
 export async function expectText(chat: Chat, text: string): Promise<void> {

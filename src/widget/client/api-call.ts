@@ -6,10 +6,16 @@ export interface ApiCallOptions {
   /** Base URL of the Worker, without a slash at its end. */
   server: string
   store: SiteStore
-  /** Asked before each request, and once more after a 401; then no visitor's token is used. */
+  /** Called before each request, and once more after a 401. With it, no visitor token is used. */
   userToken?: UserTokenProvider | undefined
   fetch?: typeof fetch
 }
+
+/**
+ * A connection without a byte for so long counts as lost. This is longer than any silence of a healthy Worker: 8 s for
+ * the database and 30 s until the model's first token. On a stream it sends a comment every 15 s.
+ */
+export const silenceMs = 45_000
 
 export type ApiCall = (
   method: string,
@@ -17,7 +23,7 @@ export type ApiCall = (
   init?: { body?: unknown; headers?: Record<string, string>; signal?: AbortSignal },
 ) => Promise<Response>
 
-/** A request with the caller's credential. Throws a ChatFailure for any answer that is not ok. */
+/** Sends a request with the caller's credential. Throws a ChatFailure for every answer that is not ok. */
 export function createApiCall(options: ApiCallOptions): ApiCall {
   const { server, store, userToken } = options
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
@@ -34,9 +40,23 @@ export function createApiCall(options: ApiCallOptions): ApiCall {
     return token
   }
 
+  /** Gives the request up if the server does not answer. */
+  async function send(url: string, request: RequestInit): Promise<Response> {
+    const silence = new AbortController()
+    const timer = setTimeout(() => silence.abort(), silenceMs)
+    const signals = request.signal ? [request.signal, silence.signal] : [silence.signal]
+    try {
+      return await fetch(url, { ...request, signal: AbortSignal.any(signals) })
+    } catch {
+      throw networkFailure()
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   return async (method, path, { body, headers, signal } = {}) => {
-    const send = (token: string | undefined) =>
-      fetch(server + path, {
+    const sendAs = (token: string | undefined) =>
+      send(server + path, {
         method,
         headers: {
           ...headers,
@@ -47,14 +67,12 @@ export function createApiCall(options: ApiCallOptions): ApiCall {
         ...(signal && { signal }),
         credentials: 'omit',
         cache: 'no-store',
-      }).catch(() => {
-        throw networkFailure()
       })
     const token = await tokenOf()
-    let response = await send(token)
+    let response = await sendAs(token)
     if (response.status === 401 && userToken) {
       const fresh = await tokenOf()
-      if (fresh !== token) response = await send(fresh)
+      if (fresh !== token) response = await sendAs(fresh)
     }
     if (!response.ok) throw await failureOf(response)
     return response

@@ -1,29 +1,29 @@
 import type { Message, Metadata, Page } from '../../protocol.ts'
-import { type ApiCall, type ApiCallOptions, createApiCall } from './api-call.ts'
+import { type ApiCall, type ApiCallOptions, createApiCall, silenceMs } from './api-call.ts'
 import { ChatFailure, networkFailure } from './chat-failure.ts'
 import { readEventStream, type ServerSentEvent } from './event-stream.ts'
 
-/** What a retry must repeat to be the same turn. */
+/** A turn. A retry must repeat all of it. */
 export interface Turn {
   id: string
   message: string
   contextText?: string | undefined
   metadata?: Metadata | undefined
-  /** The reply that another one is to replace. */
+  /** The id of the reply to replace. */
   regenerate?: string | undefined
 }
 
 export type Rating = 'up' | 'down'
 
-/** Every method throws a ChatFailure where the server refused or could not be reached. */
+/** Each request throws a ChatFailure if the server refused it or could not be reached. */
 export interface ChatClient {
-  /** The session of the next turn; `undefined`: a new one. */
+  /** The session of the next turn; undefined if the turn creates one. */
   sessionId: () => string | undefined
-  /** The page that the query names, by default the newest; `undefined` where there is no session (any more). */
+  /** The page that the query names, by default the newest; undefined if the session does not exist (any more). */
   readMessages(query: string, signal: AbortSignal): Promise<Page<Message> | undefined>
-  /** One attempt at a turn: the events of its stream, which may also just end. */
+  /** Sends a turn once and yields the events of its stream. A lost stream may simply end. */
   streamTurn(turn: Turn, signal: AbortSignal): AsyncGenerator<ServerSentEvent, void, undefined>
-  /** A reply from a place in its text on; the stream may just end. */
+  /** Yields the events of a running reply, from a place in its text on. A lost stream may simply end. */
   joinReply(
     reply: { id: string; from: number },
     signal: AbortSignal,
@@ -31,29 +31,24 @@ export interface ChatClient {
   stopReply(): Promise<void>
   rateReply(id: string, rating: Rating | null): Promise<void>
   call: ApiCall
-  /** Whether the server could know who is calling. */
+  /** Whether the client has a credential. */
   hasToken: () => boolean
-  /** Without an id, the next turn begins a new session. */
+  /** Without an id, the next turn creates a new session. */
   enterSession(id: string | undefined, visitorToken?: string): void
-  /** Leaves a session that the server does not know; false for any other failure. */
+  /** If the failure says that the session does not exist, leaves it and returns true. */
   forget(failure: ChatFailure): boolean
-  /** Whether the visitor's token is what the failure is about: only a new visitor gets further. */
+  /** Whether the server refused the visitor's token. Then only a new visitor can go on. */
   isUnknownVisitor(failure: ChatFailure): boolean
-  /** Gives up token and session. */
+  /** Forgets token and session. */
   becomeNewVisitor(): void
 }
 
-export interface ChatClientOptions extends ApiCallOptions {
-  /** A connection that says nothing for so long is lost; the server comments every 15 s. */
-  silenceMs?: number
-}
+/** The visitor does not wait longer for a stop request to arrive. */
+const stopTimeoutMs = 3_000
 
-/** Who stops a reply is not kept waiting by a network that is silent. */
-const stopTimeoutMs = 3000
-
-/** Speaks to the Worker for one visitor; knows no DOM. */
-export function createChatClient(options: ChatClientOptions): ChatClient {
-  const { store, silenceMs = 45_000, userToken } = options
+/** Calls the Worker's API for one visitor. It knows no DOM. */
+export function createChatClient(options: ApiCallOptions): ChatClient {
+  const { store, userToken } = options
   const call = createApiCall(options)
   let sessionId = store.get('session')
 
@@ -61,27 +56,28 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
 
   const hasToken = () => userToken !== undefined || store.get('token') !== undefined
 
-  /** Before the first turn, so that a retry of that turn comes from the same visitor. */
+  /** Gets a token before the first turn, so that a retry of that turn comes from the same visitor. */
   async function ensureToken(signal: AbortSignal): Promise<void> {
     if (hasToken()) return
     const response = await call('POST', '/v1/visitors', { signal })
     const { visitor_token } = await readJson<{ visitor_token?: unknown }>(response)
     if (typeof visitor_token !== 'string') throw networkFailure()
-    // Another tab may have been quicker: its token is the visitor's, then.
+    // Another tab may have stored a token in the meantime. Then that one counts.
     if (store.get('token') === undefined) store.set('token', visitor_token)
   }
 
+  /** Opens a stream and yields its events. Fails if the stream falls silent. */
   async function* readEvents(
     open: (signal: AbortSignal) => Promise<Response>,
     signal: AbortSignal,
   ): AsyncGenerator<ServerSentEvent, void, undefined> {
     const silence = new AbortController()
     const hangUp = () => silence.abort()
+    const response = await open(AbortSignal.any([signal, silence.signal]))
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
+    if (!isStream || !response.body) throw networkFailure()
     let timer = setTimeout(hangUp, silenceMs)
     try {
-      const response = await open(AbortSignal.any([signal, silence.signal]))
-      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
-      if (!isStream || !response.body) throw networkFailure()
       yield* readEventStream(response.body, () => {
         clearTimeout(timer)
         timer = setTimeout(hangUp, silenceMs)
@@ -98,7 +94,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
   }
 
   function forget({ status, code }: ChatFailure): boolean {
-    // Without a code the answer is not this API's: somebody's error page is no reason to forget.
+    // An answer without a code is not from this API but, for example, a proxy's error page.
     if (status !== 404 || code === '') return false
     enterSession(undefined)
     return true

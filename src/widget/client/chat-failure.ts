@@ -1,6 +1,6 @@
 import type { Message } from '../../protocol.ts'
 
-/** What the widget reads of a problem (RFC 9457). */
+/** The members of a problem (RFC 9457) that the widget reads. */
 interface ReadProblem {
   code: string
   title: string
@@ -11,14 +11,14 @@ interface ReadProblem {
 
 const failureName = 'ChatFailure'
 
-/** A request or a turn that did not succeed. `status` is 0 where no whole answer came. */
+/** A failed request or turn. `status` is 0 if there was no complete answer. */
 export class ChatFailure extends Error {
   readonly status: number
   readonly code: string
   readonly detail: string | undefined
   readonly retryAfterMs: number | undefined
   readonly retryable: boolean
-  /** The reply as far as it was kept. */
+  /** The stored part of the reply. */
   readonly reply: Message | undefined
 
   constructor(status: number, problem: Partial<ReadProblem>, retryAfterMs?: number) {
@@ -28,7 +28,7 @@ export class ChatFailure extends Error {
     this.code = problem.code ?? ''
     this.detail = problem.detail ?? problem.title
     this.retryAfterMs = retryAfterMs
-    // A day's limit outlasts any wait: what to do with the message is the visitor's to say.
+    // The daily limit outlasts any wait, so give the message back to the visitor.
     const isPassing = status === 429 || status >= 500 || retryAfterMs !== undefined
     this.retryable =
       problem.retryable ?? (status === 0 || (isPassing && this.code !== 'daily_limit_reached'))
@@ -36,17 +36,17 @@ export class ChatFailure extends Error {
   }
 }
 
-/** No answer, or one cut off: the network, or a proxy that says something else. */
+/** No answer, an incomplete one, or one that is not from this API. */
 export function networkFailure(): ChatFailure {
   return new ChatFailure(0, { code: 'network' })
 }
 
-/** Whatever was thrown where the server was asked for something. */
+/** Turns anything that a request has thrown into a ChatFailure. */
 export function asFailure(error: unknown): ChatFailure {
   return isFailure(error) ? error : networkFailure()
 }
 
-/** By its name: each file of the widget that is loaded apart has a class of its own. */
+/** Checks the name: each chunk of the build has its own copy of the class. */
 function isFailure(error: unknown): error is ChatFailure {
   return error instanceof Error && error.name === failureName
 }
@@ -59,7 +59,7 @@ export async function failureOf(response: Response): Promise<ChatFailure> {
   )
 }
 
-/** The members of a problem that have the right type; anything else is left out. */
+/** Reads the members of a problem that have the right type, and leaves out all others. */
 export function readProblem(body?: {
   [Name in keyof ReadProblem]?: unknown
 }): Partial<ReadProblem> {
@@ -76,7 +76,7 @@ function isMessage(value: unknown): value is Message {
   return typeof value === 'object' && value !== null && 'content' in value && 'status' in value
 }
 
-/** `Retry-After` (seconds or a date) in milliseconds; `undefined` where it says nothing usable. */
+/** `Retry-After`, in seconds or as a date, as milliseconds; undefined if it cannot be read. */
 export function parseRetryAfter(header: string | null): number | undefined {
   if (header === null) return undefined
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now()

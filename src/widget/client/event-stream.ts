@@ -5,9 +5,9 @@ export interface ServerSentEvent {
 }
 
 /**
- * A parser of `text/event-stream` that takes the text in any pieces and returns the events each
- * piece completed (WHATWG HTML, "server-sent events"): CR, LF or CRLF line ends, also split
- * between two pieces, data of several lines, comments, an id that holds until the next one.
+ * A parser of `text/event-stream` (WHATWG HTML, "server-sent events"). It takes the text in pieces of any size and
+ * returns the events that each piece completes. It handles CR, LF and CRLF, also when split between two pieces, data of
+ * several lines, comments, and an id that holds until the next one.
  */
 export function createEventStreamParser(): (text: string) => ServerSentEvent[] {
   let rest = ''
@@ -43,9 +43,8 @@ export function createEventStreamParser(): (text: string) => ServerSentEvent[] {
 }
 
 /**
- * The events of a response's body as they come; `onBytes` is told of every sign of life, comments
- * too. What is left at the end without its blank line is no event. Leaving the loop early cancels
- * the body.
+ * Yields the events of a response's body as they arrive. Calls `onBytes` for all data, comments included. An event
+ * without its blank line at the end is dropped. Leaving the loop cancels the body.
  */
 export async function* readEventStream(
   body: ReadableStream<Uint8Array>,

@@ -1,4 +1,4 @@
-/** A random UUID (version 4), also on pages without TLS, where `crypto.randomUUID` is missing. */
+/** A random UUID (version 4). Pages without TLS lack `crypto.randomUUID`. */
 export function randomUuid(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID()
   const bytes = crypto.getRandomValues(new Uint8Array(16))

@@ -4,43 +4,41 @@ import { asFailure, ChatFailure, networkFailure, readProblem } from './chat-fail
 import { backoffMs, type Sleep, sleepUntilOnline } from './sleep.ts'
 
 export type TurnUpdate =
-  /** The server has the message, and writes this reply. */
+  /** The server has stored the message and writes this reply. */
   | { type: 'accepted'; seq: number; replyId: string }
-  /** The whole reply as far as it came. */
+  /** The whole text of the reply so far. */
   | { type: 'text'; text: string }
   | { type: 'waiting'; for: Wait; waitMs: number }
-  /** The session was gone: the turn goes on as the first of a new one. */
+  /** The session no longer exists. The turn continues as the first of a new one. */
   | { type: 'restarted' }
   | { type: 'completed'; reply: Message }
   | { type: 'failed'; failure: ChatFailure }
 
 /**
- * What is waited for: the `network`, by a message that is still here; the `connection` to a reply
- * that the server goes on with; a `reply` that is being written; a moment where more messages are
- * within the `limit`.
+ * The reason for a wait. `network`: the message could not be sent. `connection`: the connection to a running reply was
+ * lost. `reply`: another reply is still being written. `limit`: too many messages in a short time.
  */
 export type Wait = 'network' | 'connection' | 'reply' | 'limit'
 
 export interface TurnRun {
   signal: AbortSignal
-  /** A reply that is being written already: its stream is joined where its text ends. */
+  /** A running reply. Its stream is joined at the end of this text, and the message is not sent. */
   reply?: Pick<Message, 'id' | 'content'> | undefined
-  /** Is given a way to end whatever is waited for: the reply is joined, or asked for, at once. */
+  /** Receives a function that reconnects at once, instead of waiting. */
   control?: { renew?: () => void }
   sleep?: Sleep
 }
 
-/** How often a turn that was accepted is asked for where the server is down. */
+/** The number of attempts to reach a server that is down after it has accepted the turn. */
 const maxLosses = 6
-/** How long the server is obeyed when it says to come again: a whole reply, and a lease to run out. */
+/** The limit of all `Retry-After` waits together: a whole reply, and a lease that must expire. */
 const maxRetryAfterMs = 180_000
 const maxWaitMs = 60_000
 
 /**
- * Runs a turn to its end under one `message_id`, so that the server keeps it once, however often
- * the connection is lost. A lost stream is joined again, which costs no call of the model; where
- * that cannot be, the turn is asked for again. The last update is `completed` or `failed`; there
- * is none once `signal` is aborted.
+ * Runs a turn to its end under one `message_id`, so that the server stores it once, however often the connection is
+ * lost. A lost stream is joined again, which does not call the model. If it cannot be joined, the turn is sent again.
+ * The last update is `completed` or `failed`. After `signal` is aborted there are no more updates.
  */
 export async function* runTurn(
   client: ChatClient,
@@ -52,7 +50,7 @@ export async function* runTurn(
   let restarted = false
   let ranAgain = false
   let losses = 0
-  let toldMs = 0
+  let busyMs = 0
 
   while (!signal.aborted) {
     const renewed = new AbortController()
@@ -76,48 +74,48 @@ export async function* runTurn(
       yield { type: 'restarted' }
       continue
     }
-    // Whoever wrote the reply is gone and nothing of it was kept: it is written anew, once.
+    // The Worker that wrote the reply has died and stored nothing of it: send the turn again, once.
     const isDead = code === 'interrupted'
     if (isDead ? !ranAgain : joined && isRefusal(failure)) {
       ranAgain ||= isDead
       progress.replyId = undefined
       continue
     }
-    const isTold =
+    const isBusy =
       retryAfterMs !== undefined &&
       (status === 409 || code === 'rate_limited') &&
-      toldMs < maxRetryAfterMs
+      busyMs < maxRetryAfterMs
     const isDown = accepted && !isDead && status >= 500 && losses < maxLosses
     const isLost = status === 0 || isDown
-    if (!isTold && !isLost) {
+    if (!isBusy && !isLost) {
       yield { type: 'failed', failure }
       return
     }
     const waitMs = Math.min(
       maxWaitMs,
-      Math.max(retryAfterMs ?? 0, isTold ? 1000 : backoffMs(losses)),
+      Math.max(retryAfterMs ?? 0, isBusy ? 1_000 : backoffMs(losses)),
     )
-    if (isTold) toldMs += waitMs
+    if (isBusy) busyMs += waitMs
     else losses += 1
     const lost = accepted ? 'connection' : 'network'
-    const told = status === 429 ? 'limit' : 'reply'
-    yield { type: 'waiting', for: isTold ? told : lost, waitMs }
+    const busy = status === 429 ? 'limit' : 'reply'
+    yield { type: 'waiting', for: isBusy ? busy : lost, waitMs }
     await sleep(waitMs, whileWanted)
   }
 }
 
-/** The stream cannot be joined here, but the turn may be asked for. */
+/** The server refuses to join the stream, but may still accept the turn. */
 function isRefusal({ status, code }: ChatFailure): boolean {
   return status >= 400 && status < 500 && code !== 'rate_limited'
 }
 
 interface Progress {
-  /** Whose stream is joined; without it, the turn is asked for. */
+  /** The reply whose stream to join; undefined to send the turn. */
   replyId: string | undefined
   text: string
 }
 
-/** One connection. Returns why it did not bring the turn's end; nothing where it did. */
+/** One connection. Returns the reason if it did not end the turn. */
 async function* attempt(
   client: ChatClient,
   turn: Turn,
@@ -125,7 +123,7 @@ async function* attempt(
   signal: AbortSignal,
 ): AsyncGenerator<TurnUpdate, ChatFailure | undefined, undefined> {
   const { replyId } = progress
-  // The stream of a turn begins at the first character.
+  // The stream of a turn begins with the first character of the reply.
   if (replyId === undefined) progress.text = ''
   const events =
     replyId === undefined

@@ -1,20 +1,19 @@
 export type StoredName = 'token' | 'session' | 'draft' | 'quotation' | 'pending' | 'news'
 
 export interface SiteStore {
-  /** Whose entries these are: tabs talk to each other under this name. */
+  /** The prefix of all entries, and the name of the channel between tabs. */
   readonly key: string
   get(name: StoredName): string | undefined
   /** `undefined` removes the entry. */
   set(name: StoredName, value: string | undefined): void
 }
 
-/** What localStorage refused, of all widgets of the page: it outlives each of them. */
+/** The entries that localStorage refused, of all widgets on the page. They outlive a widget that is removed. */
 const memory = new Map<string, string | undefined>()
 
 /**
- * What the widget remembers in this browser about one server; for a signed-in `user` apart from
- * what it remembers of a visitor. Where localStorage refuses (blocked, full, sandboxed), the entry
- * lives in memory, until the page is left.
+ * The widget's entries in this browser, for one server. Each signed-in `user` has separate entries. If localStorage
+ * refuses an entry (blocked, full, sandboxed), it stays in memory until the page is closed.
  */
 export function createSiteStore(server: string, user = ''): SiteStore {
   const key = `chatbot-widget:${server}${user && ` ${user}`}`

@@ -1,9 +1,6 @@
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>
 
-/**
- * Waits, but no longer than until the network is back. Resolves, never rejects: who slept looks at
- * the signal.
- */
+/** Waits for `ms`, or until the network is back, or until `signal` is aborted. Always resolves. */
 export function sleepUntilOnline(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms)
@@ -19,8 +16,8 @@ export function sleepUntilOnline(ms: number, signal: AbortSignal): Promise<void>
   })
 }
 
-/** The waits after a lost connection, before each further attempt; the last one again and again. */
-const pausesMs = [1000, 2000, 4000, 8000, 15_000] as const
+/** The pauses before the attempts after a lost connection. The last one repeats. */
+const pausesMs = [1_000, 2_000, 4_000, 8_000, 15_000] as const
 
 export function backoffMs(losses: number): number {
   return pausesMs[losses] ?? pausesMs[4]

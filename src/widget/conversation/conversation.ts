@@ -1,4 +1,5 @@
-import { type ChatClientOptions, createChatClient } from '../client/chat-client.ts'
+import type { ApiCallOptions } from '../client/api-call.ts'
+import { createChatClient } from '../client/chat-client.ts'
 import type { ChatFailure } from '../client/chat-failure.ts'
 import { randomUuid } from '../client/random-uuid.ts'
 import type { SendOptions } from '../panel/composer.ts'
@@ -15,26 +16,26 @@ import { createTabNews } from './tab-news.ts'
 import { takeUpTurns } from './take-up-turns.ts'
 import { createTurnRunner } from './turn-runner.ts'
 
-export interface ConversationOptions extends Omit<TurnSite, 'client'>, ChatClientOptions {
+export interface ConversationOptions extends Omit<TurnSite, 'client'>, ApiCallOptions {
   draft: Draft
 }
 
 export interface Conversation {
-  /** What the visitor can do in the panel. */
+  /** Everything that the visitor can do in the panel. */
   actions: PanelActions
-  /** Shows what is stored and takes up a turn that was not finished. Never rejects. */
+  /** Shows the stored messages and continues an unfinished turn. Never rejects. */
   restore: () => Promise<void>
-  /** Resolves when the reply has ended, whichever way. */
+  /** Resolves when the reply has ended, also when it failed. */
   send: (text: string, options?: SendOptions) => Promise<void>
   newSession: () => void
   setSession: (id: string | undefined) => Promise<void>
-  /** Listens no longer; the server finishes and keeps a running reply. */
+  /** Stops listening. The server still finishes and stores a running reply. */
   stop: () => void
 }
 
 /**
- * Connects the visitor's actions, the server and the panel. With all that it needs a file of its own, loaded when the
- * chat is first wanted: a page that is only looked at does without.
+ * Connects the visitor's actions, the server and the panel. The build puts this file and its imports into a chunk that
+ * is loaded when the visitor reaches for the chat, so a page view alone does not load it.
  */
 export function createConversation(parts: ConversationOptions): Conversation {
   const { store, panel, words, emit, draft } = parts
@@ -44,21 +45,28 @@ export function createConversation(parts: ConversationOptions): Conversation {
   const createView = (message: ViewedMessage) =>
     createMessageView({ ...message, words, actions: () => actions })
   const turns = createShownTurns(log, createView)
-  const history = createHistory(site, {
-    createView,
-    again: () => void restore(),
-    anew: newSession,
+  const history = createHistory(site, { createView, retry: () => void restore(), newSession })
+  const news = createTabNews(store, (id) => void followTab(id))
+  const runner = createTurnRunner(site, turns, {
+    accepted() {
+      announceSession()
+      publish()
+    },
+    ended({ state, hasGap }) {
+      if (state === 'own') publish()
+      if (hasGap) void restore()
+    },
+    refused,
   })
-  const news = createTabNews(store, (id) => void hear(id))
-  const runner = createTurnRunner(site, turns, { accepted, ended, refused })
   let scope = new AbortController()
   let isRestored = false
+  /** The session of the last `session-change` event. */
   let announced = client.sessionId()
 
   const actions = createPanelActions(client, runner, {
-    save: draft.save,
+    saveDraft: draft.save,
     send: (text, options) => void send(text, options),
-    tell,
+    publish,
     newSession,
     openSession: (id) => void setSession(id),
   })
@@ -70,9 +78,9 @@ export function createConversation(parts: ConversationOptions): Conversation {
     const page = await history.readNewest(signal, waitForNetwork)
     if (signal.aborted) return
     composer.setBusy(false)
-    settleSession()
+    announceSession()
     if (page === 'failed') return
-    // What was sent meanwhile is taken up again, in its place.
+    // A message sent in the meantime is pending: it is shown again below, in its place.
     runner.cancel()
     turns.clear()
     turns.show(page?.data ?? [])
@@ -80,7 +88,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
     takeUpTurns(site, { turns, runner, history }, signal)
   }
 
-  /** An empty screen for whichever session the client is in. */
+  /** Clears the screen for the client's present session. */
   function begin(): AbortSignal {
     runner.cancel()
     scope.abort()
@@ -90,7 +98,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
     return scope.signal
   }
 
-  /** Shows at least what is here, until the messages before it can be read. */
+  /** Shows the pending messages while the stored ones cannot be read. */
   function waitForNetwork(): void {
     if (turns.last()) return
     composer.setBusy(false)
@@ -108,17 +116,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
     await runner.run(shown)
   }
 
-  function accepted(): void {
-    settleSession()
-    tell()
-  }
-
-  function ended({ state, hasGap }: { state: string; hasGap: boolean }): void {
-    if (state === 'own') tell()
-    if (hasGap) void restore()
-  }
-
-  /** The server will never take it as it is: the visitor can change it. */
+  /** The server will never accept this message: put it back into the composer. */
   function refused(shown: ShownTurn, failure: ChatFailure): void {
     removePending(store, shown.turn.id)
     draft.giveBack(shown.turn)
@@ -137,31 +135,32 @@ export function createConversation(parts: ConversationOptions): Conversation {
     client.enterSession(undefined)
     log.setNotice('')
     composer.setBusy(false)
-    settleSession()
-    tell()
+    announceSession()
+    publish()
   }
 
   async function setSession(id: string | undefined): Promise<void> {
     if (id === undefined) return newSession()
     client.enterSession(id)
-    tell()
+    publish()
     await restore()
   }
 
-  /** Another tab went on; what it did is read from the server. */
-  async function hear(id: string | undefined): Promise<void> {
+  /** Another tab has changed the session, or has moved to this one. */
+  async function followTab(id: string | undefined): Promise<void> {
     const state = runner.state()
-    // First what is here alone: then this tab has news of its own.
+    // Send this tab's own message first: its acceptance is news again.
     if (state === 'unsent') return
     if (!isRestored || id !== client.sessionId()) {
       client.enterSession(id)
-      settleSession()
+      announceSession()
       if (isRestored) await restore()
     } else if (state === 'joined') runner.renew()
     else if (state === 'idle') await catchUp()
     await panel.sessions.refresh()
   }
 
+  /** Shows the messages that the server has stored since. */
   async function catchUp(): Promise<void> {
     const last = turns.last()
     if (client.sessionId() === undefined) return
@@ -175,12 +174,12 @@ export function createConversation(parts: ConversationOptions): Conversation {
     takeUpTurns(site, { turns, runner, history }, signal)
   }
 
-  function tell(): void {
-    news.tell(client.sessionId())
+  function publish(): void {
+    news.publish(client.sessionId())
   }
 
-  /** Tells the page, where the session is another one now. */
-  function settleSession(): void {
+  /** Tells the page if the session is another one now. */
+  function announceSession(): void {
     if (announced === client.sessionId()) return
     announced = client.sessionId()
     emit('session-change', { session_id: announced })

@@ -4,11 +4,11 @@ import type { Composer } from '../panel/composer.ts'
 
 export interface Draft {
   save: (text: string, quotation: string | undefined) => void
-  /** Puts a message that was not sent back into the box, before what was typed since. */
+  /** Puts an unsent message back into the composer, above any text typed since. */
   giveBack: (turn: Turn) => void
 }
 
-/** What is in the box and not sent yet: it survives the page. */
+/** Keeps the unsent text of the composer in the store, so that it survives a reload. */
 export function createDraft(store: SiteStore, composer: Composer): Draft {
   composer.setText(store.get('draft') ?? '')
   composer.setQuotation(store.get('quotation'))

@@ -8,43 +8,44 @@ import type { ShownTurn } from './shown-turns.ts'
 
 export interface History {
   /**
-   * The newest page of the session, undefined where there is none. Waits for the network as long
-   * as it takes; any other failure is said above the messages, with a button.
+   * The newest page of the session; undefined if there is no session. Retries until the network is back. Reports any
+   * other failure above the messages, with a button to retry.
    */
   readNewest: (
     signal: AbortSignal,
     onOffline: () => void,
   ) => Promise<Page<Message> | undefined | 'failed'>
-  /** Where the visitor's token is refused, all that is left is to begin anew. */
-  offerNewVisitor: (words: string) => void
-  /** The text that a reply, which failed then, was to replace. */
+  /** Reports that the server refused the visitor's token, with a button to begin a new chat as a new visitor. */
+  offerNewVisitor: (notice: string) => void
+  /** The reply that stood there before the visitor asked for another one, which then failed. */
   findReplaced: (shown: ShownTurn, signal: AbortSignal) => Promise<Message | undefined>
 }
 
-/** More at a time than the first page, which is waited for. */
+/** More than in the first page: the visitor waits for the first page only. */
 const earlierMessages = 100
 
-/** Reads stored messages page by page, and says so meanwhile above those that are there. */
+/** Reads stored messages page by page. Shows its progress above the messages. */
 export function createHistory(
   { client, panel: { log }, words }: TurnSite,
   on: {
     createView: (message: ViewedMessage) => MessageView
-    again: () => void
-    anew: () => void
+    /** Reads the newest page again. */
+    retry: () => void
+    newSession: () => void
   },
 ): History {
   let firstSeq = 1
 
   async function showEarlier(signal: AbortSignal): Promise<void> {
     log.setNotice(words.loading)
-    const again = () => void showEarlier(signal)
+    const retry = () => void showEarlier(signal)
     try {
       const page = await client.readMessages(`?before=${firstSeq}&limit=${earlierMessages}`, signal)
       if (signal.aborted) return
       log.prepend((page?.data ?? []).map(viewOf))
-      arrive(page, signal)
+      offerEarlier(page, signal)
     } catch (error) {
-      if (!signal.aborted) complain(asFailure(error), again)
+      if (!signal.aborted) report(asFailure(error), retry)
     }
   }
 
@@ -55,22 +56,23 @@ export function createHistory(
     return view
   }
 
-  function arrive(page: Page<Message> | undefined, signal: AbortSignal): void {
+  /** Offers the page before this one, if there is one. */
+  function offerEarlier(page: Page<Message> | undefined, signal: AbortSignal): void {
     firstSeq = page?.data[0]?.seq ?? firstSeq
     log.setNotice('')
     if (page?.has_more) log.offerEarlier(() => void showEarlier(signal))
   }
 
-  function complain(failure: ChatFailure, again: () => void): void {
-    log.setNotice(explain(words, failure), { label: words.retry, run: again })
+  function report(failure: ChatFailure, retry: () => void): void {
+    log.setNotice(explain(words, failure), { label: words.retry, run: retry })
   }
 
-  function offerNewVisitor(text: string): void {
+  function offerNewVisitor(notice: string): void {
     const run = () => {
       client.becomeNewVisitor()
-      on.anew()
+      on.newSession()
     }
-    log.setNotice(text, { label: words.newChat, run })
+    log.setNotice(notice, { label: words.newChat, run })
   }
 
   return {
@@ -78,7 +80,7 @@ export function createHistory(
 
     async findReplaced({ seq, reply }, signal) {
       const failedSeq = reply.stored()?.seq
-      // Where the failed reply follows its question, it was the first.
+      // A reply right after its question is the first one: it replaced nothing.
       if (seq === undefined || failedSeq === undefined || failedSeq === seq + 1) return undefined
       const page = await client
         .readMessages(`?after=${seq}&superseded=true`, signal)
@@ -92,13 +94,13 @@ export function createHistory(
         try {
           const page = await client.readMessages('', signal)
           if (signal.aborted) return 'failed'
-          arrive(page, signal)
+          offerEarlier(page, signal)
           return page
         } catch (error) {
           if (signal.aborted) return 'failed'
           const failure = asFailure(error)
           if (client.isUnknownVisitor(failure)) offerNewVisitor(explain(words, failure))
-          else complain(failure, on.again)
+          else report(failure, on.retry)
           if (failure.status !== 0) return 'failed'
           onOffline()
           await sleepUntilOnline(backoffMs(losses), signal)

@@ -4,25 +4,25 @@ import type { Draft } from './draft.ts'
 import type { TurnRunner } from './turn-runner.ts'
 
 interface ConversationActions extends Pick<PanelActions, 'send' | 'newSession' | 'openSession'> {
-  save: Draft['save']
+  saveDraft: Draft['save']
   /** Tells the other tabs that the session has changed. */
-  tell: () => void
+  publish: () => void
 }
 
-/** Everything that the visitor can do in the panel, by the part of the conversation that does it. */
+/** Connects each action of the visitor with the part that performs it. */
 export function createPanelActions(
   client: ChatClient,
   runner: TurnRunner,
-  { save, send, tell, newSession, openSession }: ConversationActions,
+  { saveDraft, publish, send, newSession, openSession }: ConversationActions,
 ): PanelActions {
   return {
     send,
     stopReply: () => void runner.stopReply(),
     regenerate: runner.regenerate,
-    change: save,
+    change: saveDraft,
     async rate(id, rating) {
       await client.rateReply(id, rating)
-      tell()
+      publish()
     },
     newSession,
     hasToken: client.hasToken,
@@ -31,7 +31,7 @@ export function createPanelActions(
     openSession,
     sessionChanged(id, change) {
       if (change === 'deleted' && id === client.sessionId()) newSession()
-      else tell()
+      else publish()
     },
   }
 }

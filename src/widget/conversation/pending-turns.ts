@@ -7,10 +7,10 @@ interface PendingTurn {
   sentAt: number
 }
 
-/** A message sent longer ago waits for the visitor's word before it is sent again. */
+/** An older message is not sent again until the visitor asks for it. */
 const freshMs = 10 * 60_000
 
-/** Turns that were sent into a session and that the server is not known to have, oldest first. */
+/** The turns of a session that the server has not confirmed, oldest first. */
 export function readPending(
   store: SiteStore,
   session: string | undefined,
@@ -24,7 +24,7 @@ export function addPending(store: SiteStore, turn: Turn, session: string | undef
   write(store, [...without(store, turn.id), { turn, session, sentAt: Date.now() }])
 }
 
-/** Keeps a turn that its visitor does not want to be sent by itself any more. */
+/** Keeps a turn, but no longer sends it without the visitor. */
 export function holdPending(store: SiteStore, id: string): void {
   const held = read(store).map((pending) =>
     pending.turn.id === id ? { ...pending, sentAt: 0 } : pending,
@@ -44,7 +44,7 @@ function write(store: SiteStore, pending: PendingTurn[]): void {
   store.set('pending', pending.length > 0 ? JSON.stringify(pending) : undefined)
 }
 
-/** Any script of the page may write there, so nothing is taken on trust. */
+/** Validates the entry, because any script of the page may write to it. */
 function read(store: SiteStore): PendingTurn[] {
   try {
     const stored: unknown = JSON.parse(store.get('pending') ?? '[]')

@@ -14,16 +14,16 @@ export interface TurnSite {
   store: SiteStore
   panel: Panel
   words: Words
-  /** Tells the page. */
+  /** Dispatches an event on the element. */
   emit: Emit
 }
 
 export interface TurnOnScreen extends TurnRun {
   shown: ShownTurn
   turns: ShownTurns
-  /** The server has the message. */
+  /** The server has stored the message. */
   onAccepted: (seq: number) => void
-  /** The server will never take the message as it is: it is the visitor's again. */
+  /** The server will never accept this message: give it back to the visitor. */
   onRefused: (failure: ChatFailure) => void
 }
 
@@ -34,16 +34,13 @@ const waitingNotes = {
   limit: 'waitingForLimit',
 } as const satisfies Record<Wait, keyof Words>
 
-/**
- * Runs a turn and shows what becomes of it. Returns the failure after which the same turn can be
- * tried again, if it ended in one.
- */
+/** Runs a turn and shows its progress. If it ends in a failure that allows a retry, returns that failure. */
 export async function showTurn(
   { client, store, words, emit, panel: { log, announce } }: TurnSite,
   { shown, turns, onAccepted, onRefused, ...run }: TurnOnScreen,
 ): Promise<ChatFailure | undefined> {
   const { turn, reply } = shown
-  // What a reply that is to be replaced said, until there is another.
+  // The reply to replace. It stays on the screen until the new one has text.
   const before = turn.regenerate === undefined ? undefined : reply.stored()
   let hasText = false
   let waitsFor: Wait | undefined

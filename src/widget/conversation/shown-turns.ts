@@ -3,31 +3,31 @@ import type { Turn } from '../client/chat-client.ts'
 import type { MessageLog } from '../panel/message-log.ts'
 import type { MessageView, ViewedMessage } from '../panel/message-view.ts'
 
-/** One turn on the screen: what was asked, and where its reply goes. */
+/** One turn on the screen: the visitor's message and its reply. */
 export interface ShownTurn {
   turn: Turn
   question: MessageView
   reply: MessageView
-  /** Of the question, in the session; a turn without one exists only here. */
+  /** The `seq` of the question; undefined if the server has not stored it. */
   seq: number | undefined
 }
 
 export interface ShownTurns {
-  /** The last of them, the only one that can be run again. */
+  /** The last turn. Only this one can be run again. */
   last: () => ShownTurn | undefined
-  /** Shows stored messages, oldest first, each in its place; those that are there are renewed. */
+  /** Shows stored messages, oldest first. A message that is on the screen already is updated. */
   show: (messages: readonly Message[]) => void
   has: (id: string) => boolean
-  /** Whether the session has turns between the one before and this one, at `seq`. */
+  /** Whether the session has turns that are not on the screen, between this turn at `seq` and the one before it. */
   hasGapBefore: (shown: ShownTurn, seq: number) => boolean
   append: (turn: Turn) => ShownTurn
   remove: (shown: ShownTurn) => void
-  /** Forgets what stands before a turn. */
+  /** Removes everything above a turn. */
   clearBefore: (shown: ShownTurn) => void
   clear: () => void
 }
 
-/** Keeps every turn on the screen once, by the ids of its messages. */
+/** The turns on the screen. Each is there once, identified by the ids of its messages. */
 export function createShownTurns(
   log: MessageLog,
   createView: (message: ViewedMessage) => MessageView,
@@ -57,7 +57,7 @@ export function createShownTurns(
     hasGapBefore(shown, seq) {
       const before = turns[turns.indexOf(shown) - 1]
       const last = before?.reply.stored()?.seq ?? before?.seq ?? 0
-      // A reply that failed, or one that replaced another, is not missed.
+      // A failed or replaced reply takes a `seq` too, and its absence is not a gap.
       return seq > last + 2
     },
     append: (turn) => append(turn),
@@ -70,7 +70,7 @@ export function createShownTurns(
           shown.seq = seq
           shown.question.show(message)
         } else if (shown) {
-          // Another reply instead of the one that is there, or the same as it stands now.
+          // The same reply with its present text, or another reply in its place.
           shown.reply.show(message)
         } else appendView({ role }).show(message)
       }
@@ -91,7 +91,7 @@ export function createShownTurns(
   }
 }
 
-/** The turn that a stored message began, with the body it had. */
+/** The turn of a stored message. A retry must repeat its body. */
 function turnOf({ id, content, context_text, metadata }: Message): Turn {
   const hasMetadata = Object.keys(metadata).length > 0
   return {

@@ -4,7 +4,7 @@ import type { TurnSite } from './show-turn.ts'
 import type { ShownTurn, ShownTurns } from './shown-turns.ts'
 import type { TurnRunner } from './turn-runner.ts'
 
-/** Takes up what was not finished in a session: by itself, or at the visitor's word. */
+/** Continues the unfinished turns of a session, or offers to retry them. */
 export function takeUpTurns(
   { client, store, words }: TurnSite,
   { turns, runner, history }: { turns: ShownTurns; runner: TurnRunner; history: History },

@@ -7,40 +7,40 @@ import type { ShownTurn, ShownTurns } from './shown-turns.ts'
 
 export interface TurnRunner {
   /**
-   * Runs a turn once those before it have ended, or joins the reply to it. Resolves when it has
-   * ended, whichever way.
+   * Runs a turn after the turns before it. With `reply`, joins that running reply instead of sending the message.
+   * Resolves when the turn has ended, also when it failed.
    */
   run: (shown: ShownTurn, reply?: Message) => Promise<void>
-  /** Leaves a button below the turn that runs it again. */
+  /** Shows a note and a retry button below the turn. */
   offerRetry: (shown: ShownTurn, note: string) => void
-  /** Another reply to the last turn. */
+  /** Asks for another reply to the last turn. */
   regenerate: () => void
-  /** The visitor wants no more of the running reply. */
+  /** Stops the running reply. */
   stopReply: () => Promise<void>
-  /** Listens no longer to what runs, and forgets what waits. */
+  /** Stops listening to the running turn and drops the waiting ones. The server still finishes a reply. */
   cancel: () => void
-  /** What runs: a message that the server is not known to have, a turn of this tab, another's. */
+  /** The running turn: `unsent` until the server confirms it, then `own`; `joined` if its reply was already running. */
   state: () => 'idle' | 'unsent' | 'own' | 'joined'
-  /** Looks at once how a joined reply stands. */
+  /** Reconnects to a joined reply at once. */
   renew: () => void
 }
 
 interface Running {
   shown: ShownTurn
   control: { renew?: () => void }
-  /** Aborted where the visitor takes back what was not sent. */
-  taken: AbortController
+  /** Aborted if the visitor withdraws a message before the server has confirmed it. */
+  withdrawn: AbortController
   state: 'unsent' | 'own' | 'joined'
 }
 
-/** Runs the turns of one conversation, one after the other. */
+/** Runs the turns of one conversation, one at a time. */
 export function createTurnRunner(
   site: TurnSite,
   turns: ShownTurns,
   on: {
-    /** The server has a message of this tab. */
+    /** The server has stored a message of this tab. */
     accepted: () => void
-    /** `hasGap`: the session has messages before it that are not on the screen. */
+    /** `hasGap`: the session has earlier messages that are not on the screen. */
     ended: (run: { state: Running['state']; hasGap: boolean }) => void
     refused: (shown: ShownTurn, failure: ChatFailure) => void
   },
@@ -60,8 +60,8 @@ export function createTurnRunner(
   }
 
   async function runNow(shown: ShownTurn, signal: AbortSignal, reply?: Message): Promise<void> {
-    const taken = new AbortController()
-    const mine: Running = { shown, control: {}, taken, state: reply ? 'joined' : 'unsent' }
+    const withdrawn = new AbortController()
+    const mine: Running = { shown, control: {}, withdrawn, state: reply ? 'joined' : 'unsent' }
     let hasGap = false
     running = mine
     // Only the last turn can be run again.
@@ -73,7 +73,7 @@ export function createTurnRunner(
       shown,
       turns,
       reply,
-      signal: AbortSignal.any([signal, taken.signal]),
+      signal: AbortSignal.any([signal, withdrawn.signal]),
       control: mine.control,
       onAccepted(seq) {
         hasGap ||= turns.hasGapBefore(shown, seq)
@@ -85,12 +85,12 @@ export function createTurnRunner(
     if (signal.aborted) return
     running = undefined
     composer.setBusy(false)
-    if (taken.signal.aborted) keepUnsent(shown)
+    if (withdrawn.signal.aborted) keepUnsent(shown)
     else if (failure) offerRetry(shown, explain(words, failure))
     on.ended({ state: mine.state, hasGap })
   }
 
-  /** What was taken back is not sent before the visitor says so. */
+  /** Holds a withdrawn message until the visitor asks to send it. */
   function keepUnsent(shown: ShownTurn): void {
     shown.reply.setOpen(false)
     holdPending(store, shown.turn.id)
@@ -103,7 +103,7 @@ export function createTurnRunner(
     shown.reply.setNote(note, {
       label: words.retry,
       run: () => {
-        // The button that was pressed goes away, and the focus with it.
+        // The pressed button disappears: move its focus to the composer.
         composer.focus()
         void run(shown)
       },
@@ -128,13 +128,13 @@ export function createTurnRunner(
 
     async stopReply() {
       if (!running) return
-      const { shown, control, taken, state } = running
-      // What is not known to have been sent may have come through all the same.
+      const { shown, control, withdrawn, state } = running
+      // The server may have received an unconfirmed message, so ask it to stop in any case.
       const asked = client.sessionId() === undefined ? undefined : client.stopReply()
-      if (state === 'unsent') taken.abort()
+      if (state === 'unsent') withdrawn.abort()
       else shown.reply.setNote(words.stopping)
       await asked?.catch(() => {})
-      // Once this stream is closed, the Worker looks up at once what was asked of it.
+      // Closing this stream makes the Worker look for the stop request at once.
       control.renew?.()
     },
 

@@ -2,17 +2,17 @@ import { button, icon } from './elements.ts'
 
 const sheetsIcon = 'M8 2h13v15h-2V4H8zM3 7h13v15H3zm2 2v11h9V9z'
 const tickIcon = 'M9 16.2l-3.8-3.9L3.8 13.7 9 19 20.3 7.7l-1.4-1.4z'
-const copiedMs = 2000
+const copiedMs = 2_000
 
 interface CopyLabels {
   copy: string
   copied: string
 }
 
-/** Copies what `read` returns, and says so for a moment. Without a clipboard it is not shown. */
+/** A button that copies the result of `read` and confirms it for a moment. Hidden if the page has no clipboard. */
 export function createCopyButton(labels: CopyLabels, read: () => string): HTMLButtonElement {
   const node = button({ class: 'tool' }, () => void copy())
-  // Pages without TLS have none.
+  // Pages without TLS have no clipboard.
   node.hidden = !navigator.clipboard
   say(labels.copy, sheetsIcon)
   return node
@@ -21,7 +21,7 @@ export function createCopyButton(labels: CopyLabels, read: () => string): HTMLBu
     try {
       await navigator.clipboard.writeText(read())
     } catch {
-      // The page may forbid it to a frame: then nothing is said to have been copied.
+      // A page may forbid the clipboard to a frame: confirm nothing.
       return
     }
     say(labels.copied, tickIcon)

@@ -1,6 +1,6 @@
 /**
- * An element with attributes (`true` is the empty one, `false` none) and children. Text stays
- * text; there is no way to pass HTML.
+ * Creates an element with attributes and children. `true` sets an empty attribute, `false` sets none. A string child
+ * becomes text, never HTML.
  */
 export function el<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
@@ -25,7 +25,7 @@ export function button(
   return element
 }
 
-/** A drawing of one path on a 24 × 24 grid, hidden from screen readers. */
+/** Creates an SVG of one path on a 24 × 24 grid, hidden from screen readers. */
 export function icon(path: string): SVGElement {
   const namespace = 'http://www.w3.org/2000/svg'
   const svg = document.createElementNS(namespace, 'svg')

@@ -1,9 +1,9 @@
 import { ChatbotWidget } from './chatbot-widget.ts'
 
 /**
- * Puts one `<chatbot-widget>` on the page for the script element that loaded this module, its
- * `data-*` attributes as the widget's own. Not where the page has a widget already, says
- * `data-auto="off"`, or imports the module from another script.
+ * Adds one `<chatbot-widget>` to the page for the script element that loaded this module, with that element's `data-*`
+ * attributes as its own. Does nothing if the page already has a widget, if the script element says `data-auto="off"`,
+ * or if another script imported the module.
  */
 export function autoMount(scriptUrl: string): void {
   // document.currentScript is null in a module.

@@ -8,11 +8,11 @@ import { serverUrl } from './server-url.ts'
 import { WidgetProperties } from './widget-properties.ts'
 
 /**
- * `<chatbot-widget>`: a button that opens a chat which remembers. `widget-types.ts` says what it
- * offers; its attributes are all optional and all live.
+ * `<chatbot-widget>`: a button that opens the chat. Its interface is described in `widget-types.ts`. All attributes are
+ * optional and may change at any time.
  *
- * The stored conversation is read when the chat is first opened, so that a page view alone wakes
- * no database. Without a DOM (Node, a server that renders) the class can be imported, not used.
+ * The stored conversation is read when the chat is first opened, so a page view alone does not wake the database.
+ * Without a DOM, as on a server that renders, the class can be imported but not used.
  */
 export class ChatbotWidget
   extends WidgetProperties
@@ -21,16 +21,16 @@ export class ChatbotWidget
   #words: Partial<Words> = {}
   #userToken: UserTokenProvider | undefined
   #chat: MountedChat | undefined
-  /** Resolves once the chat is there, as the last change wants it. */
+  /** Resolves when the latest mount has finished. */
   #mounted: Promise<void> | undefined
   #mounts = 0
-  /** It was opened on the page before the chat was there to tell of it. */
+  /** The page set `open` while the chat was still being mounted: the event follows the mount. */
   #missedOpen = false
-  /** The language that was last looked for. */
+  /** The language of the latest mount. */
   #language = ''
-  /** Ends what listens to the page. */
+  /** Ends the listeners on the page. */
   #stay: AbortController | undefined
-  /** Where the focus was before the chat took it. */
+  /** The element that had the focus before the chat was opened. */
   #returnFocus: HTMLElement | undefined
 
   connectedCallback(): void {
@@ -78,20 +78,20 @@ export class ChatbotWidget
   async send(text: string, options?: { contextText?: string }): Promise<void> {
     const chat = await this.#settle()
     await chat.restore()
-    // Another user's, by now, or in another language.
+    // The user or the language has changed in the meantime: send in the new chat.
     if (chat !== this.#chat) return this.send(text, options)
-    await (await chat.converse()).send(text, options)
+    await (await chat.loadConversation()).send(text, options)
   }
 
   async newSession(): Promise<void> {
-    const { converse } = await this.#settle()
-    const { newSession } = await converse()
+    const { loadConversation } = await this.#settle()
+    const { newSession } = await loadConversation()
     newSession()
   }
 
   async setSession(sessionId: string | undefined): Promise<void> {
-    const { converse } = await this.#settle()
-    await (await converse()).setSession(sessionId)
+    const { loadConversation } = await this.#settle()
+    await (await loadConversation()).setSession(sessionId)
   }
 
   async #settle(): Promise<MountedChat> {
@@ -108,7 +108,7 @@ export class ChatbotWidget
     if (this.#stay) this.#mounted = this.#mount()
   }
 
-  /** Leaves what is shown at once, since it may be another user's; what comes may take a while. */
+  /** Removes the present chat at once, because it may belong to another user, then loads what the next one needs. */
   async #mount(): Promise<void> {
     const hadFocus = document.activeElement === this
     this.#unmount()
@@ -130,7 +130,7 @@ export class ChatbotWidget
       toggle: () => this.toggleAttribute('open'),
       close: () => this.close(),
     })
-    // Its own language may run the other way than the page.
+    // The widget's own language may have another direction than the page.
     if (!this.dir && this.lang.startsWith('ar')) this.#chat.panel.node.dir = 'rtl'
     this.#apply()
     this.#fitPage()

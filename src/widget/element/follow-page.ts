@@ -1,6 +1,6 @@
 /**
- * Runs `change`, until `signal` is aborted, whenever the page changes its theme or language, or
- * something like an on-screen keyboard changes what of it can be seen.
+ * Calls `change` whenever the page changes its theme or language, or when the visible part of the page changes, as with
+ * an on-screen keyboard. Ends when `signal` is aborted.
  */
 export function followPage(change: () => void, signal: AbortSignal): void {
   const observer = new MutationObserver(change)
@@ -11,15 +11,15 @@ export function followPage(change: () => void, signal: AbortSignal): void {
   }
 }
 
-/** What was asked for, else what the page says; empty where the system decides. */
+/** The widget's own theme, else the page's; empty if the system decides. */
 export function readTheme(asked: string): string {
   const themes = [asked, document.documentElement.dataset['theme']]
   return themes.find((theme) => theme === 'light' || theme === 'dark') ?? ''
 }
 
 /**
- * What of the window a keyboard has pushed out at the top and covers at the bottom, in pixels. A
- * page that is zoomed by pinching is taken as if it were not.
+ * How many pixels of the window are out of sight: above, because a keyboard scrolled the page, and below, because the
+ * keyboard covers them. Pinch zoom is ignored.
  */
 export function readCovered(): { above: number; below: number } {
   const viewport = globalThis.visualViewport

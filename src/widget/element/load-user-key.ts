@@ -1,8 +1,8 @@
 import type { UserTokenProvider } from '../widget-types.ts'
 
 /**
- * The name under which this browser stores the user's entries; empty where nobody is signed in. Where it cannot be
- * computed, it is a random one, so that no user meets another's entries.
+ * Loads `user-key.ts` and calls it. If the file cannot be loaded, the key is random, so that no user sees what another
+ * user stored.
  */
 export async function loadUserKey(provider: UserTokenProvider): Promise<string> {
   const { userKey } = await import('./user-key.ts').catch(() => ({

@@ -10,24 +10,24 @@ import type { Words } from '../words/words.ts'
 import { readCovered, readTheme } from './follow-page.ts'
 import styles from './widget.css'
 
-/** The chat of one user with one server, in one language, on the page. */
+/** The chat on the page, for one user, one server and one language. */
 export interface MountedChat {
   readonly panel: Panel
-  /** What talks to the server: loaded when it is first asked for. Rejects where it can't be. */
-  converse: () => Promise<Conversation>
+  /** The conversation, loaded on the first call. Rejects if it cannot be loaded. */
+  loadConversation: () => Promise<Conversation>
   readonly words: Words
-  /** Shows what is stored; it is read once, however often it is asked for. Never rejects. */
+  /** Shows the stored conversation. Further calls do nothing. Never rejects. */
   restore: () => Promise<void>
-  /** Empty texts are the widget's own; a greeting may be none. */
+  /** Empty texts stand for the defaults. Only `greeting: ''` shows nothing. */
   setTexts: (texts: {
     title: string
     greeting: string | null
     placeholder: string
     suggestions: readonly string[]
   }) => void
-  /** Looks as the page wants it, where nothing else was asked for. */
+  /** Applies the theme, else the page's, and keeps clear of an on-screen keyboard. */
   fitPage: (theme: string) => void
-  /** In the page, in the box of the element; else over the page, above all that it stacks. */
+  /** Inline: in the page's layout. Otherwise above the page, in the top layer. */
   setInline: (isInline: boolean) => void
   unmount: () => void
 }
@@ -35,7 +35,7 @@ export interface MountedChat {
 export interface MountedChatOptions {
   root: ShadowRoot
   server: string
-  /** Tells the stored conversations of one server apart. */
+  /** Separates the entries of several widgets and users in this browser's store. */
   name: string
   userToken: UserTokenProvider | undefined
   words: Words
@@ -44,8 +44,8 @@ export interface MountedChatOptions {
   close: () => void
 }
 
-/** How long it is waited, where nobody says that the network is back. */
-const retryMs = 4000
+/** The pause before the next attempt to load the conversation, unless the browser reports the network earlier. */
+const retryMs = 4_000
 
 let sheet: CSSStyleSheet | undefined
 
@@ -57,21 +57,21 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   }
   root.adoptedStyleSheets = [sheet]
   const store = createSiteStore(server, name)
-  const panel = createPanel({ words, toggle, close, ready: converse })
+  const panel = createPanel({ words, toggle, close, ready: loadConversation })
   const { node, log, composer, askButton } = panel
   const draft = createDraft(store, composer)
   const lifetime = new AbortController()
   let conversation: Promise<Conversation> | undefined
   let restored: Promise<void> | undefined
-  panel.connect(onceLoaded(converse, draft))
+  panel.connect(onceLoaded(loadConversation, draft))
   askButton.watch(lifetime.signal)
   composer.setBusy('loading')
-  // Who comes near the button will press it.
+  // A pointer over the button usually means a click: load ahead.
   panel.launcher.addEventListener('pointerenter', () => {
-    if (navigator.onLine) void converse().catch(() => {})
+    if (navigator.onLine) void loadConversation().catch(() => {})
   })
 
-  async function load(): Promise<Conversation> {
+  async function importConversation(): Promise<Conversation> {
     const { createConversation } = await import('../conversation/conversation.ts')
     lifetime.signal.throwIfAborted()
     const loaded = createConversation({ server, store, userToken, panel, words, emit, draft })
@@ -79,9 +79,9 @@ export function mountChat(options: MountedChatOptions): MountedChat {
     return loaded
   }
 
-  async function converse(): Promise<Conversation> {
+  async function loadConversation(): Promise<Conversation> {
     try {
-      const loaded = await (conversation ??= load())
+      const loaded = await (conversation ??= importConversation())
       lifetime.signal.throwIfAborted()
       return loaded
     } catch (error) {
@@ -90,12 +90,12 @@ export function mountChat(options: MountedChatOptions): MountedChat {
     }
   }
 
-  /** Waits for the network as long as it takes. */
+  /** Tries again until the network is back. */
   async function restore(): Promise<void> {
     log.setNotice(words.loading)
     while (!lifetime.signal.aborted) {
       try {
-        return await (await converse()).restore()
+        return await (await loadConversation()).restore()
       } catch {
         log.setNotice(explain(words, networkFailure()))
         await new Promise((resolve) => {
@@ -111,7 +111,7 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   return {
     panel,
     words,
-    converse,
+    loadConversation,
     restore: () => (restored ??= restore()),
     setTexts({ title, greeting, placeholder, suggestions }) {
       panel.setTitle(title || words.title)
@@ -130,7 +130,7 @@ export function mountChat(options: MountedChatOptions): MountedChat {
     setInline(isInline) {
       node.querySelector('.panel')?.setAttribute('role', isInline ? 'region' : 'dialog')
       node.popover = isInline ? null : 'manual'
-      // Browsers of before 2024 have z-index.
+      // Older browsers lack popovers: z-index serves them.
       if (!isInline) node.togglePopover?.(true)
     },
     unmount() {
@@ -141,15 +141,15 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   }
 }
 
-/** Actions that wait for what does them; only what is typed is kept at once. */
-function onceLoaded(converse: () => Promise<Conversation>, draft: Draft): PanelActions {
+/** The panel's actions until the conversation is loaded. Each of them loads it, except `change`: it saves the draft. */
+function onceLoaded(loadConversation: () => Promise<Conversation>, draft: Draft): PanelActions {
   const actions = { change: draft.save } as PanelActions
   return new Proxy(actions, {
     get: (target, name: keyof PanelActions) =>
       target[name] ??
       (async (...args: never[]) => {
-        const { actions: loaded } = await converse()
-        const action = loaded[name] as (...args: never[]) => unknown
+        const { actions: loaded } = await loadConversation()
+        const action: (...args: never[]) => unknown = loaded[name]
         return action(...args)
       }),
   })

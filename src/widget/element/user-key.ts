@@ -1,8 +1,8 @@
 import type { UserTokenProvider } from '../widget-types.ts'
 
 /**
- * A name for the user in this browser's store, so that the next one to sign in here meets nothing
- * of theirs: a hash of the JWT's `sub`. Empty where nobody is signed in.
+ * The name under which this browser stores a user's entries, so that the next user of the same browser sees none of
+ * them: a hash of the JWT's `sub`. Empty if nobody is signed in.
  */
 export async function userKey(userToken: UserTokenProvider): Promise<string> {
   let user: string | undefined
@@ -15,13 +15,13 @@ export async function userKey(userToken: UserTokenProvider): Promise<string> {
     )
     if (typeof sub === 'string') user = sub
   } catch {
-    // What is no JWT names its user by itself. Whom a provider that fails stands for is unknown.
+    // A token that is not a JWT names its user itself. If the provider failed, the user is unknown.
     user ??= String(Math.random())
   }
   return hash(user)
 }
 
-/** FNV-1a: enough to tell the users of one browser apart, and nothing to be read back. */
+/** FNV-1a. It need not be cryptographic: it only separates the users of one browser. */
 function hash(text: string): string {
   let value = 0x811c9dc5
   for (let at = 0; at < text.length; at++) {

@@ -1,6 +1,6 @@
 const textAttributes = ['server', 'name', 'greeting', 'placeholder', 'selection', 'theme'] as const
 
-/** The element's attributes, each of them a property too. */
+/** The attributes of the element. Each is a property too. */
 export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
   static readonly observedAttributes = [
     ...textAttributes,
@@ -25,7 +25,7 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
     this.toggleAttribute('inline', isTrue(isInline))
   }
 
-  /** The attribute is a JSON array, or questions with `|` between them. */
+  /** The attribute holds a JSON array, or questions separated by `|`. */
   get suggestions(): string[] {
     const text = this.getAttribute('suggestions') ?? ''
     try {
@@ -46,8 +46,8 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
   }
 
   /**
-   * A method. A framework that finds the name on the element assigns to it instead of setting the
-   * attribute: that must open the chat, not take the method's place.
+   * A method with a setter: some frameworks assign to a property of the attribute's name instead of setting the
+   * attribute. Such an assignment must open the chat, not replace the method.
    */
   get open(): () => void {
     return () => this.setAttribute('open', '')
@@ -60,7 +60,7 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
     this.removeAttribute('open')
   }
 
-  /** Takes up what was assigned before the element was defined. */
+  /** Applies the properties that were assigned before the element was defined. */
   protected takeUpProperties(): void {
     for (const name of Object.keys(this)) {
       const value: unknown = Reflect.get(this, name)
@@ -75,7 +75,7 @@ function setText(element: HTMLElement, name: string, value: string | null | unde
   else element.setAttribute(name, value)
 }
 
-/** Of an attribute, which a framework may assign as it would set it: it is there, and be it empty. */
+/** Frameworks may assign the text of a boolean attribute, and its empty text means true. */
 function isTrue(value: boolean | string | null | undefined): boolean {
   return value === '' || Boolean(value)
 }

@@ -3,14 +3,14 @@ import type { Words } from '../words/words.ts'
 import type { Code } from './parse/ast.ts'
 import { patchInlines, placeElement } from './patch.ts'
 
-/** The languages that `highlight.ts` knows, by the names that models give them. */
+/** The names that models give to the languages of `highlight.ts`. */
 const highlightedLanguages =
   /^(?:[cm]?[jt]s|[jt]sx|javascript|typescript|jsonc?|bash|sh|shell|zsh|py|python|sql|html|xml|svg|css|ya?ml|go|golang|rust|rs|java|[ch]|cc|[ch]pp|c\+\+|diff|patch)$/i
 
-/** What each element held when it was given its colours, or when they were asked for. */
+/** For each element the source that its colours are for, or will be. */
 const highlighted = new WeakMap<Element, string>()
 
-/** Code, a button that copies it, the name of its language and, once it `isWhole`, its colours. */
+/** Draws a code block: code, copy button, name of the language. When it `isWhole`, loads the colours. */
 export function patchCode(frame: HTMLElement, block: Code, isWhole: boolean, words: Words): void {
   const { language, source } = block
   const pre = placeElement(frame, 0, 'pre')
@@ -31,7 +31,7 @@ export function patchCode(frame: HTMLElement, block: Code, isWhole: boolean, wor
 }
 
 async function loadColours(code: HTMLElement, language: string, source: string): Promise<void> {
-  // Where it can't be loaded, the code stays plain.
+  // Without the highlighter the code stays plain.
   const highlighter = await import('./highlight.ts').catch(() => undefined)
   const isSame = highlighted.get(code) === source && !code.firstElementChild
   if (isSame) highlighter?.highlight(code, language)

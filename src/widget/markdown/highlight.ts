@@ -35,14 +35,14 @@ lowlight.registerAlias({ cpp: ['c', 'h'], bash: ['shell'] })
 type Token = ReturnType<typeof lowlight.highlight>['children'][number]
 
 /**
- * Puts the text of `code` into elements of highlight.js's classes, which `markdown.css` gives their
- * colours. This is a file of its own, loaded with the first code: it imports nothing of widget.js,
- * else both would need a third.
+ * Splits the text of `code` into elements with highlight.js's classes, which `markdown.css` colours. A chunk of its
+ * own, loaded with the first code block. It imports no other file of the widget: chunks share no code, so the visitor
+ * would load that file twice.
  */
 export function highlight(code: HTMLElement, language: string): void {
   const source = code.textContent
   const { children } = lowlight.highlight(language.toLowerCase(), source)
-  // The text that was there is emptied, not removed: no node of a finished block ever is.
+  // Empties the old text node instead of removing it: a finished block never loses a node.
   code.firstChild!.nodeValue = ''
   code.append(...nodesOf(children))
 }

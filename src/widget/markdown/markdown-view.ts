@@ -5,9 +5,9 @@ import { createMarkdownParser } from './parse/markdown-parser.ts'
 import { cutChildren, patchInlines, placeElement } from './patch.ts'
 
 /**
- * Shows Markdown in `root` while it grows. What is settled is not touched again, what is last is
- * patched in place. Text and elements only, so what the model writes can neither run nor load
- * anything. With `isOpen` more is about to come, and the end is shown as it will most likely be.
+ * Shows Markdown in `root` while it grows. Settled blocks are not touched again, the last ones are patched in place. It
+ * creates only elements and text nodes, so the model's text cannot run or load anything. With `isOpen` more text will
+ * come, and the end is shown in its most likely form.
  */
 export function createMarkdownView(
   root: HTMLElement,
@@ -23,7 +23,7 @@ export function createMarkdownView(
     },
   }
 
-  /** `isWhole`: no more is about to come. */
+  /** `isWhole`: no more text will come. */
   function patchBlocks(parent: HTMLElement, container: Container, isWhole: boolean): void {
     const { children, settled } = container
     for (let place = firstToDraw(parent, container); place < children.length; place++) {
@@ -36,13 +36,13 @@ export function createMarkdownView(
   function patchBlock(parent: HTMLElement, place: number, block: Block, isWhole: boolean): void {
     switch (block.type) {
       case 'paragraph':
-        // In an item it is a block without the margins of a paragraph, also where a copy is pasted.
+        // A `div` in a list item has no margins, also when a copy is pasted elsewhere.
         return patchText(
           placeElement(parent, place, parent.localName === 'li' ? 'div' : 'p'),
           block,
         )
       case 'heading':
-        // The dialog's own heading is an h2.
+        // The dialog's own heading is an h2, so levels begin at h3.
         return patchText(placeElement(parent, place, `h${Math.min(6, block.level + 2)}`), block)
       case 'code':
         return patchCode(placeElement(parent, place, 'div', 'code'), block, isWhole, words)
@@ -65,10 +65,10 @@ export function createMarkdownView(
   }
 }
 
-/** Which block each element shows. */
+/** The block that each element shows. */
 const shownIn = new WeakMap<Element, Block | Container>()
 
-/** The first child that the element does not show as it will stay. */
+/** The index of the first child that is not drawn in its final form. */
 function firstToDraw(element: Element, block: Block | Container): number {
   if (shownIn.get(element) !== block) block.drawn = 0
   shownIn.set(element, block)
@@ -82,7 +82,7 @@ function patchText(element: HTMLElement, block: Paragraph | Heading): void {
 }
 
 function patchTable(frame: HTMLElement, block: Table): void {
-  // It is as wide as it needs to be; the frame is what is scrolled.
+  // A wide table scrolls inside this frame, which the keyboard must reach.
   frame.tabIndex = 0
   const table = placeElement(frame, 0, 'table')
   const [head, body] = [placeElement(table, 0, 'thead'), placeElement(table, 1, 'tbody')]

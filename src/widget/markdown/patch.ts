@@ -1,8 +1,8 @@
 import type { Inline } from './parse/ast.ts'
 
 /**
- * Makes the children of `parent` from `start` on look like `inlines`, and keeps what fits: text
- * that only grew is appended to, so that a selection in it and the screen stay quiet.
+ * Makes the children of `parent`, from `start` on, match `inlines`. Keeps the nodes that fit: text that has grown is
+ * appended to, so a selection in it survives and nothing flickers.
  */
 export function patchInlines(parent: Element, inlines: Inline[], start = 0): void {
   for (const [index, inline] of inlines.entries()) {
@@ -22,7 +22,7 @@ export function patchInlines(parent: Element, inlines: Inline[], start = 0): voi
   cutChildren(parent, start + inlines.length)
 }
 
-/** The child of that kind at that place: the one that is there, if it is one, or a new one. */
+/** Returns the child at `place` if it has this tag and class. Otherwise replaces it by a new element. */
 export function placeElement(
   parent: Element,
   place: number,

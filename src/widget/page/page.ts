@@ -1,10 +1,10 @@
-// The commands on the page name the Worker that served it.
+// The commands on the page use the address of the Worker that serves it.
 for (const place of document.querySelectorAll('[data-origin]')) {
   place.textContent = location.origin
 }
 
-// Open where it stands beside the text; on a phone it would cover the page. This module runs
-// before the widget's, which reads its options from its script element.
+// Opens the chat where it fits beside the text; on a phone it would cover the page. This module runs before the
+// widget's, which reads its options from its script element.
 if (matchMedia('(min-width: 1100px)').matches) {
   document.querySelector('script[src="/widget.js"]')?.setAttribute('data-open', '')
 }

@@ -5,14 +5,14 @@ import type { Words } from '../words/words.ts'
 export interface AskButton {
   readonly node: HTMLElement
   setEnabled: (isEnabled: boolean) => void
-  /** Watches what is selected on the page, until `signal` is aborted. */
+  /** Watches the selection on the page until `signal` is aborted. */
   watch: (signal: AbortSignal) => void
 }
 
-/** A selection that is still being drawn is left alone. */
+/** The selection must stay unchanged for so long before the button appears. */
 const quietMs = 250
 
-/** Offers, beside text that is selected on the page, to ask about it. */
+/** A button beside the selected text of the page, to ask about it. */
 export function createAskButton(words: Words, ask: (quotation: string) => void): AskButton {
   let isEnabled = true
   let quotation = ''
@@ -22,7 +22,7 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
     ask(quotation)
   }
   const node = button({ class: 'ask', hidden: '' }, press, words.ask)
-  // Pressing it must not take the selection away.
+  // Pressing the button must not clear the selection.
   node.addEventListener('pointerdown', (event) => event.preventDefault())
 
   function update(): void {
@@ -36,7 +36,7 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
     node.style.top = `${Math.max(8, Math.min(bottom + 8, innerHeight - offsetHeight - 8))}px`
   }
 
-  /** Nobody writes in a field of the page, and no other widget of it offers the same. */
+  /** True if no field of the page has the focus, and this is the page's first widget that offers the button. */
   function isFree(): boolean {
     const root = node.getRootNode()
     if (!(root instanceof ShadowRoot)) return false
@@ -56,7 +56,7 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
         timer = setTimeout(update, quietMs)
       }
       document.addEventListener('selectionchange', soon, { signal })
-      // It goes along where the page moves.
+      // The button follows the selection when the page scrolls.
       document.addEventListener('scroll', soon, { signal, capture: true, passive: true })
       signal.addEventListener('abort', () => clearTimeout(timer))
     },
@@ -67,8 +67,8 @@ const offeringSelector = 'chatbot-widget:not([selection="off"])'
 const fieldSelector = 'input, textarea, [contenteditable]'
 
 /**
- * What is selected in the page itself: inside of a shadow root it reads as collapsed. Neither half
- * a character, at the cut, nor what the server would refuse.
+ * The selected text of the page; empty if the selection is inside a shadow root, where it reads as collapsed. Cut to
+ * the API's limit, without half a surrogate pair at the cut and without NUL, which the server refuses.
  */
 function quotationOf(selection: Selection | null): string {
   if (!selection || selection.isCollapsed) return ''

@@ -6,14 +6,14 @@ import { createQuotationChip } from './quotation-chip.ts'
 export interface Composer {
   readonly node: HTMLElement
   setPlaceholder: (text: string) => void
-  /** While busy nothing is sent; typing goes on. What is `running` can be stopped. */
+  /** While busy, the visitor can type but not send. While `running`, a button stops the reply. */
   setBusy: (busy: false | 'loading' | 'running') => void
   setText: (text: string) => void
   readText: () => string
   /** Text of the page that the next message is about. */
   setQuotation: (text: string | undefined) => void
   readQuotation: () => string | undefined
-  /** Words about what was typed, until it is changed or sent. */
+  /** Shows a notice about the typed text until the text is changed or sent. */
   setNotice: (notice: string) => void
   focus: () => void
 }
@@ -26,14 +26,14 @@ export interface SendOptions {
 export interface ComposerActions {
   send: (text: string, options?: SendOptions) => void
   stopReply: () => void
-  /** What is in the box was changed by the visitor. */
+  /** The visitor has changed the text or the quotation. */
   change: (text: string, quotation: string | undefined) => void
 }
 
 const arrowUpIcon = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
 const squareIcon = 'M7 7h10v10H7z'
 
-/** Where the visitor writes: Enter sends, Shift + Enter begins a new line. */
+/** The box in which the visitor writes. Enter sends, Shift + Enter begins a new line. */
 export function createComposer(words: Words, actions: () => ComposerActions): Composer {
   let isBusy = false
   const notice = el('p', { class: 'note', role: 'alert' })
@@ -78,7 +78,7 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     changed()
   })
   input.addEventListener('keydown', (event) => {
-    // Enter also confirms a word of an input method; Safari says so only by the key code.
+    // Enter also confirms a word in an input method. Safari reports this only by the key code.
     const isComposing = event.isComposing || event.keyCode === 229
     if (event.key !== 'Enter' || event.shiftKey || isComposing) return
     event.preventDefault()
@@ -99,7 +99,7 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     chip.set(undefined)
     setNotice('')
     update()
-    // The button is disabled now, and would swallow the keys that follow.
+    // The send button is disabled now. With the focus, it would swallow further keys.
     input.focus()
     changed()
     actions().send(text, { contextText: quotation })
@@ -123,7 +123,7 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     },
     setBusy(busy) {
       isBusy = busy !== false
-      // The button that was pressed goes away, and the focus with it.
+      // The stop button may disappear: move its focus to the input.
       if (stop.matches(':focus')) input.focus()
       stop.hidden = busy !== 'running'
       send.hidden = !stop.hidden

@@ -6,32 +6,32 @@ import type { MessageView, NoteAction } from './message-view.ts'
 export interface MessageLog {
   readonly node: HTMLElement
   setGreeting: (text: string) => void
-  /** Questions to be sent by a click while there is no message. */
+  /** Questions that can be sent with one click while there is no message. */
   setSuggestions: (questions: readonly string[]) => void
   append: (view: MessageView) => void
-  /** Puts older messages before the others without moving what is being read. */
+  /** Inserts older messages at the top without moving the text that is being read. */
   prepend: (views: readonly MessageView[]) => void
   remove: (view: MessageView) => void
   clear: () => void
-  /** Removes what stands before `view`. */
+  /** Removes everything above `view`. */
   clearBefore: (view: MessageView) => void
-  /** Words about the conversation as a whole, at its top. */
+  /** Shows a notice about the whole conversation, at the top. */
   setNotice: (notice: string, action?: NoteAction) => void
-  /** A notice that is a button alone, and presses itself once the reader comes near it. */
+  /** Shows a button for older messages, and runs it when the reader scrolls near it. */
   offerEarlier: (run: () => void) => void
-  /** Runs `change` and stays at the end if the reader was there. */
+  /** Runs `change`, then scrolls to the end if the reader was there before. */
   follow: (change: () => void) => void
   scrollToEnd: () => void
-  /** To be called when it is shown again: what came meanwhile is in sight of who had read to the end. */
+  /** To be called when the log is shown again: scrolls to the end if the reader was there before. */
   reveal: () => void
 }
 
-/** How far from the end, in pixels, still counts as reading along. */
+/** A reader this near to the end follows new text. */
 const followDistancePx = 48
-/** How near to the top, in pixels, the reader comes before older messages are fetched. */
+/** A reader this near to the top gets older messages. */
 const earlierDistancePx = 200
 
-/** Where the messages are: it places them, and the conversation makes them. */
+/** The list of messages. The conversation creates the views, the log places them. */
 export function createMessageLog(
   words: Words,
   actions: () => Pick<ComposerActions, 'send'>,
@@ -40,7 +40,7 @@ export function createMessageLog(
   const notice = el('p', { class: 'notice', 'aria-live': 'polite', hidden: true })
   const list = el('ol', { class: 'messages' })
   const suggestions = el('div', { class: 'suggestions' })
-  // Spoken by the widget's live region once a reply is whole; token by token it would be noise.
+  // Not live: the status region announces each whole reply. Word by word would be noise.
   const node = el(
     'div',
     {
@@ -56,10 +56,10 @@ export function createMessageLog(
     list,
     suggestions,
   )
-  let comeNear: (() => void) | undefined
+  let loadEarlier: (() => void) | undefined
   const watcher =
     globalThis.IntersectionObserver &&
-    new IntersectionObserver((moments) => moments.at(-1)?.isIntersecting && comeNear?.(), {
+    new IntersectionObserver((moments) => moments.at(-1)?.isIntersecting && loadEarlier?.(), {
       root: node,
       rootMargin: `${earlierDistancePx}px 0px`,
     })
@@ -76,8 +76,8 @@ export function createMessageLog(
   }
 
   function setNotice(text: string, action?: NoteAction): void {
-    comeNear = undefined
-    // A button that was pressed goes away, and the focus with it.
+    loadEarlier = undefined
+    // The pressed button disappears: move its focus to the log.
     if (notice.matches(':focus-within')) node.focus({ preventScroll: true })
     notice.hidden = text === '' && !action
     notice.textContent = text
@@ -114,8 +114,8 @@ export function createMessageLog(
     },
     offerEarlier(run) {
       setNotice('', { label: words.loadEarlier, run })
-      comeNear = run
-      // Whoever begins to observe is told how things stand, after the next layout.
+      loadEarlier = run
+      // A new observation reports the present position after the next layout.
       watcher?.unobserve(notice)
       watcher?.observe(notice)
     },

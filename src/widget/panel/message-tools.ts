@@ -5,7 +5,7 @@ import type { Words } from '../words/words.ts'
 
 export interface MessageTools {
   readonly node: HTMLElement
-  /** Which thumb is pressed. */
+  /** Shows which thumb is pressed. */
   setRating: (rating: Rating | null) => void
 }
 
@@ -19,7 +19,7 @@ const thumbUpIcon =
 const thumbDownIcon = 'M22 14h-4V3h4zm-6 0l-5 8c-2 0-3-1-2.500-3l1-4H2L4 4.500Q4.300 3 6 3h10z'
 const againIcon = 'M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z'
 
-/** The buttons below a message; a visitor's own can be copied, a reply also rated and written anew. */
+/** The buttons of a message: copy, and for a reply also two thumbs and "another reply". */
 export function createMessageTools(
   words: Words,
   readText: () => string,

@@ -13,31 +13,31 @@ export interface NoteAction {
 }
 
 export interface MessageActions {
-  /** Rejects with a ChatFailure where it could not be stored. */
+  /** Rejects with a ChatFailure if the rating could not be stored. */
   rate: (replyId: string, rating: Rating | null) => Promise<void>
-  /** Asks for another reply instead of the last one. */
+  /** Asks for another reply in place of the last one. */
   regenerate: () => void
 }
 
 export interface MessageView {
   readonly node: HTMLElement
-  /** The stored message that it shows; a reply that is still being written has none. */
+  /** The stored message that the view shows; undefined while a reply is being written. */
   stored: () => Message | undefined
-  /** Shows a stored message, and says in words what it lacks. */
+  /** Shows a stored message, with a note if it is incomplete. */
   show: (message: Message) => void
   setText: (text: string) => void
-  /** Words about the message below it, with a button where something can be done. */
+  /** Shows a note below the message, with a button if there is something to do. */
   setNote: (note: string, action?: NoteAction) => void
-  /** Whether more text may come. */
+  /** Sets whether more text may come. */
   setOpen: (isOpen: boolean) => void
-  /** The text as it reads, without its Markdown. */
+  /** The visible text, without Markdown. */
   readText: () => string
 }
 
 export interface ViewedMessage {
   role: 'user' | 'assistant'
   text?: string
-  /** What the visitor asks about. */
+  /** Text of the page that the message is about. */
   quotation?: string | undefined
 }
 
@@ -46,7 +46,7 @@ interface MessageViewOptions extends ViewedMessage {
   actions: () => MessageActions
 }
 
-/** One message of the conversation: the visitor's as typed, the assistant's as Markdown. */
+/** One message: the visitor's as typed, the assistant's as Markdown. */
 export function createMessageView(options: MessageViewOptions): MessageView {
   const { words, actions, role, quotation } = options
   const isUser = role === 'user'
@@ -68,7 +68,7 @@ export function createMessageView(options: MessageViewOptions): MessageView {
     tools.node,
   )
 
-  /** Shown at once, and taken back where it cannot be stored. */
+  /** Shows the rating at once, and restores the old one if it cannot be stored. */
   async function rate(rating: Rating | null): Promise<void> {
     if (!stored) return
     const before = stored.feedback?.rating ?? null
@@ -119,7 +119,7 @@ export function createMessageView(options: MessageViewOptions): MessageView {
     setOpen(mayGrow) {
       isOpen = mayGrow
       node.classList.toggle('is-open', isOpen)
-      // What was left out as long as more could come is shown.
+      // Show the end of the text that the view held back while more could come.
       if (!isOpen) setText(text)
     },
     readText: () => body.innerText,

@@ -4,5 +4,5 @@ import messageLog from './message-log.css'
 import message from './message.css'
 import panel from './panel.css'
 
-/** The styles of everything in the panel but the past chats, which bring their own. */
+/** The styles of the panel. The list of past chats is a chunk of its own and brings its own stylesheet. */
 export const panelStyles = panel + messageLog + message + composer + markdown

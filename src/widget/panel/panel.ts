@@ -17,15 +17,15 @@ export interface Panel {
   readonly askButton: AskButton
   setTitle: (title: string) => void
   setOpen: (isOpen: boolean) => void
-  /** Says who does what the visitor wants; called before the panel is first opened. */
+  /** Sets the actions. To be called before the panel is first opened. */
   connect: (actions: PanelActions) => void
-  /** Takes the focus; on a touch screen without its keyboard over the conversation. */
+  /** Takes the focus. On a touch screen the panel takes it, so that no keyboard covers the conversation. */
   focus: () => void
-  /** Speaks to a screen reader, once. */
+  /** Announces a text to screen readers. */
   announce: (text: string) => void
 }
 
-/** What the visitor can do beside opening and closing: the conversation does it. */
+/** Everything that the visitor can do except open and close. The conversation performs it. */
 export interface PanelActions extends ComposerActions, MessageActions, SessionActions {
   newSession: () => void
 }
@@ -35,12 +35,12 @@ const bubbleIcon =
 const listIcon = 'M4 6h16v2H4zm0 5h16v2H4zm0 5h16v2H4z'
 const plusIcon = 'M11 5v6H5v2h6v6h2v-6h6v-2h-6V5z'
 
-/** The button on the page and the dialog that it opens. */
+/** The launcher on the page and the dialog that it opens. */
 export function createPanel(on: {
   words: Words
   toggle: () => void
   close: () => void
-  /** Resolves once the actions are those of the conversation. */
+  /** Resolves when the conversation has connected its actions. */
   ready: () => Promise<unknown>
 }): Panel {
   const { words } = on
@@ -61,7 +61,7 @@ export function createPanel(on: {
     button({ 'aria-label': label, title: label }, run, icon(path))
   const past = tool(words.sessions, () => showSessions(sessions.node.hidden === true), listIcon)
   past.setAttribute('aria-controls', 'sessions')
-  const startAnew = () => {
+  const startNewChat = () => {
     showSessions(false)
     actions().newSession()
     composer.focus()
@@ -71,7 +71,7 @@ export function createPanel(on: {
     { part: 'header' },
     heading,
     past,
-    tool(words.newChat, startAnew, plusIcon),
+    tool(words.newChat, startNewChat, plusIcon),
     tool(words.close, on.close, crossIcon),
   )
   const dialog = el(
@@ -95,7 +95,7 @@ export function createPanel(on: {
     on.toggle,
     icon(bubbleIcon),
   )
-  // Outside the dialog, so that a reply is spoken also after it was closed.
+  // Outside the dialog, so that a reply is announced also while the dialog is closed.
   const status = el('div', { class: 'unseen', role: 'status' })
   const askButton = createAskButton(words, (quotation) => {
     if (dialog.hidden) on.toggle()
@@ -104,7 +104,7 @@ export function createPanel(on: {
     actions().change(composer.readText(), quotation)
     composer.focus()
   })
-  // The host's title is the dialog's heading, not a tooltip over all of it: hence the empty one.
+  // The element's `title` is the dialog's heading. The empty title stops it from being a tooltip as well.
   const node = el('div', { class: 'widget', title: '' }, dialog, launcher, askButton.node, status)
   node.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || event.isComposing || dialog.hidden) return

@@ -4,12 +4,12 @@ import type { Words } from '../words/words.ts'
 
 export interface QuotationChip {
   readonly node: HTMLElement
-  /** What the next message asks about; `undefined` is nothing. */
+  /** `undefined` removes the quotation. */
   set: (text: string | undefined) => void
   read: () => string | undefined
 }
 
-/** Text of the page that the next message is about, until it is sent or removed. */
+/** Shows the text of the page that the next message is about, with a button to remove it. */
 export function createQuotationChip(words: Words, onRemove: () => void): QuotationChip {
   let quotation: string | undefined
   const text = el('blockquote', { class: 'quotation', dir: 'auto' })

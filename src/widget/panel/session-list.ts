@@ -5,9 +5,9 @@ import type { Words } from '../words/words.ts'
 import { createSessionRow, type SessionRow } from './session-row.ts'
 import styles from './session-list.css'
 
-/** What the list asks of the conversation. */
+/** The conversation's part in the list. */
 export interface SessionActions {
-  /** Without one, there is nobody whose sessions could be listed. */
+  /** Without a token there is no user, so no session to list. */
   hasToken: () => boolean
   call: ApiCall
   currentSession: () => string | undefined
@@ -16,16 +16,13 @@ export interface SessionActions {
 }
 
 export interface SessionList {
-  /** Shows the newest sessions as they are now. */
+  /** Reads and shows the newest sessions. */
   refresh: () => Promise<void>
 }
 
 let sheet: CSSStyleSheet | undefined
 
-/**
- * Fills `node` with the visitor's past sessions, the latest first. A chunk of its own: most
- * visitors never ask for it.
- */
+/** Fills `node` with the visitor's past sessions, latest first. A chunk of its own: most visitors never open it. */
 export function createSessionList(
   node: HTMLElement,
   options: { words: Words; actions: SessionActions; explain: (error: unknown) => string },
@@ -37,7 +34,7 @@ export function createSessionList(
   const more = button({ class: 'word', hidden: '' }, () => void readOn(), words.loadMore)
   let cursor: string | undefined
   node.replaceChildren(notice, list, more)
-  dress(node)
+  addStyles(node)
 
   async function refresh(): Promise<void> {
     if (rows.size === 0) notice.textContent = words.loading
@@ -54,7 +51,7 @@ export function createSessionList(
     await attempt(async () => {
       const page = await read(`?${new URLSearchParams({ cursor: cursor! })}`)
       show(page, rows.size)
-      // The button that was pressed may be gone.
+      // The pressed button may be gone: move its focus to the first new row.
       rows.get(page.data[0]?.id ?? '')?.focus()
     })
   }
@@ -69,7 +66,7 @@ export function createSessionList(
     for (const [index, session] of data.entries()) {
       const row = rows.get(session.id) ?? createRow(session.id)
       row.show(session, session.id === actions.currentSession())
-      // Who stays in place keeps the focus.
+      // A row that stays in place is not moved, so it keeps the focus.
       const inPlace = list.children[start + index]
       if (inPlace !== row.node) list.insertBefore(row.node, inPlace ?? null)
     }
@@ -105,7 +102,7 @@ export function createSessionList(
     rows.delete(id)
   }
 
-  /** Whether it was done; else why not is said. */
+  /** Returns whether `run` succeeded. Otherwise shows the reason. */
   async function attempt(run: () => Promise<void>): Promise<boolean> {
     try {
       await run()
@@ -120,7 +117,7 @@ export function createSessionList(
   return { refresh }
 }
 
-function dress(node: HTMLElement): void {
+function addStyles(node: HTMLElement): void {
   const root = node.getRootNode()
   if (!(root instanceof ShadowRoot)) return
   if (!sheet) {

@@ -11,7 +11,7 @@ export interface SessionRow {
 
 export interface SessionRowActions {
   open: () => void
-  /** Both resolve to whether it was done; what went wrong is said elsewhere. */
+  /** Both resolve to whether it succeeded. The list shows the reason of a failure. */
   rename: (title: string) => Promise<boolean>
   remove: () => Promise<boolean>
 }
@@ -19,7 +19,7 @@ export interface SessionRowActions {
 const pencilIcon = 'M4 20l1-5L16 4l4 4L9 19zm11-12l1.500 1.500'
 const binIcon = 'M9 3h6v2h5v2H4V5h5zM6 8h12l-1 13H7z'
 
-/** One past session: its title opens it, and it can be renamed and deleted in place. */
+/** One past session. Its title opens it. Renaming and deleting happen in place. */
 export function createSessionRow(words: Words, on: SessionRowActions): SessionRow {
   const title = el('span', { class: 'title', dir: 'auto' })
   const date = el('time')
@@ -47,7 +47,7 @@ export function createSessionRow(words: Words, on: SessionRowActions): SessionRo
     ask(remove, words.delete, on.remove, question)
   }
 
-  /** Puts a question in the row's place; `origin` gets the focus back. */
+  /** Shows a question in place of the row. Afterwards `origin` gets the focus back. */
   function ask(
     origin: HTMLElement,
     yes: string,

@@ -6,11 +6,11 @@ import type { SessionActions, SessionList } from './session-list.ts'
 
 export interface SessionsView {
   readonly node: HTMLElement
-  /** Reads the newest sessions, if they are on the screen. */
+  /** Reads the newest sessions, unless the list is hidden. */
   refresh: () => Promise<void>
 }
 
-/** Where past sessions are listed; what lists them is loaded when it is first wanted. */
+/** The place of the list of past sessions. The list itself is loaded when it is first opened. */
 export function createSessionsView(
   words: Words,
   ready: () => Promise<unknown>,

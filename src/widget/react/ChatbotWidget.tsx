@@ -13,10 +13,9 @@ const eventProps = {
 } as const
 
 /**
- * The chat widget as a React component (18 or 19). It is one file that needs nothing but `react`:
- * import it, or copy `/ChatbotWidget.js` of the Worker, with `/ChatbotWidget.d.ts` and
- * `/widget.d.ts` for its types. On a server it renders an empty element; the widget's script is
- * loaded in the browser, once, however often the component is mounted. Its ref is the element.
+ * The chat widget as a React component, for React 18 and 19. It needs nothing but `react`. Sites copy it from the
+ * Worker: `/ChatbotWidget.js`, and `/ChatbotWidget.d.ts` with `/widget.d.ts` for its types. On a server it renders an
+ * empty element. In the browser it loads the widget's script, once for all its instances. Its ref is the element.
  *
  * @example
  * ```tsx
@@ -34,11 +33,11 @@ export const ChatbotWidget: typeof Component = forwardRef(function ChatbotWidget
 
   useEffect(() => {
     const script = `${server.replace(/\/+$/, '')}/widget.js`
-    // A page without its chat is still a page.
+    // If the script cannot be loaded, the page works without the chat.
     import(/* webpackIgnore: true */ /* @vite-ignore */ script).catch(console.error)
   }, [server])
 
-  // Another function or table at each render is still the same user and the same words.
+  // Parents often pass a new function or object on each render: only a real change reaches the element.
   const isSignedIn = userToken !== undefined
   useEffect(() => {
     element.current!.userToken = isSignedIn ? () => latest.current.userToken?.() : undefined
@@ -51,8 +50,8 @@ export const ChatbotWidget: typeof Component = forwardRef(function ChatbotWidget
   useEffect(() => {
     const mounted = new AbortController()
     for (const [type, prop] of Object.entries(eventProps)) {
-      const tell = (event: Event) => latest.current[prop]?.(event as never)
-      element.current!.addEventListener(type, tell, { signal: mounted.signal })
+      const notify = (event: Event) => latest.current[prop]?.(event as never)
+      element.current!.addEventListener(type, notify, { signal: mounted.signal })
     }
     return () => mounted.abort()
   }, [])

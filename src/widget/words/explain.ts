@@ -9,8 +9,8 @@ function wordsByStatus(words: Words, status: number): string {
 }
 
 /**
- * A failure as a sentence or two for the visitor; never JSON, never longer than 300 characters.
- * Where its `code` has no words, what the visitor can mend is said by the server's `detail`.
+ * Explains a failure to the visitor, in one or two sentences. An unknown `code` is explained by the server's `detail`,
+ * cut to 300 characters, if the visitor can do something about it; otherwise by the HTTP status.
  */
 export function explain(
   words: Words,
@@ -23,9 +23,10 @@ export function explain(
 ): string {
   const { status, code, detail } = failure
   const byCode = Object.entries(words).find(([name]) => name === code)?.[1]
-  // What is wrong inside the server is no concern of a visitor's.
-  const told = status < 500 && status !== 401 && status !== 404 ? detail?.slice(0, 300) : undefined
-  const what = byCode || told || wordsByStatus(words, status)
+  // The details of a server fault are not for visitors.
+  const advice =
+    status < 500 && status !== 401 && status !== 404 ? detail?.slice(0, 300) : undefined
+  const what = byCode || advice || wordsByStatus(words, status)
   const seconds = Math.ceil((failure.retryAfterMs ?? 0) / 1000)
   if (seconds < 2) return what
   const when =

@@ -4,7 +4,7 @@ interface Translation {
   words: Words
 }
 
-/** Each a file of its own, loaded where a page asks for it. */
+/** Each translation is a file of its own, loaded only if the page asks for that language. */
 const translations: Record<string, () => Promise<Translation>> = {
   ar: () => import('./translations/ar.ts'),
   de: () => import('./translations/de.ts'),
@@ -15,7 +15,7 @@ const translations: Record<string, () => Promise<Translation>> = {
   zh: () => import('./translations/zh.ts'),
 }
 
-/** By a language tag such as `pt-BR`; `undefined` where there is no such translation. */
+/** The loader for a language tag such as `pt-BR`; undefined if there is no such translation. */
 export function findTranslation(tag: string): (() => Promise<Translation>) | undefined {
   const [language = ''] = tag.toLowerCase().split('-')
   return Object.hasOwn(translations, language) ? translations[language] : undefined

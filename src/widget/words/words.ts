@@ -1,7 +1,4 @@
-/**
- * Everything the widget says in its own voice. `{count}` stands for a number. The names in
- * snake_case are the codes of failures.
- */
+/** Every text of the widget. `{count}` stands for a number. The names in snake_case are the API's error codes. */
 export const english = {
   title: 'Chat',
   greeting: 'Hello. How can I help?',
@@ -72,7 +69,7 @@ export const english = {
 
 export type Words = Record<keyof typeof english, string>
 
-/** Puts the number into a sentence. */
+/** Replaces `{count}` in a text. */
 export function fill(sentence: string, count: number): string {
   return sentence.replace('{count}', String(count))
 }

@@ -2,19 +2,19 @@ import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 const source = new URL('../../../src/widget/', import.meta.url)
-/** The widget's own styles; the demo page has its own colours. */
+/** The styles of the widget, without those of the demo page. */
 const css = globSync('{element,panel,markdown}/*.css', { cwd: source })
   .map((path) => readFileSync(new URL(path, source), 'utf8'))
   .join('\n')
 
-/** Of the custom properties that are colours: the one for a light ground, and the one for a dark. */
+/** The custom properties that hold colours, with their value in each theme. */
 const colours: Record<string, { light: string; dark: string }> = {}
 for (const [, name = '', value = ''] of css.matchAll(/^ *--(?:chatbot-)?([\w-]+): (.+);$/gm)) {
   const [light, dark = light] = Array.from(value.matchAll(/#([\da-f]{3,6})\b/g), ([, hex]) => hex)
   if (light && dark) colours[name] = { light, dark }
 }
 
-/** WCAG 2.2, relative luminance. */
+/** Relative luminance, as WCAG 2.2 defines it. */
 function luminance(hex: string): number {
   const full = hex.length === 3 ? hex.replaceAll(/./g, '$&$&') : hex
   const [red = 0, green = 0, blue = 0] = [0, 2, 4].map((at) => {
@@ -43,7 +43,7 @@ const texts: [text: string, ground: string][] = [
     .map((name): [string, string] => [name, 'ground']),
 ]
 
-/** The edges of what can be pressed or written in, and the ring of what has the focus. */
+/** The edges of buttons and text boxes, and the focus ring. */
 const shapes: [shape: string, ground: string][] = [
   ['accent', 'ground'],
   ['muted', 'ground'],
@@ -62,7 +62,7 @@ for (const theme of ['light', 'dark'] as const) {
   })
 }
 
-test('every colour of the widget is one of these, but the lines that only adorn', () => {
+test('every colour of the widget is tested here, except decorative lines', () => {
   const used = new Set([...texts.flat(), ...shapes.flat()])
   expect(Object.keys(colours).filter((name) => !used.has(name))).toEqual(['line'])
   const properties = css.replaceAll(/--[\w-]+:.+;/g, '').replaceAll(/rgb\(0 0 0 .+?\)/g, '')

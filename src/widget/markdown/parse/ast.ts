@@ -1,11 +1,11 @@
 /**
- * What the widget's Markdown becomes before it becomes DOM: a tree that grows at its end. The
- * first `settled` children of a node are final; nothing to come changes them.
+ * The syntax tree of a Markdown text that is still growing. The first `settled` children of a node are final: no
+ * further text changes them.
  */
 interface Growing<Child> {
   children: Child[]
   settled: number
-  /** How many of those are on the screen as they will stay. */
+  /** How many of the settled children the view has drawn. */
   drawn: number
 }
 
@@ -17,22 +17,23 @@ export interface Quote extends Growing<Block> {
 }
 export interface List extends Growing<Block> {
   type: 'list'
-  /** The bullet, or what stands behind the numbers. */
+  /** The bullet, or the character after each number. */
   mark: string
   start: number
-  /** There are blank lines between its items, or in one. */
+  /** Blank lines separate its items, or the blocks of an item. */
   isLoose: boolean
 }
 export interface Item extends Growing<Block> {
   type: 'item'
-  /** How far its marker is from the beginning of the line, and how far its text. */
+  /** The column of its marker. */
   offset: number
+  /** The column of its text. */
   indent: number
 }
 export interface Paragraph extends Growing<Inline> {
   type: 'paragraph'
   source: string
-  /** What is not settled begins there. */
+  /** The beginning of the part that is not settled. */
   start: InlineStart
 }
 export interface Heading extends Growing<Inline> {
@@ -43,7 +44,7 @@ export interface Code extends Growing<never> {
   type: 'code'
   source: string
   lines: number
-  /** As the model names it, or empty. */
+  /** As the text names it, or empty. */
   language: string
   fence: string
   indent: number
@@ -67,13 +68,13 @@ export type Leaf = Paragraph | Heading | Code | Table | Rule
 export type Block = Quote | List | Item | Leaf
 export type Align = 'left' | 'center' | 'right' | ''
 
-/** A place in a text, and the words before it that one text is made of with those behind it. */
+/** A place in the source, and the text right before it that forms one text node with what follows. */
 export interface InlineStart {
   at: number
-  words: string
+  text: string
 }
 
-/** A text, in which a `\n` is a line break of the source and shown as one, or an HTML element. */
+/** A text, in which `\n` is a line break of the source and is shown as one, or an HTML element. */
 export type Inline = string | InlineElement
 export type InlineElement =
   | { type: 'strong' | 'em' | 'del' | 'code' | 'br'; children: Inline[] }

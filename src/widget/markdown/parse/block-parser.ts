@@ -14,21 +14,21 @@ import type { HrefOf } from './link.ts'
 import { findTable } from './table.ts'
 
 const markerPattern = /^(?:[-+*]|(\d{1,9})[.)])(?=[ \t]|$)/
-/** The beginning of a line that may still become one of these, or the second row of a table. */
+/** The beginning of a line that may still become a list item, heading, rule, fence or the second row of a table. */
 const unclearPattern = /^(?:[-*_+][-*_ \t]*|#{1,6}|`+|~+|\d{1,9}[.)]?|[|:-][|: \t-]*)$/
-/** How many containers may be inside of each other; what is deeper is text. */
+/** The limit of nested containers. Deeper markers are text. */
 const maxDepth = 18
 
 /**
- * The blocks of Markdown, read line by line as CommonMark describes it. Nothing in it changes an
- * earlier block: there are no underlined headings and no reference links. Nor are there blocks by
- * indentation, and HTML is text.
+ * Parses the blocks of Markdown line by line, as CommonMark describes it, with some parts left out. A later line never
+ * changes an earlier block, so there are no underlined headings and no reference links. There is no indented code, and
+ * HTML is text.
  */
 export function createBlockParser(hrefOf: HrefOf) {
   const root: Document = { type: 'document', ...empty() }
-  /** The containers that are open, each in the one before. */
+  /** The open containers, from the outermost to the innermost. */
   let path: Container[] = [root]
-  /** The block in the last of them that the next line may go on with. */
+  /** The block in the innermost container that the next line may continue. */
   let leaf: Leaf | undefined
   let wasBlank = false
 
@@ -36,15 +36,15 @@ export function createBlockParser(hrefOf: HrefOf) {
     root,
     addLine,
     remember,
-    /** More of the last line, which was `text`. */
+    /** Appends to the last line, whose certainty was `text`. */
     addText(text: string): void {
       if (leaf && 'source' in leaf) leaf.source += text
     },
-    /** Reads the inlines of the last paragraph. */
+    /** Parses the inlines of the last paragraph. */
     readOn(isOpen: boolean): void {
       if (leaf?.type === 'paragraph') readOn(leaf, { hrefOf, isOpen })
     },
-    /** Takes away what may be the head of a table; returns the way back. */
+    /** Hides a paragraph that may be the head of a table. Returns a function that shows it again. */
     hideTableHead(): (() => void) | undefined {
       if (leaf?.type !== 'paragraph' || !/^\|.*$/.test(leaf.source)) return undefined
       const restore = remember()
@@ -53,7 +53,7 @@ export function createBlockParser(hrefOf: HrefOf) {
     },
   }
 
-  /** Takes a line without its end; one that `isPartial` may go on. */
+  /** Reads a line, without its line end. More of a line that `isPartial` may follow. */
   function addLine(source: string, isPartial: boolean): Certainty {
     let line = source
     let depth = 1
@@ -62,7 +62,7 @@ export function createBlockParser(hrefOf: HrefOf) {
       if (inner === undefined) break
       line = inner
     }
-    // A leaf that the line stands in, and that it goes on with unless it begins another block.
+    // The line continues this leaf, unless it begins another block.
     let current = depth === path.length ? leaf : undefined
     if (current?.type === 'code' && !current.isClosed) return addCode(current, line)
 
@@ -91,7 +91,7 @@ export function createBlockParser(hrefOf: HrefOf) {
       addRow(current, text, options)
       return 'block'
     }
-    // A paragraph goes on over lines that its quotation or list should have marked as theirs.
+    // A paragraph continues even if the line lacks the marker of its quotation or the indentation of its list.
     if (leaf?.type === 'paragraph' && !isInNew) leaf.source += `\n${line.trimStart()}`
     else {
       close(depth)
@@ -100,7 +100,7 @@ export function createBlockParser(hrefOf: HrefOf) {
     return unclearPattern.test(text) ? 'unclear' : 'text'
   }
 
-  /** Opens the quotation or the list item that the line begins with; returns what is in it. */
+  /** Opens the quotation or the list item that the line begins. Returns the rest of the line. */
   function enter(line: string, depth: number, current: Leaf | undefined): string | undefined {
     const offset = indentOf(line)
     if (depth >= maxDepth || offset > 3) return undefined
@@ -116,7 +116,7 @@ export function createBlockParser(hrefOf: HrefOf) {
     const [{ length: width }, number] = marker
     const inner = text.slice(width)
     const isEmpty = isBlank(inner)
-    // A number at the beginning of a wrapped line makes no list.
+    // A number at the beginning of a wrapped line does not begin a list.
     if (current?.type === 'paragraph' && (isEmpty || Number(number ?? 1) !== 1)) return undefined
     close(depth)
     const mark = text[width - 1]!
@@ -131,7 +131,7 @@ export function createBlockParser(hrefOf: HrefOf) {
     return skip(inner, gap)
   }
 
-  /** A paragraph's last line becomes the head of a table by the line below it. */
+  /** Turns a paragraph's last line into the head of a table, if the line below it asks for one. */
   function beginTable(paragraph: Paragraph, row: string, depth: number): boolean {
     const found = findTable(paragraph.source, row)
     if (!found) return false
@@ -144,7 +144,7 @@ export function createBlockParser(hrefOf: HrefOf) {
   }
 
   function addParagraph(source: string): void {
-    leaf = add({ type: 'paragraph', source, start: { at: 0, words: '' }, ...empty() })
+    leaf = add({ type: 'paragraph', source, start: { at: 0, text: '' }, ...empty() })
   }
 
   function add<Added extends Block>(block: Added): Added {
@@ -158,14 +158,14 @@ export function createBlockParser(hrefOf: HrefOf) {
     return block
   }
 
-  /** Ends the containers from `depth` on, and the leaf. */
+  /** Closes the containers from `depth` on, and the leaf. */
   function close(depth: number): void {
     if (leaf?.type === 'paragraph') readOn(leaf, { hrefOf, isOpen: false })
     leaf = undefined
     path.length = depth
   }
 
-  /** The way back to how it is now, for once. */
+  /** Returns a function that restores the present state. It can be called once. */
   function remember(): () => void {
     const [openPath, openLeaf, blank] = [[...path], leaf, wasBlank]
     const restore = rememberNodes(leaf ? [...path, leaf] : path)

@@ -4,7 +4,7 @@ export interface TextToken {
   type: 'text'
   text: string
 }
-/** A run of `*`, `_` or `~~`, of which `count` are not used yet. */
+/** A run of `*`, `_` or `~~`, with `count` characters that are not used yet. */
 export interface Delimiter {
   type: 'delimiter'
   char: string
@@ -13,7 +13,7 @@ export interface Delimiter {
   canOpen: boolean
   canClose: boolean
 }
-/** What may begin a link or a piece of code as long as it `isPending`; else it is text. */
+/** Characters that may begin a link or code while `isPending`. Otherwise they are text. */
 export interface Opener {
   type: 'opener'
   at: number
@@ -22,10 +22,10 @@ export interface Opener {
 }
 export type Token = InlineElement | TextToken | Delimiter | Opener
 
-/** Pairs the delimiters as CommonMark does, in time that grows with the number of tokens alone. */
+/** Pairs the delimiters as CommonMark does, in linear time. */
 export function resolveEmphasis(tokens: Token[]): Token[] {
   const out: Token[] = []
-  /** The place in `out` below which there is no opener for that kind of closer. */
+  /** For each kind of closer, the place in `out` below which it has no opener. */
   const bottoms = new Map<string, number>()
   for (const token of tokens) {
     if (token.type === 'delimiter' && token.canClose) {
@@ -48,7 +48,7 @@ export function resolveEmphasis(tokens: Token[]): Token[] {
   return out
 }
 
-/** Gives the openers that wait for a closer one at the end. */
+/** Closes the open delimiters at the end of the text. */
 export function closeEmphasis(tokens: Token[]): void {
   for (let index = tokens.length - 2; index >= 0; index--) {
     const token = tokens[index]!
@@ -56,7 +56,7 @@ export function closeEmphasis(tokens: Token[]): void {
   }
 }
 
-/** Puts what is behind the opener at `index` into an element; returns how many openers that took. */
+/** Wraps the tokens after the opener at `index` in an element. Returns how many of its characters it used. */
 function wrap(tokens: Token[], index: number, available: number): number {
   const opener = tokens[index] as Delimiter
   const used = Math.min(2, opener.count, available)
@@ -66,20 +66,20 @@ function wrap(tokens: Token[], index: number, available: number): number {
   return used
 }
 
-/** CommonMark's rule of three: `*a**b*` is one emphasis. */
+/** Whether the two match, with CommonMark's rule of three: `*a**b*` is one emphasis. */
 function isPair(opener: Token, closer: Delimiter): boolean {
   if (opener.type !== 'delimiter' || !isPending(opener) || opener.char !== closer.char) return false
   const isBoth = opener.canClose || closer.canOpen
   return !isBoth || (opener.length + closer.length) % 3 !== 0 || opener.length % 3 === 0
 }
 
-/** Whether what follows may still make something else of it and what is behind it. */
+/** Whether further text may still change the meaning of the token and of what follows it. */
 export function isPending(token: Token): boolean {
   if (token.type === 'delimiter') return token.canOpen && token.count > 0
   return token.type === 'opener' && token.isPending
 }
 
-/** Without what the pairing needed: all that is left of it is text. */
+/** Turns tokens into inlines. Delimiters without a partner become text. */
 export function toInlines(tokens: Token[]): Inline[] {
   const out: Inline[] = []
   for (const token of tokens) {
@@ -96,12 +96,12 @@ function textOf(token: Token): Inline {
   return 'text' in token ? token.text : token
 }
 
-/** The run at `at`, by CommonMark's rules of what it may open and close. */
+/** The run of delimiters at `at`, with CommonMark's rules for what it may open and close. */
 export function delimiterOf(source: string, at: number, run: string): Delimiter {
   const char = run[0]!
   const before = source[at - 1] ?? ' '
   const after = source[at + run.length] ?? ' '
-  // Chinese and Japanese have no spaces that would show which way a `**` beside a stop looks.
+  // Chinese and Japanese have no spaces that show whether a `**` beside punctuation opens or closes.
   const isUnspaced = char !== '_' && (cjkPattern.test(before) || cjkPattern.test(after))
   const opens =
     !spacePattern.test(after) && (isUnspaced || !punctuationPattern.test(after) || !isWord(before))

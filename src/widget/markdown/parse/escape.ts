@@ -7,13 +7,13 @@ const names: Record<string, string> = {
   nbsp: '\u00a0',
 }
 
-/** A mark behind a backslash, or a character by its number or one of the names that models write. */
+/** An escaped punctuation mark, or a character reference by number or by one of the names that models write. */
 export const escapePattern =
   /\\[!-/:-@[-`{-~]|&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|amp|lt|gt|quot|apos|nbsp);/y
 
 const escapesPattern = new RegExp(escapePattern, 'g')
 
-/** The text that is meant. */
+/** Replaces escapes and character references by their characters. */
 export function unescape(text: string): string {
   return text.replace(escapesPattern, (escape) => {
     if (escape[0] === '\\') return escape.slice(1)

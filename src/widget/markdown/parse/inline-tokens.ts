@@ -1,4 +1,5 @@
 import type { InlineStart } from './ast.ts'
+import { closingRun, codeText } from './code-span.ts'
 import {
   delimiterOf,
   isWord,
@@ -16,29 +17,32 @@ const backticksPattern = /`+/y
 const delimitersPattern = /\*+|_+|~+/y
 const bareUrlPattern = /https?:\/\/[^\s<>"`\\[\]]+/y
 const angleUrlPattern = /<(?:([a-z][a-z\d+.-]{1,31}:[^\s<>]*)|([^\s<>@:\\]+@[^\s<>@]+))>/iy
-/** All the HTML that means anything: models write it in the cells of tables. */
+/** The only HTML tag with a meaning: models write it in table cells. */
 const lineBreakPattern = /<br ?\/?>/iy
 const halfAnglePattern = /<(?:br \/?|[^\s<>]*)$/iy
-/** `(destination "title")`, with brackets in the destination if they are paired. */
+/** `(destination "title")`. The destination may hold paired brackets. */
 const destinationPattern =
   /\(\s*(?:<((?:[^<>\n\\]|\\.)*)>|((?:(?!<)(?:[^\s()\\]|\\.|\((?:[^\s()\\]|\\.)*\))+)?))(?:\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\)))?\s*\)/sy
 
-/** The last space between words: where it is in the source, and how far in them. */
+/** The last space in a text token: its place in the source, and its offset in the token. */
 interface Space {
-  words: TextToken
+  token: TextToken
   at: number
   length: number
 }
 
-/** Takes a text apart, from `start` on, into delimiters and what is itself whatever follows. */
+/**
+ * Splits a text, from `start` on, into delimiters and into elements and texts that no further text changes.
+ * @param isOpen whether more text may come
+ */
 export function readTokens(
   source: string,
   start: InlineStart,
   hrefOf: HrefOf,
   isOpen: boolean,
 ): { tokens: Token[]; space: Space | undefined } {
-  const tokens: Token[] = start.words === '' ? [] : [{ type: 'text', text: start.words }]
-  const brackets: { mark: Opener; index: number; isImage: boolean }[] = []
+  const tokens: Token[] = start.text === '' ? [] : [{ type: 'text', text: start.text }]
+  const brackets: { opener: Opener; index: number; isImage: boolean }[] = []
   let { at } = start
   let space: Space | undefined
   while (at < source.length) readToken(source[at]!)
@@ -62,9 +66,9 @@ export function readTokens(
     if ('\n' === (source[at + end] ?? '\n')) while (isSpace(text[end - 1])) end--
     let last = text.lastIndexOf(' ')
     while (isSpace(text[last - 1])) last--
-    const words = addWords(text.slice(0, end), text.length)
+    const token = addText(text.slice(0, end), text.length)
     if (last < 0) return
-    space = { words, at: at - text.length + last, length: words.text.length - end + last }
+    space = { token, at: at - text.length + last, length: token.text.length - end + last }
   }
 
   function readEscape(): void {
@@ -74,12 +78,12 @@ export function readTokens(
       return
     }
     const escape = match(escapePattern)?.[0] ?? source[at]!
-    addWords(unescape(escape), escape.length)
+    addText(unescape(escape), escape.length)
   }
 
   function readLineEnd(): void {
     if (source.endsWith('  ', at)) tokens.push({ type: 'br', children: [] })
-    else addWords('\n', 0)
+    else addText('\n', 0)
     at++
   }
 
@@ -101,9 +105,9 @@ export function readTokens(
 
   function readDelimiters(): void {
     const [run] = match(delimitersPattern)!
-    // What a run at the end means depends on what will stand behind it.
+    // The meaning of a run at the end depends on the next character.
     if (isOpen && at + run.length === source.length) at = source.length
-    else if (run[0] === '~' && run.length !== 2) addWords(run)
+    else if (run[0] === '~' && run.length !== 2) addText(run)
     else {
       tokens.push(delimiterOf(source, at, run))
       at += run.length
@@ -113,28 +117,29 @@ export function readTokens(
   function openBracket(char: string): void {
     const isImage = char === '!'
     const text = isImage ? '![' : '['
-    const mark: Opener = { type: 'opener', at, text, isPending: true }
-    brackets.push({ mark, index: tokens.length, isImage })
-    tokens.push(mark)
+    const opener: Opener = { type: 'opener', at, text, isPending: true }
+    brackets.push({ opener, index: tokens.length, isImage })
+    tokens.push(opener)
     at += text.length
   }
 
   function closeBracket(): void {
     at++
-    const opener = brackets.pop()
-    const found = opener?.mark.isPending ? match(destinationPattern) : undefined
+    const bracket = brackets.pop()
+    const found = bracket?.opener.isPending ? match(destinationPattern) : undefined
     const href = found ? hrefOf(unescape(found[1] ?? found[2]!)) : undefined
-    if (!opener || !found || href === undefined) {
-      // Unless what follows may still be read as the address.
-      if (opener && (found || (source[at] ?? '(') !== '(')) opener.mark.isPending = false
-      addWords(']', 0)
+    if (!bracket || !found || href === undefined) {
+      // Not a link, unless the address is still to come.
+      if (bracket && (found || (source[at] ?? '(') !== '(')) bracket.opener.isPending = false
+      addText(']', 0)
       return
     }
-    const label = toInlines(resolveEmphasis(tokens.splice(opener.index).slice(1)))
+    const label = toInlines(resolveEmphasis(tokens.splice(bracket.index).slice(1)))
     tokens.push({ type: 'a', href, children: label.length > 0 ? unlink(label) : [href] })
     at += found[0].length
-    // A link holds no link; an image, though, may stand in one.
-    if (!opener.isImage) for (const { mark } of brackets) mark.isPending &&= mark.text === '!['
+    // A link contains no link, but it may contain an image.
+    if (!bracket.isImage)
+      for (const { opener } of brackets) opener.isPending &&= opener.text === '!['
   }
 
   function readAngle(): void {
@@ -173,31 +178,16 @@ export function readTokens(
     return pattern.exec(source)
   }
 
-  function addWords(text: string, length = text.length): TextToken {
-    let words = tokens.at(-1)
-    if (words?.type !== 'text') {
-      words = { type: 'text', text: '' }
-      tokens.push(words)
+  function addText(text: string, length = text.length): TextToken {
+    let token = tokens.at(-1)
+    if (token?.type !== 'text') {
+      token = { type: 'text', text: '' }
+      tokens.push(token)
     }
-    words.text += text
+    token.text += text
     at += length
-    return words
+    return token
   }
 }
 
 const isSpace = (char: string | undefined) => char === ' ' || char === '\t'
-
-function closingRun(source: string, from: number, run: string): number {
-  for (let at = source.indexOf(run, from); at >= 0; at = source.indexOf(run, at)) {
-    const start = at
-    while (source[at] === '`') at++
-    if (at - start === run.length) return start
-  }
-  return -1
-}
-
-function codeText(raw: string): string {
-  const text = raw.replaceAll('\n', ' ')
-  const isPadded = text.startsWith(' ') && text.endsWith(' ') && text.trim() !== ''
-  return isPadded ? text.slice(1, -1) : text
-}

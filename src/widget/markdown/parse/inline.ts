@@ -3,17 +3,17 @@ import { closeEmphasis, isPending, resolveEmphasis, toInlines } from './emphasis
 import { readTokens } from './inline-tokens.ts'
 import { type HrefOf, safeHref } from './link.ts'
 
-/** How much of what may become a link is left out while it comes. */
+/** A possible link at the end of the text is hidden up to this length. */
 const maxHiddenChars = 300
 
 export interface InlineOptions {
   hrefOf?: HrefOf
   start?: InlineStart
-  /** Whether more will come. */
+  /** Whether more text may come. */
   isOpen?: boolean
 }
 
-/** Reads what a paragraph has got since it was read last. */
+/** Parses the part of a paragraph that is not settled yet. */
 export function readOn(paragraph: Paragraph, options: InlineOptions): void {
   const { source, start, children, settled } = paragraph
   const read = parseInline(source, { ...options, start })
@@ -24,13 +24,13 @@ export function readOn(paragraph: Paragraph, options: InlineOptions): void {
 }
 
 /**
- * The inline part of Markdown: code, emphasis, links, line breaks. HTML is text, an image becomes a
- * link, and a link that may not be followed stays text. Whatever follows, the first `settled`
- * inlines stay, and reading can go on at `next`. The cost grows with the length alone.
+ * Parses inline Markdown: code, emphasis, links, line breaks. HTML is text, an image becomes a link, and a link to a
+ * forbidden address stays text. No further text changes the first `settled` inlines, so the next call can start at
+ * `next`. Takes linear time.
  */
 export function parseInline(
   source: string,
-  { hrefOf = safeHref, start = { at: 0, words: '' }, isOpen = false }: InlineOptions = {},
+  { hrefOf = safeHref, start = { at: 0, text: '' }, isOpen = false }: InlineOptions = {},
 ): { inlines: Inline[]; settled: number; next: InlineStart } {
   const { tokens, space } = readTokens(source, start, hrefOf, isOpen)
   const openers = tokens.filter((token) => token.type === 'opener').filter(isPending)
@@ -41,15 +41,15 @@ export function parseInline(
   const isSure = openers.length === 0 && !resolved.some(isPending)
   if (isOpen) closeEmphasis(resolved)
   const inlines = toInlines(resolved)
-  const place = space && isSure ? resolved.indexOf(space.words) : -1
+  const place = space && isSure ? resolved.indexOf(space.token) : -1
   if (!space || place < 0) return { inlines, settled: 0, next: start }
   const before = toInlines(resolved.slice(0, place))
   const last = before.at(-1)
   const joined = typeof last === 'string' ? last : ''
-  const words = joined + space.words.text.slice(0, space.length)
+  const text = joined + space.token.text.slice(0, space.length)
   return {
     inlines,
     settled: before.length - (joined === '' ? 0 : 1),
-    next: { at: space.at, words },
+    next: { at: space.at, text },
   }
 }

@@ -8,15 +8,15 @@ const headingPattern = /^(#{1,6})(?:[ \t]|$)/
 export const rulePattern = /^([-*_])(?:[ \t]*\1){2,}$/
 
 /**
- * How much of a line that is not whole is certain: it is `text` of the last block whatever follows,
- * or it shows a `block` that may become another one, or it is `unclear`.
+ * What the first part of a line is certain to be. `text`: text of the last block, whatever follows. `block`: a block
+ * that may still become another one. `unclear`: not worth showing yet.
  */
 export type Certainty = 'text' | 'block' | 'unclear'
 
-/** What a new block has. */
+/** The members of a new block. */
 export const empty = () => ({ children: [], settled: 0, drawn: 0 })
 
-/** The code, rule or heading that a line begins. */
+/** The code block, rule or heading that a line begins. */
 export function beginLeaf(line: string, options: InlineOptions): Leaf | undefined {
   const text = line.trim()
   const [, fence, language = ''] = fencePattern.exec(text) ?? []
@@ -32,7 +32,7 @@ export function beginLeaf(line: string, options: InlineOptions): Leaf | undefine
   return { type: 'heading', level, ...empty(), children: inlines }
 }
 
-/** Adds a line to code, or closes it. */
+/** Adds a line to a code block, or closes it. */
 export function addCode(code: Code, line: string): Certainty {
   const text = line.trim()
   const isMark = text.startsWith(code.fence) && text === code.fence[0]!.repeat(text.length)
@@ -44,7 +44,7 @@ export function addCode(code: Code, line: string): Certainty {
   return /^[`~]*$/.test(text) ? 'unclear' : 'text'
 }
 
-/** Adds a row to a table, with as many cells as its head has. */
+/** Adds a row to a table, with as many cells as its head. */
 export function addRow(table: Table, row: string, options: InlineOptions): void {
   const texts = splitRow(row)
   const cells = table.align.map((_, column) => parseInline(texts[column] ?? '', options).inlines)
@@ -52,7 +52,7 @@ export function addRow(table: Table, row: string, options: InlineOptions): void 
   table.children.push({ type: 'row', cells, ...empty() })
 }
 
-/** The way back to how these are now. */
+/** Returns a function that restores the present state of the nodes. */
 export function rememberNodes(nodes: (Container | Leaf)[]): () => void {
   const remembered = nodes.map((node) => {
     const children: unknown[] = node.children

@@ -2,23 +2,23 @@ import type { Container } from './ast.ts'
 
 export const isBlank = (line: string): boolean => line.trim() === ''
 
-/** Columns of white space at the beginning of a line. */
+/** The width of the white space at the beginning of a line, in columns. */
 export function indentOf(line: string): number {
   return untab(line).search(/\S|$/)
 }
 
-/** Without the first `columns`, as far as they are white space. */
+/** The line without its first `columns`, as far as they are white space. */
 export function skip(line: string, columns: number): string {
   const text = /^ *\t/.test(line.slice(0, columns)) ? untab(line) : line
   return text.slice(Math.min(columns, text.search(/\S|$/)))
 }
 
-/** What stands behind the `>` of a quotation. */
+/** The text after the `>` of a quotation; undefined if the line does not begin with one. */
 export function unquote(line: string): string | undefined {
   return /^ {0,3}>/.test(line) ? skip(line.slice(line.indexOf('>') + 1), 1) : undefined
 }
 
-/** With spaces for the tabs at its beginning. */
+/** Replaces the tabs at the beginning of a line by spaces. */
 function untab(line: string): string {
   return line.replace(/^[ \t]+/, (space) => {
     let columns = 0
@@ -27,7 +27,7 @@ function untab(line: string): string {
   })
 }
 
-/** The line as it is in a container that it goes on with. */
+/** The line without the container's marker or indentation; undefined if it does not continue the container. */
 export function continueIn(container: Container, line: string): string | undefined {
   if (container.type === 'quote') return unquote(line)
   if (container.type !== 'item') return line
@@ -35,7 +35,7 @@ export function continueIn(container: Container, line: string): string | undefin
   if (isBlank(line)) return container.children.length > 0 ? inner : undefined
   const indent = indentOf(line)
   if (indent >= container.indent) return inner
-  // Models indent by two columns what is in an item, however wide its marker.
+  // Models indent the content of an item by two columns, whatever the width of its marker.
   if (indent < container.offset + 2 || /^\s*\d+[.)]/.test(line)) return undefined
   container.indent = indent
   return skip(line, indent)

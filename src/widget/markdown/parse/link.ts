@@ -1,16 +1,16 @@
 import type { Inline } from './ast.ts'
 
-/** The address that a link to `url` goes to, or `undefined` where it may go nowhere. */
+/** Returns the address of a link to `url`; undefined if the link is forbidden. */
 export type HrefOf = (url: string) => string | undefined
 
-/** The address if a reader may follow it, in the form that the browser will use; else undefined. */
+/** Allows http, https and mailto. Returns the address in the browser's own form. */
 export function safeHref(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined
   const { protocol, href } = new URL(url)
   return protocol === 'https:' || protocol === 'http:' || protocol === 'mailto:' ? href : undefined
 }
 
-/** What ends a sentence or closes a bracket around it is not part of an address. */
+/** Removes the punctuation that ends a sentence or closes a bracket after an address. */
 export function trimUrl(url: string): string {
   const trailing = url.includes('(') ? /[.,;:!?'*_~]/ : /[.,;:!?'*_~)]/
   let end = url.length
@@ -18,7 +18,7 @@ export function trimUrl(url: string): string {
   return url.slice(0, end)
 }
 
-/** What is to be the text of a link, which holds no other. */
+/** Removes the links from the text of a link. */
 export function unlink(inlines: Inline[]): Inline[] {
   return inlines.flatMap((inline) => {
     if (typeof inline === 'string') return [inline]

@@ -6,27 +6,25 @@ const lineEndPattern = /\r\n|\n|\r(?!$)/g
 
 export interface MarkdownParser {
   /**
-   * The blocks of `source`, which begins with the source of the call before. With `isOpen` more of
-   * it will come: emphasis and code that are not closed count as closed, and what cannot be told
-   * yet is left out.
+   * Parses `source`, which must begin with the source of the previous call. With `isOpen` more text will come: open
+   * emphasis and code count as closed, and an ending whose meaning is still unclear is left out.
    */
   update: (source: string, isOpen?: boolean) => Document
 }
 
 /**
- * Reads Markdown while it grows. What is settled is not read again, so that the cost grows with the
- * length alone, and the outcome does not depend on the pieces in which the source came.
- *
- * @param hrefOf the address that a link may go to, if it may go anywhere
+ * Parses Markdown while it grows. Settled parts are not parsed again, so the total time is linear. The result does not
+ * depend on the pieces in which the source came.
  */
 export function createMarkdownParser(hrefOf = safeHref): MarkdownParser {
   const blocks = createBlockParser(hrefOf)
-  /** How much of the source was read for good. */
+  /** The length of the source that needs no second reading. */
   let at = 0
-  /** Whether that ends within a line whose rest is text. */
+  /** Whether that part ends inside a line whose rest is text. */
   let isMidLine = false
-  /** Takes back what was read of the last line and may prove to be something else. */
+  /** Takes back the part of the last line that may still become another block. */
   let undo: (() => void) | undefined
+  /** Shows the hidden head of a table again. */
   let show: (() => void) | undefined
 
   return {

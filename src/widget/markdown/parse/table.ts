@@ -1,6 +1,6 @@
 import type { Align } from './ast.ts'
 
-/** The cells of a row; `\|` is a pipe in a cell. */
+/** The cells of a row. `\|` is a pipe inside a cell. */
 export function splitRow(row: string): string[] {
   return row
     .trim()
@@ -10,7 +10,7 @@ export function splitRow(row: string): string[] {
     .map((cell) => cell.trim().replaceAll('\\|', '|'))
 }
 
-/** The columns that a row such as `|:--|--:|` asks for. */
+/** The alignment of each column in a row such as `|:--|--:|`; undefined for any other row. */
 function parseAlign(row: string): Align[] | undefined {
   if (!/^[|: \t-]*$/.test(row) || !row.includes('|')) return undefined
   const cells = splitRow(row)
@@ -21,7 +21,7 @@ function parseAlign(row: string): Align[] | undefined {
   })
 }
 
-/** The head of a table in the last line of `text`, if `row` below it says that it is one. */
+/** Finds the head of a table in the last line of `text`, if `row` below it is an alignment row. */
 export function findTable(
   text: string,
   row: string,

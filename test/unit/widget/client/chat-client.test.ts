@@ -3,7 +3,7 @@ import { refused, setUpScriptedApi, storeWith } from '../../../rigs/scripted-api
 
 const serve = setUpScriptedApi()
 
-test('history is read page by page; a session that is gone is forgotten', async () => {
+test('history is read page by page, and a deleted session is forgotten', async () => {
   const store = storeWith({ token: 'vst_0', session: 'a/b' })
   const page = { data: [], has_more: false, next_cursor: null }
   const { client, seen } = await serve(

@@ -22,7 +22,7 @@ const events: ServerSentEvent[] = [
   { event: 'message', id: '12', data: '' },
 ]
 
-test('the events are the same wherever the text is cut in three', () => {
+test('the parser yields the same events wherever the text is cut into three pieces', () => {
   for (let first = 0; first <= stream.length; first++) {
     for (let second = first; second <= stream.length; second++) {
       const parse = createEventStreamParser()
@@ -32,7 +32,7 @@ test('the events are the same wherever the text is cut in three', () => {
   }
 })
 
-test('the events are the same when every byte comes alone, in the middle of characters', async () => {
+test('the reader yields the same events when each byte arrives alone, also inside a character', async () => {
   const bytes = new TextEncoder().encode(`\uFEFF${stream}`)
   let sent = 0
   const body = new ReadableStream<Uint8Array>({
@@ -46,13 +46,13 @@ test('the events are the same when every byte comes alone, in the middle of char
   expect(read).toEqual(events)
 })
 
-test('an event comes out as soon as its blank line does', () => {
+test('an event is complete as soon as its blank line arrives', () => {
   const parse = createEventStreamParser()
   expect(parse('data: x\n')).toEqual([])
   expect(parse('\n')).toEqual([{ event: 'message', id: '', data: 'x' }])
 })
 
-test('line separators of JavaScript are no line ends, and an id with NUL is none', () => {
+test('U+2028, U+2029 and U+0085 do not end a line, and an id with NUL is ignored', () => {
   const parse = createEventStreamParser()
   const text = 'a\u2028b\u2029c\u0085d'
   expect(parse(`id: 7\ndata: ${text}\n\nid: 8\0\ndata: y\n\n`)).toEqual([

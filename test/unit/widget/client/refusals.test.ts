@@ -15,7 +15,7 @@ const serve = setUpScriptedApi()
 
 const errorPage: Answer = (response) => void response.writeHead(404).end('<h1>Not here</h1>')
 
-test('a limit of messages in a time is waited for as long as the server says', async () => {
+test('after rate_limited the client waits as long as Retry-After says', async () => {
   const { run, chats, waits } = await serve([
     refused(429, 'rate_limited', { 'retry-after': '20' }),
     whole,
@@ -35,13 +35,13 @@ test.each([
   [403, 'origin_not_allowed', false],
   [401, 'unauthorized', false],
   [500, 'internal_error', true],
-])('%i ends the turn at once', async (status, code, retryable) => {
+])('%i %s ends the turn at once', async (status, code, retryable) => {
   const { run, chats, waits } = await serve([refused(status, code)])
   expect(await run()).toMatchObject([{ type: 'failed', failure: { status, code, retryable } }])
   expect([chats().length, waits]).toEqual([1, []])
 })
 
-test('a session that is deleted while its reply is written does not come to life again', async () => {
+test('a session that is deleted during its reply is not created again', async () => {
   const { run, chats } = await serve([dropped(started, delta('Hi')), refused(404, 'not_found')])
   expect((await run()).at(-1)).toMatchObject({
     type: 'failed',
@@ -50,7 +50,7 @@ test('a session that is deleted while its reply is written does not come to life
   expect(chats()).toHaveLength(1)
 })
 
-test('a session that is gone begins anew with the same turn, once', async () => {
+test('if the session no longer exists, the same turn starts a new one, once', async () => {
   const store = storeWith({ token: 'vst_0', session: 's0' })
   const { run, chats } = await serve([refused(404, 'not_found'), whole], { store })
   expect(steps(await run())).toEqual(['restarted', 'accepted', 'Hi', 'Hi you', 'completed'])
@@ -64,7 +64,7 @@ test('a session that is gone begins anew with the same turn, once', async () => 
   expect(steps(await gone.run())).toEqual(['restarted', 'failed'])
 })
 
-test('a visitor’s token that is refused is kept until the visitor gives it up', async () => {
+test('a refused visitor token is kept until the visitor chooses a new chat', async () => {
   const store = storeWith({ token: 'vst_0', session: 's0' })
   const { run, client } = await serve([refused(401, 'unauthorized'), whole], { store })
   const [update] = await run()
@@ -75,7 +75,7 @@ test('a visitor’s token that is refused is kept until the visitor gives it up'
   expect([store.get('token'), store.get('session')]).toEqual([undefined, undefined])
 })
 
-test('a signed-in user is asked for a token before each request, and once more after a 401', async () => {
+test('the provider is asked for a token before each request, and once more after a 401', async () => {
   const tokens = ['jwt 1', 'jwt 2', 'jwt 2', 'jwt 2', 'jwt 3']
   const userToken = () => tokens.shift()
   const { run, seen } = await serve(
@@ -83,7 +83,7 @@ test('a signed-in user is asked for a token before each request, and once more a
     { userToken },
   )
   expect(steps(await run())).toContain('completed')
-  // One that is still the same is not tried twice.
+  // The same token is not tried twice.
   tokens.splice(1, Infinity)
   expect(await run()).toMatchObject([{ type: 'failed', failure: { status: 401 } }])
   expect(seen.map(({ headers }) => headers.authorization)).toEqual([
@@ -93,7 +93,7 @@ test('a signed-in user is asked for a token before each request, and once more a
   ])
 })
 
-test('an error page of somebody else is no reason to forget the session', async () => {
+test('a 404 without a code of the API does not make the client forget the session', async () => {
   const store = storeWith({ token: 'vst_0', session: 's0' })
   const { run, client } = await serve([errorPage], { store })
   expect(steps(await run())).toEqual(['failed'])

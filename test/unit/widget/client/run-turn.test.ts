@@ -18,7 +18,7 @@ import {
 
 const serve = setUpScriptedApi()
 
-test('the first turn asks for a token before it, and later ones name token and session', async () => {
+test('before the first turn the client gets a token, and later turns name token and session', async () => {
   const { run, seen, store } = await serve([whole])
   expect(steps(await run())).toEqual(['accepted', 'Hi', 'Hi you', 'completed'])
   await run({ id: 'm2', message: 'And?' })
@@ -36,7 +36,7 @@ test('the first turn asks for a token before it, and later ones name token and s
   expect([store.get('token'), store.get('session')]).toEqual(['vst_1', 's1'])
 })
 
-test('a token that another tab stored meanwhile is the visitor’s', async () => {
+test('if another tab stores a token first, the client uses that one', async () => {
   const store = createSiteStore('')
   const { run, chats } = await serve([whole], {
     store: {
@@ -54,14 +54,14 @@ test('a token that another tab stored meanwhile is the visitor’s', async () =>
   expect(chats()[0]?.headers.authorization).toBe('Bearer vst_other_tab')
 })
 
-test('a reply that is being written already is joined, without asking for the turn', async () => {
+test('a running reply is joined without sending the turn again', async () => {
   const store = storeWith({ token: 'vst_0', session: 's1' })
   const { run, chats, joins } = await serve([events(delta(' you'), completed)], { store })
   expect(steps(await run(turn, { id: 'r', content: 'Hi' }))).toEqual(['Hi you', 'completed'])
   expect([joins(), chats()]).toEqual([[2], []])
 })
 
-test('where a stream cannot be joined, the turn is asked for again, and its text comes anew', async () => {
+test('if a stream cannot be joined, the turn is sent again and its text starts from the beginning', async () => {
   const { run, chats } = await serve([
     dropped(started, delta('Hi')),
     refused(405, 'method_not_allowed'),
@@ -79,7 +79,7 @@ test('where a stream cannot be joined, the turn is asked for again, and its text
   expect(chats().map(({ body }) => body['session_id'])).toEqual([undefined, 's1'])
 })
 
-test('a reply whose writer died with nothing kept is written anew, once', async () => {
+test('if the Worker died and stored nothing of the reply, the turn is sent again, once', async () => {
   const dead = events(failedTurn({ code: 'interrupted', status: 502, retryable: true }))
   const { run, chats } = await serve([dropped(started), dead, whole])
   expect(steps(await run())).toContain('completed')
@@ -93,7 +93,7 @@ test('a reply whose writer died with nothing kept is written anew, once', async 
   expect(again.chats()).toHaveLength(2)
 })
 
-test('a turn that fails in its stream is not tried again by itself', async () => {
+test('a turn that fails in its stream is not retried automatically', async () => {
   const failed = failedTurn({ code: 'model_timeout', status: 504, retryable: true })
   const { run, chats } = await serve([events(started, failed)])
   expect(await run()).toMatchObject([
@@ -103,7 +103,7 @@ test('a turn that fails in its stream is not tried again by itself', async () =>
   expect(chats()).toHaveLength(1)
 })
 
-test('who stops listening hears nothing more and sends nothing more', async () => {
+test('after the abort there are no more updates and no more requests', async () => {
   const { client, chats } = await serve([dropped(started, delta('Hi'))])
   const stop = new AbortController()
   const updates: string[] = []

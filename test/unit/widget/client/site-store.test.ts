@@ -5,7 +5,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-test('where localStorage is blocked, what is stored holds until the page is left', () => {
+test('if localStorage is blocked, entries last until the page is closed', () => {
   vi.stubGlobal('localStorage', undefined)
   const store = createSiteStore('https://a.example')
   store.set('token', 'vst_x')
@@ -26,7 +26,7 @@ test('each server has its own entries', () => {
   expect(createSiteStore('https://a.example').get('token')).toBe('a')
 })
 
-test('a signed-in user’s entries are apart from the visitor’s', () => {
+test('a signed-in user has separate entries from the visitor', () => {
   const keys = [createSiteStore('https://a.example'), createSiteStore('https://a.example', 'ada')]
   expect(new Set(keys.map(({ key }) => key)).size).toBe(2)
 })

@@ -11,7 +11,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-test('unsent turns are kept in their order, once each, whatever a script of the page wrote there', () => {
+test('pending turns keep their order, each once, and a broken entry is ignored', () => {
   vi.stubGlobal('localStorage', undefined)
   const store = createSiteStore('')
   store.set('pending', '[null, 1, {"turn": {"id": 1}}, {"sentAt": 1}')
@@ -28,7 +28,7 @@ test('unsent turns are kept in their order, once each, whatever a script of the 
     ['b', true],
   ])
   expect(pending()).toEqual([['c', true]])
-  // Held, it waits for the visitor's word.
+  // A held turn is not sent without the visitor.
   holdPending(store, 'b')
   expect(pending('s1')).toEqual([
     ['a', true],

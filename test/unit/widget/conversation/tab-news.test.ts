@@ -6,10 +6,10 @@ interface Page extends EventTarget {
   hidden: boolean
 }
 
-/** What a page has of a browser here; the channels are real ones. */
+/** Stands for the document and the window. The channels are real. */
 let page: Page
 const open: TabNews[] = []
-/** Names of channels reach through all of this process. */
+/** Channels of one name are shared by the whole process, so each run has its own name. */
 const site = `https://${crypto.randomUUID()}.example`
 
 beforeEach(() => {
@@ -30,87 +30,87 @@ afterEach(() => {
 })
 
 function openTab(store: SiteStore = createSiteStore(site)) {
-  const heard: (string | undefined)[] = []
-  const news = createTabNews(store, (session) => void heard.push(session))
+  const received: (string | undefined)[] = []
+  const news = createTabNews(store, (session) => void received.push(session))
   open.push(news)
-  return { ...news, store, heard }
+  return { ...news, store, received }
 }
 
-function say(channel: BroadcastChannel, data: unknown): void {
+function send(channel: BroadcastChannel, data: unknown): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- of windows, not channels
   channel.postMessage(data)
 }
 
-/** Once this has come through a channel, all that was said before it has. */
+/** A channel keeps the order, so after this message all earlier ones have arrived. */
 async function settle(store = createSiteStore(site)): Promise<void> {
   const [from, to] = [new BroadcastChannel(store.key), new BroadcastChannel(store.key)]
   const arrived = new Promise((resolve) => to.addEventListener('message', resolve))
-  say(from, 'settled')
+  send(from, 'settled')
   await arrived
   from.close()
   to.close()
 }
 
-test('tabs that share a store hear each other, and no tab hears itself', async () => {
+test('tabs that share a store receive the news of each other, but not their own', async () => {
   const [one, two] = [openTab(), openTab()]
-  one.tell('s1')
+  one.publish('s1')
   await settle()
-  two.tell(undefined)
+  two.publish(undefined)
   await settle()
-  expect([one.heard, two.heard]).toEqual([[undefined], ['s1']])
+  expect([one.received, two.received]).toEqual([[undefined], ['s1']])
 })
 
-test('what one user does is never heard in a tab of another', async () => {
+test('a tab receives no news of another user', async () => {
   const [visitor, ada] = [openTab(), openTab(createSiteStore(site, 'ada'))]
-  visitor.tell('s1')
-  ada.tell('s2')
+  visitor.publish('s1')
+  ada.publish('s2')
   await settle()
   await settle(ada.store)
-  expect([visitor.heard, ada.heard]).toEqual([[], []])
+  expect([visitor.received, ada.received]).toEqual([[], []])
 })
 
-test('a hidden tab hears of news when it is looked at, once', async () => {
+test('a hidden tab receives news once, when it is looked at', async () => {
   const [one, two] = [openTab(), openTab()]
   page.hidden = true
   one.store.set('session', 's1')
-  one.tell('s1')
+  one.publish('s1')
   await settle()
   page.dispatchEvent(new Event('visibilitychange'))
-  expect(two.heard).toEqual([])
+  expect(two.received).toEqual([])
   page.hidden = false
   page.dispatchEvent(new Event('visibilitychange'))
   page.dispatchEvent(new Event('focus'))
-  expect(two.heard).toEqual(['s1'])
-  // The one that told it knows.
-  expect(one.heard).toEqual([])
+  expect(two.received).toEqual(['s1'])
+  // The tab that published the news knows it.
+  expect(one.received).toEqual([])
 })
 
-test('without a BroadcastChannel news are heard when the tab is looked at', () => {
+test('without a BroadcastChannel a tab receives news when it is looked at', () => {
   vi.stubGlobal('BroadcastChannel', undefined)
   const [one, two] = [openTab(), openTab()]
   one.store.set('session', 's1')
-  one.tell('s1')
-  expect(two.heard).toEqual([])
+  one.publish('s1')
+  expect(two.received).toEqual([])
   page.dispatchEvent(new Event('focus'))
-  expect([one.heard, two.heard]).toEqual([[], ['s1']])
+  expect([one.received, two.received]).toEqual([[], ['s1']])
 })
 
-test('other scripts of the page that speak there are not believed', async () => {
+test('malformed messages of other scripts on the channel are ignored', async () => {
   const tab = openTab()
   const channel = new BroadcastChannel(tab.store.key)
   for (const data of [null, 1, 'news', {}, { news: 1 }, { news: 'x', session: 7 }]) {
-    say(channel, data)
+    send(channel, data)
   }
   await settle()
   channel.close()
-  expect(tab.heard).toEqual([])
+  expect(tab.received).toEqual([])
 })
 
-test('a tab that is gone hears nothing more', async () => {
+test('a stopped tab receives no more news', async () => {
   const [one, two] = [openTab(), openTab()]
   two.stop()
-  one.tell('s1')
+  one.publish('s1')
   await settle()
   page.dispatchEvent(new Event('focus'))
-  expect(two.heard).toEqual([])
+  expect(two.received).toEqual([])
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { markdownToHtml } from '../../../rigs/markdown-html.ts'
 
-/** On one line, with a `|` between blocks. */
+/** The HTML on one line, with a `|` between blocks. */
 const html = (source: string) =>
   markdownToHtml(source)
     .replaceAll(/(<\/?(?:ul|ol|li|blockquote)[^>]*>)\n|\n(?=<\/?(?:ul|ol|li|blockquote))/g, '$1')
@@ -10,42 +10,42 @@ const html = (source: string) =>
 describe('blocks', () => {
   test.each([
     [
-      'paragraphs are parted by blank lines, a line break stays one',
+      'blank lines separate paragraphs, and a line break stays a line break',
       'one\r\n two\n\n \nthree',
       '<p>one\ntwo</p>|<p>three</p>',
     ],
     [
-      'a heading needs its space and loses its closing marks',
+      'a heading needs a space after its marks and loses its closing marks',
       '## Head #1 ##\n#hashtag',
       '<h2>Head #1</h2>|<p>#hashtag</p>',
     ],
     [
-      'a fence that is not closed yet is code to the end',
+      'without its closing fence, a code block reaches to the end',
       '```\na\n``',
       '<pre><code>a\n``\n</code></pre>',
     ],
     [
-      'lists nest by two columns, whatever the width of the marker',
+      'two columns nest a list, whatever the width of the marker',
       '1. a\n  - b\n  - c\n    1) d\n2. e',
       '<ol><li>a<ul><li>b</li><li>c<ol><li>d</li></ol></li></ul></li><li>e</li></ol>',
     ],
     [
-      'a list goes on over wrapped text, and ends where something else begins',
+      'a list continues over wrapped text and ends at another block',
       '3) a\nwrapped\n4) b\n\nafter',
       '<ol start="3"><li>a\nwrapped</li><li>b</li></ol><p>after</p>',
     ],
     [
-      'a number that begins a wrapped line makes no list',
+      'a number at the beginning of a wrapped line does not begin a list',
       'born in\n1815. Ada',
       '<p>born in\n1815. Ada</p>',
     ],
     [
-      'quotations hold blocks, and a row of dashes is a rule',
+      'quotations contain blocks, and a row of dashes is a rule',
       '> a\n>\n> - b\n\n---\n- - -',
       '<blockquote><p>a</p><ul><li>b</li></ul></blockquote><hr />|<hr />',
     ],
     [
-      'code in an item of a list loses the indentation of the item alone',
+      'code in a list item loses only the indentation of the item',
       '1. Run:\n   ```sh\n   a\n     b\n   ```\n2. Done',
       '<ol><li>Run:\n<pre><code class="language-sh">a\n  b\n</code></pre></li><li>Done</li></ol>',
     ],
@@ -53,13 +53,13 @@ describe('blocks', () => {
     expect(html(source)).toBe(expected)
   })
 
-  test.each(['```', '~~~', '````'])('a block fenced by %s keeps its text as it is', (fence) => {
+  test.each(['```', '~~~', '````'])('a code block between %s keeps its text unchanged', (fence) => {
     expect(html(`${fence}js title\n  a **b**\n\n\t<c>\n${fence}\nafter`)).toBe(
       '<pre><code class="language-js">  a **b**\n\n\t&lt;c&gt;\n</code></pre>|<p>after</p>',
     )
   })
 
-  test('nesting without end is text at some depth, not a crash', () => {
+  test('extremely deep nesting becomes text instead of a crash', () => {
     expect(() => html('> '.repeat(50_000))).not.toThrow()
     expect(() => html('- '.repeat(50_000))).not.toThrow()
   })
@@ -68,39 +68,39 @@ describe('blocks', () => {
 describe('tables', () => {
   test.each([
     [
-      'have a head, columns with an alignment, and inlines in their cells',
+      'have a head, aligned columns, and inlines in their cells',
       '| a | b | c | d |\n|---|:--|:-:|--:|\n| **1** | `2` | [3](https://x.y) | |',
       '<table><tr><th>a</th><th align="left">b</th><th align="center">c</th><th align="right">d</th></tr>' +
         '<tr><td><strong>1</strong></td><td align="left"><code>2</code></td>' +
         '<td align="center"><a href="https://x.y/">3</a></td><td align="right"></td></tr></table>',
     ],
     [
-      'need no pipes at their sides, and have no more cells than their head',
+      'need no pipes at the sides, and drop cells beyond the width of the head',
       'a | b\n-|-\n1 | 2 | 3\n4',
       '<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr><tr><td>4</td><td></td></tr></table>',
     ],
     [
-      'have pipes in their cells where these are escaped, also in code',
+      'may contain escaped pipes in their cells, also in code',
       '| a |\n|---|\n| `x \\| y` \\| z |',
       '<table><tr><th>a</th></tr><tr><td><code>x | y</code> | z</td></tr></table>',
     ],
     [
-      'have line breaks in their cells by the one HTML tag that means something',
+      'may contain <br> in their cells',
       '| a |\n|---|\n| x<br>y<BR/>z<br /> |',
       '<table><tr><th>a</th></tr><tr><td>x<br />\ny<br />\nz<br />|</td></tr></table>',
     ],
     [
-      'follow a paragraph, and end at a blank line or at another block',
+      'may follow a paragraph, and end at a blank line or another block',
       'Text:\n| a |\n|---|\n| 1 |\n# Head',
       '<p>Text:</p>|<table><tr><th>a</th></tr><tr><td>1</td></tr></table>|<h1>Head</h1>',
     ],
     [
-      'may stand in a list',
+      'may be in a list',
       '- | a |\n  |---|\n  | 1 |',
       '<ul><li><table><tr><th>a</th></tr><tr><td>1</td></tr></table></li></ul>',
     ],
     [
-      'need a second row with as many cells as the first',
+      'need an alignment row with as many cells as the head',
       '| a | b |\n|---|\n| 1 |',
       '<p>| a | b |\n|---|\n| 1 |</p>',
     ],

@@ -3,13 +3,13 @@ import { readTokens } from '../../../../src/widget/markdown/parse/inline-tokens.
 import { indentOf } from '../../../../src/widget/markdown/parse/line.ts'
 import { createMarkdownParser } from '../../../../src/widget/markdown/parse/markdown-parser.ts'
 
-// Both run as they are; their calls are counted.
+// Both keep their implementation. The spies only record the calls.
 vi.mock(import('../../../../src/widget/markdown/parse/inline-tokens.ts'), { spy: true })
 vi.mock(import('../../../../src/widget/markdown/parse/line.ts'), { spy: true })
 
 const kinds: [string, (index: number) => string][] = [
   ['one paragraph of words', () => 'and words upon words '],
-  ['one paragraph of marks', (i) => `**a ${i}** \`b\` *c* [d](https://x.y/${i}) and `],
+  ['one paragraph of inlines', (i) => `**a ${i}** \`b\` *c* [d](https://x.y/${i}) and `],
   ['one paragraph of lines', (i) => `Words of line ${i}\n`],
   ['paragraphs', (i) => `Words of paragraph ${i}.\n\n`],
   ['headings', (i) => `## Heading ${i}\n`],
@@ -20,7 +20,7 @@ const kinds: [string, (index: number) => string][] = [
   ['one quotation', (i) => `> words ${i}\n>\n`],
 ]
 
-/** How many characters are looked at for one that comes. */
+/** How many characters the parser reads for each character that arrives. */
 function readPerChar(piece: (index: number) => string, count: number): number {
   vi.mocked(readTokens).mockClear()
   vi.mocked(indentOf).mockClear()
@@ -36,7 +36,7 @@ function readPerChar(piece: (index: number) => string, count: number): number {
 }
 
 test.each(kinds)(
-  'the cost of %s that comes character by character grows with its length',
+  'the cost of %s, character by character, grows with the length',
   (_kind, piece) => {
     const [once, fourTimes] = [readPerChar(piece, 25), readPerChar(piece, 100)]
     expect(fourTimes).toBeLessThan(35)

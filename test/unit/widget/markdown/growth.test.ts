@@ -6,7 +6,7 @@ import { anyMarkdown } from '../../../generators/any-markdown.ts'
 import { everyKind } from '../../../generators/every-kind.ts'
 import { blocksToHtml, markdownToHtml } from '../../../rigs/markdown-html.ts'
 
-/** Without what says how far they are read. */
+/** The content of the blocks, without the marks of progress. */
 function contentOf(blocks: readonly Block[]): string {
   return JSON.stringify(
     blocks,
@@ -18,17 +18,17 @@ function contentOf(blocks: readonly Block[]): string {
 
 const readWhole = (source: string) => contentOf(createMarkdownParser().update(source).children)
 
-/** As it is read where it comes in pieces, cut at these places, with more to come or not. */
+/** Parses the source in pieces. Each cut has a place and says whether more text is expected. */
 function readInPieces(source: string, cuts: readonly (readonly [number, boolean])[]): string {
   const reader = createMarkdownParser()
   for (const [cut, isOpen] of cuts) reader.update(source.slice(0, cut), isOpen)
   return contentOf(reader.update(source).children)
 }
 
-describe('in whatever pieces a reply comes, it is read as it is when it comes at once', () => {
+describe('a reply in pieces is parsed like a reply in one piece', () => {
   const places = Array.from({ length: everyKind.length + 1 }, (_, place) => place)
 
-  test('in two, cut anywhere', () => {
+  test('cut in two at any place', () => {
     const whole = readWhole(everyKind)
     for (const isOpen of [true, false]) {
       const wrong = places.filter((place) => readInPieces(everyKind, [[place, isOpen]]) !== whole)
@@ -44,7 +44,7 @@ describe('in whatever pieces a reply comes, it is read as it is when it comes at
     }
   })
 
-  test('any text, in any pieces', () => {
+  test('any text in any pieces', () => {
     const cuts = fc.array(fc.tuple(fc.nat(200), fc.boolean()), { maxLength: 60 })
     fc.assert(
       fc.property(anyMarkdown, cuts, (source, chosen) => {
@@ -56,7 +56,7 @@ describe('in whatever pieces a reply comes, it is read as it is when it comes at
   })
 })
 
-test('what is settled at the end of a line stays as it is, whatever comes', () => {
+test('a block that is settled at the end of a line never changes', () => {
   fc.assert(
     fc.property(anyMarkdown, anyMarkdown, (early, late) => {
       const reader = createMarkdownParser()
@@ -70,7 +70,7 @@ test('what is settled at the end of a line stays as it is, whatever comes', () =
   )
 })
 
-describe('while more is to come', () => {
+describe('while more text is expected', () => {
   const open = (source: string) =>
     blocksToHtml(createMarkdownParser().update(source, true).children)
 
@@ -84,7 +84,7 @@ describe('while more is to come', () => {
       '<table><tr><th>a</th></tr><tr><td><strong>x</strong></td></tr></table>',
     ],
     ['## **a', '<h2><strong>a</strong></h2>'],
-  ])('marks that are not closed hold: %s', (source, expected) => {
+  ])('open marks count as closed: %s', (source, expected) => {
     expect(open(source)).toBe(expected)
   })
 
@@ -100,15 +100,15 @@ describe('while more is to come', () => {
     ['a [b', '<p>a </p>'],
     ['a ![b](https://x', '<p>a </p>'],
     ['a **', '<p>a </p>'],
-  ])('what cannot be told yet is left out: %j', (source, expected) => {
+  ])('an unclear ending is left out: %j', (source, expected) => {
     expect(open(source)).toBe(expected)
   })
 
-  test('a bracket that begins no link hides what follows for a while only', () => {
+  test('a bracket that does not begin a link stops hiding the text after a while', () => {
     expect(open(`a [${'b'.repeat(400)}`)).toContain('bbb')
   })
 
-  test('nothing is left out once it is whole', () => {
+  test('a complete text is shown completely', () => {
     for (const source of ['a\n-', '1.', '| b | c |', 'a [b', 'a **', '``']) {
       const reader = createMarkdownParser()
       reader.update(source, true)

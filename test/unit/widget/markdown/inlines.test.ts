@@ -3,7 +3,7 @@ import { parseInline } from '../../../../src/widget/markdown/parse/inline.ts'
 import { safeHref } from '../../../../src/widget/markdown/parse/link.ts'
 import { markdownToHtml } from '../../../rigs/markdown-html.ts'
 
-/** Of one paragraph, without its tags. */
+/** The HTML of one paragraph, without the tags of the paragraph. */
 const inline = (source: string) => markdownToHtml(source).replace(/^<p>(.*)<\/p>$/s, '$1')
 
 describe('inlines', () => {

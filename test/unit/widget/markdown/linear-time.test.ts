@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createMarkdownParser } from '../../../../src/widget/markdown/parse/markdown-parser.ts'
 
-// Linear time takes half a second at most. Quadratic time is some 10¹⁰ steps, and runs into the limit.
+// Linear time takes at most half a second. Quadratic time takes some 10¹⁰ steps and exceeds this limit.
 const limit = { timeout: 60_000 }
 
 test.each([

@@ -13,7 +13,7 @@ import { ChatbotWidget } from '../../../../src/widget/react/ChatbotWidget.tsx'
 const run = promisify(execFile)
 const { resolve } = createRequire(import.meta.url)
 
-/** What the Worker serves, beside the packages of a site that uses it. */
+/** A folder with the files that the Worker serves, and with the packages of a site. */
 let served: string
 
 beforeAll(async () => {
@@ -24,7 +24,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(served, { recursive: true }))
 
-test('the React component renders on a server, as the element with its attributes', () => {
+test('on a server the React component renders the element with its attributes', () => {
   const html = renderToString(
     createElement(ChatbotWidget, {
       server: 'https://chat.example.com',
@@ -42,7 +42,7 @@ test('the React component renders on a server, as the element with its attribute
   )
 })
 
-test('what is served can be imported where there is no DOM', async () => {
+test('the served scripts can be imported without a DOM', async () => {
   const script = `
     import assert from 'node:assert'
     import { createElement } from 'react'
@@ -58,7 +58,7 @@ test('what is served can be imported where there is no DOM', async () => {
   expect(stdout.trim()).toBe('<chatbot-widget server="/"></chatbot-widget>')
 })
 
-test('what is served has types that hold by themselves', async () => {
+test('the served types compile without the sources of the project', async () => {
   const use = `
     import type { ChatbotWidgetElement, ChatMessage } from './widget.js'
     import Default, { ChatbotWidget } from './ChatbotWidget.js'
@@ -73,7 +73,7 @@ test('what is served has types that hold by themselves', async () => {
     widget.addEventListener('reply-end', (event) => {
       const reply: ChatMessage = event.detail.reply
       const tokens: number | undefined = reply.usage?.prompt_tokens
-      // @ts-expect-error there is no such detail
+      // @ts-expect-error this event has no such detail
       event.detail.session_id
     })
     widget.addEventListener('error', ({ detail }) => detail.code.length)

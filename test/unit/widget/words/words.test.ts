@@ -10,17 +10,17 @@ const problem = (status: number, body: unknown, headers: Record<string, string> 
     explain(english, failure),
   )
 
-test('what is wrong inside the server is said without its own words', async () => {
+test('a server fault is explained without the detail of the server', async () => {
   const body = { code: 'schema_outdated', title: 'The database has not been migrated', detail: 'x' }
   expect(await problem(503, body)).toBe('The chat does not work just now.')
 })
 
-test('what the visitor can mend is said in the server’s words', async () => {
+test('a fault of the visitor is explained by the detail of the server', async () => {
   const body = { code: 'invalid_request', title: 'No', detail: 'message: must not be blank' }
   expect(await problem(400, body)).toBe('message: must not be blank')
 })
 
-test('a wait is told in seconds or minutes', async () => {
+test('a wait is given in seconds or minutes', async () => {
   expect(await problem(429, {}, { 'retry-after': '20' })).toBe(
     'Too many messages for now. Try again in 20 seconds.',
   )
@@ -30,13 +30,13 @@ test('a wait is told in seconds or minutes', async () => {
 })
 
 test.each([null, 1, 'x', [], { code: {}, detail: [1], title: null, reply: 3 }])(
-  'a malformed problem %j is words all the same',
+  'a malformed problem %j is still explained',
   async (body) => {
     expect(await problem(400, body)).toBe('This message was not accepted.')
   },
 )
 
-test('Retry-After is seconds or a date, anything else says nothing', () => {
+test('Retry-After is read as seconds or a date, and anything else is ignored', () => {
   expect(parseRetryAfter('7')).toBe(7000)
   expect(parseRetryAfter(new Date(0).toUTCString())).toBe(0)
   expect(parseRetryAfter('soon')).toBeUndefined()
@@ -47,7 +47,7 @@ const languages = readdirSync(
   new URL('../../../../src/widget/words/translations', import.meta.url),
 ).map((name) => name.replace('.ts', ''))
 
-test.each(languages)('in %s every word is there, and every number has its place', async (tag) => {
+test.each(languages)('%s has every text, and {count} in the same ones', async (tag) => {
   const load = findTranslation(tag)
   const { words }: { words: Record<string, string> } = await load!()
   expect(Object.keys(words)).toEqual(Object.keys(english))
@@ -57,7 +57,7 @@ test.each(languages)('in %s every word is there, and every number has its place'
   }
 })
 
-test('a language is found by its tag, whatever its region; another is English', () => {
+test('a language is found by its tag in any region, and an unknown tag has no translation', () => {
   expect(findTranslation('pt-BR')).toBe(findTranslation('pt'))
   expect(findTranslation('ZH-hant-TW')).toBe(findTranslation('zh'))
   for (const tag of ['en', 'en-GB', '', 'tlh', 'constructor']) {

@@ -1,0 +1,16 @@
+/** The place of the run of backticks that closes a code span; -1 if there is none. A longer run does not close it. */
+export function closingRun(source: string, from: number, run: string): number {
+  for (let at = source.indexOf(run, from); at >= 0; at = source.indexOf(run, at)) {
+    const start = at
+    while (source[at] === '`') at++
+    if (at - start === run.length) return start
+  }
+  return -1
+}
+
+/** The text of a code span: one line, without one space of padding on each side. */
+export function codeText(raw: string): string {
+  const text = raw.replaceAll('\n', ' ')
+  const isPadded = text.startsWith(' ') && text.endsWith(' ') && text.trim() !== ''
+  return isPadded ? text.slice(1, -1) : text
+}
