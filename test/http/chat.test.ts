@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createClient, newVisitor } from '../rigs/client.ts'
 import { startRig, useRig } from '../rigs/start-rig.ts'
 
-const { rig } = useRig()
+const { rig, visitor } = useRig()
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
@@ -40,6 +40,20 @@ describe('a conversation', () => {
         content: 'The visitor selected this text on the page:\n\n> Some\n> text\n\nTwo',
       },
     ])
+  })
+
+  test.each([
+    ['a\nb', '> a\n> b'],
+    ['a\r\nb', '> a\n> b'],
+    ['a\rb', '> a\n> b'],
+    ['a\u2028b\u2029c', '> a\n> b\n> c'],
+    ['a\n\nb', '> a\n> \n> b'],
+    ['> a', '> > a'],
+  ])('quotes every line of the selected text, whatever ends a line: %j', async (text, quoted) => {
+    await visitor.chat({ message: 'Why?', context_text: text })
+    expect(rig.model.requests.at(-1)?.messages.at(-1)?.content).toBe(
+      `The visitor selected this text on the page:\n\n${quoted}\n\nWhy?`,
+    )
   })
 
   test('shows its usage as the provider counted it', async () => {

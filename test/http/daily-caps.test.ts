@@ -105,6 +105,17 @@ async function visitorWithout(kind: keyof typeof caps): Promise<Client> {
   return visitor
 }
 
+/** What a first turn is debited before the model is called: it stays if the reply cannot be stored. */
+async function debitOf(body: object): Promise<number> {
+  const visitor = await visitorAt()
+  rig.database.fault = (call) => (turnCall(call) === 'finish' ? 'server error' : undefined)
+  await visitor.expect(503, 'POST', '/v1/chat', body)
+  rig.clear()
+  const { tokens } = await rowOf(userOf(visitor))
+  await db.kysely.deleteFrom('spending').execute()
+  return tokens
+}
+
 describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (limit) => {
   test.each(['application/json', 'text/event-stream'])(
     'is told to people, before the first byte, until midnight: %s',
@@ -130,6 +141,22 @@ describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (l
       expect(await rows()).toEqual(before)
     },
   )
+
+  test('admits a turn that takes exactly its last token, and none that takes one more', async () => {
+    const body = { message: 'Hello' }
+    const debit = await debitOf(body)
+    for (const [left, status] of [
+      [debit - 1, 429],
+      [debit, 200],
+    ] as const) {
+      const visitor = await visitorAt()
+      await visitor.chat(body)
+      const payer = { user: userOf(visitor), address: await addressRow(), site: 'site' }[limit]
+      await spend(payer, caps[limit] - left)
+      await visitor.expect(status, 'POST', '/v1/chat', body)
+      await db.kysely.deleteFrom('spending').execute()
+    }
+  })
 
   test('still lets a stored reply be read again', async () => {
     const visitor = await visitorAt()

@@ -4,6 +4,7 @@ import { unstable_readConfig as readConfig } from 'wrangler'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { expireLease, takeTurn, turnStart } from '../rigs/conversation.ts'
+import { midnightIsOver } from '../rigs/midnight.ts'
 import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 import { tablesWith } from '../rigs/tables-with.ts'
@@ -13,6 +14,7 @@ let database: TestDatabase
 let db: Database
 let worker: TestWorker
 beforeAll(async () => {
+  await midnightIsOver()
   database = await startDatabase()
   await database.migrate()
   db = createDatabase({ ...database, timeoutMs: 20_000 })
@@ -87,6 +89,19 @@ describe('RETENTION_DAYS', () => {
     expect(await run()).toEqual(erased(0, 2))
   })
 
+  test('erases a session after exactly so many days: not a minute before, and a minute after', async () => {
+    const minute = 1 / (24 * 60)
+    const [spoken, spokenLater] = [await takeTurn(db), await takeTurn(db)]
+    await age(spoken.start.sessionId, 30 + minute)
+    await age(spokenLater.start.sessionId, 30 - minute)
+    await seedEmptySessions(1, 30 + minute)
+    await seedEmptySessions(1, 30 - minute)
+    expect(await run()).toEqual(erased(2, 4))
+    const left = await sessionIds()
+    expect(left).toHaveLength(2)
+    expect(left).toContain(spokenLater.start.sessionId)
+  })
+
   test('spares a session while a reply is being written, and not for longer', async () => {
     const running = turnStart()
     await beginTurn(db, running)
@@ -143,38 +158,55 @@ describe('RETENTION_DAYS', () => {
 })
 
 describe('spending', () => {
-  const ago = (days: number) => sql<string>`current_date - ${days}::integer`
+  const today = sql`(now() at time zone 'UTC')::date`
+  const ago = (days: number) => sql<string>`${today} - ${days}::integer`
+  const days = [0, 1, 2, 3, 29, 30, 31, 40]
+  const upTo = (last: number) => days.filter((day) => day <= last)
 
   async function seedSpending() {
-    const rows = [0, 1, 5, 29, 40].flatMap((days) =>
-      ['address:x', 'visitor:x', 'site'].map((payer) => ({ day: ago(days), payer, tokens: 1 })),
+    const rows = days.flatMap((day) =>
+      ['address:x', 'visitor:x', 'site'].map((payer) => ({ day: ago(day), payer, tokens: 1 })),
     )
     await db.kysely.insertInto('spending').values(rows).execute()
   }
 
   async function kept() {
     const { rows } = await sql<{ payer: string; days: number }>`
-select payer, current_date - day as days from spending order by payer, day desc`.execute(db.kysely)
+select payer, ${today} - day as days from spending order by payer, day desc`.execute(db.kysely)
     return Object.groupBy(
       rows.map(({ payer, days }) => `${payer} ${days}`),
       (row) => row.split(':')[0]?.split(' ')[0] ?? '',
     )
   }
 
+  /** Up to and with these days before today. */
+  const keptUpTo = (last: { addresses: number; others: number }) => ({
+    address: upTo(last.addresses).map((day) => `address:x ${day}`),
+    visitor: upTo(last.others).map((day) => `visitor:x ${day}`),
+    site: upTo(last.others).map((day) => `site ${day}`),
+  })
+
   test('of an address is kept for two days, that of users and the site as long as sessions', async () => {
     await seedSpending()
-    expect(await run()).toMatchObject({ pruned_spending: 3 + 2, complete: true })
-    expect(await kept()).toEqual({
-      address: ['address:x 0', 'address:x 1'],
-      visitor: [0, 1, 5, 29].map((days) => `visitor:x ${days}`),
-      site: [0, 1, 5, 29].map((days) => `site ${days}`),
-    })
+    expect(await run()).toMatchObject({ pruned_spending: 5 + 2 * 2, complete: true })
+    expect(await kept()).toEqual(keptUpTo({ addresses: 2, others: 30 }))
+  })
+
+  test('is kept for two days if RETENTION_DAYS is shorter, since a refund may come late', async () => {
+    const forgetful = await startWorker({ vars: { RETENTION_DAYS: '1' }, database })
+    try {
+      await seedSpending()
+      expect(await run(forgetful)).toMatchObject({ pruned_spending: 3 * 5, complete: true })
+      expect(await kept()).toEqual(keptUpTo({ addresses: 2, others: 2 }))
+    } finally {
+      await forgetful.close()
+    }
   })
 
   test('is pruned a few thousand rows at a time', async () => {
     await sql`
 insert into spending (day, payer, tokens)
-select current_date - 10 - number % 20, 'address:' || number, 1 from generate_series(1, 12000) number`.execute(
+select ${today} - 10 - number % 20, 'address:' || number, 1 from generate_series(1, 12000) number`.execute(
       db.kysely,
     )
     expect(await run()).toMatchObject({ pruned_spending: 12_000, complete: true })
@@ -187,12 +219,8 @@ select current_date - 10 - number % 20, 'address:' || number, 1 from generate_se
     try {
       await seedSpending()
       await seedEmptySessions(2, 4_000)
-      expect(await run(keeping)).toEqual({ ...erased(0, 0), pruned_spending: 3 })
-      expect(await kept()).toEqual({
-        address: ['address:x 0', 'address:x 1'],
-        visitor: [0, 1, 5, 29, 40].map((days) => `visitor:x ${days}`),
-        site: [0, 1, 5, 29, 40].map((days) => `site ${days}`),
-      })
+      expect(await run(keeping)).toEqual({ ...erased(0, 0), pruned_spending: 5 })
+      expect(await kept()).toEqual(keptUpTo({ addresses: 2, others: 40 }))
       expect(await sessionIds()).toHaveLength(2)
     } finally {
       await keeping.close()

@@ -112,6 +112,20 @@ describe('a list', () => {
     expect(seen).toEqual(ids)
   })
 
+  test('of sessions begins with the one that had the latest turn, also if it is not its first turn', async () => {
+    const visitor = await newVisitor(rig.url)
+    const newest: string[] = []
+    for (const message of ['One', 'Two', 'Three'])
+      newest.unshift((await visitor.chat({ message })).session_id)
+    expect(idsOf(await visitor.expect(200, 'GET', '/v1/sessions'))).toEqual(newest)
+    for (const place of [2, 1, 2]) {
+      const [session_id = ''] = newest.splice(place, 1)
+      newest.unshift(session_id)
+      await visitor.chat({ session_id, message: 'Another' })
+      expect(idsOf(await visitor.expect(200, 'GET', '/v1/sessions'))).toEqual(newest)
+    }
+  })
+
   test('of messages is the newest page, and from there back and forth by seq', async () => {
     const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: '1' })

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { test } from 'vitest'
+import { expect, test } from 'vitest'
 import { newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import { useRig } from '../rigs/start-rig.ts'
@@ -17,6 +17,8 @@ const settings = {
   MODEL_FIRST_TOKEN_TIMEOUT_MS: '1000',
   MODEL_IDLE_TIMEOUT_MS: '1000',
 }
+/** However slow the machine is. */
+const minSequences = 25
 /** For a longer look: SESSION_MODEL_SECONDS=600. A failure names the seed and the path to run it again with. */
 const timeMs = 1_000 * Number(process.env['SESSION_MODEL_SECONDS'] ?? 20)
 const shrinkingMs = 60_000
@@ -36,10 +38,12 @@ test(
   async () => {
     const endsAt = performance.now() + timeMs
     let hasFailed = false
+    let sequences = 0
     const commands = fc.commands(commandArbitraries, { maxCommands: 30, size: 'max' })
     const property = fc.asyncProperty(commands, async (sequence) => {
       // Once the time is over nothing is left to show, unless there is a failure to make smaller.
-      if (!hasFailed && performance.now() > endsAt) return
+      if (!hasFailed && sequences >= minSequences && performance.now() > endsAt) return
+      sequences += 1
       const real = await newReal()
       try {
         await fc.asyncModelRun(() => ({ model: newWorld(), real }), sequence)
@@ -56,6 +60,8 @@ test(
       timeout: 20_000,
       plugins: [fc.interruptAfterTimeLimit(timeMs + shrinkingMs)],
     })
+    console.log(`${sequences} sequences`)
+    expect(sequences).toBeGreaterThanOrEqual(minSequences)
   },
   timeMs + shrinkingMs + 30_000,
 )

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { type ModelFault, modelFaults, slowFaults } from './model-faults.ts'
+import { quotations } from './quotations.ts'
 import { databaseFaults, type Words } from './turns.ts'
 
 const allFaults = Object.keys(modelFaults) as ModelFault['name'][]
@@ -20,7 +21,7 @@ export const words: fc.Arbitrary<Words> = fc.record({
   text: fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => text.isWellFormed()),
   filler: fc.nat(90),
   says: fc.oneof(says, fc.constant('One, two, three, four, five.')),
-  quotation: fc.option(fc.constantFrom('A line.', 'Two\r\nlines'), { nil: undefined, freq: 2 }),
+  quotation: fc.option(fc.constantFrom(...Object.keys(quotations)), { nil: undefined, freq: 2 }),
   fault: fc.option(fault, { nil: undefined, freq: 2 }),
 })
 /** To which the model says all that it has to say. */

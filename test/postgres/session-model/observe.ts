@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
-import { renderMessage } from '../../../src/turn/prompt/render.ts'
 import type { Message } from '../../../src/protocol.ts'
 import type { RecordedRequest } from '../../../scripts/dev/offline-model.ts'
 import { expectSound, storedMessages } from '../../rigs/stored-session.ts'
+import { shown } from './quotations.ts'
 import type { Heard } from './send.ts'
 import { countableBefore, type Outcome, type Session, standing, type Turn } from './session.ts'
 import { limits, type Real } from './world.ts'
@@ -113,9 +113,8 @@ export function learn(session: Session, messages: readonly Message[]): Session {
 /** System prompt, the newest whole turns that count and fit, oldest first, the new message: within the budget. */
 export function expectWindow(session: Session, messageId: string, calls: RecordedRequest[]): void {
   const turn = session.turns.find(({ request }) => request.body.message_id === messageId)
-  const shown = ({ body }: Turn['request']) => renderMessage(body.message, body.context_text)
   const countable = countableBefore(session, messageId)
-  const turns = countable.map((each) => [shown(each.request), standing(each).content ?? ''])
+  const turns = countable.map((each) => [shown(each.request.body), standing(each).content ?? ''])
   for (const { messages } of calls) {
     const sent = messages.map(({ content }) => content)
     const rest = sent.slice(1)
@@ -124,7 +123,7 @@ export function expectWindow(session: Session, messageId: string, calls: Recorde
     const roles = window.flatMap(() => ['user', 'assistant'])
     expect(messages.map(({ role }) => role)).toEqual(['system', ...roles, 'user'])
     expect(rest).toEqual(window.flat())
-    expect(newest).toBe(turn && shown(turn.request))
+    expect(newest).toBe(turn && shown(turn.request.body))
     expect(window.length).toBeLessThanOrEqual(limits.maxTurns)
     expect(tokensOf(sent) + limits.completionTokens).toBeLessThanOrEqual(limits.budget)
     // No turn is left out that would surely have fit: no tokenizer makes more tokens than bytes.

@@ -1,5 +1,6 @@
 import { expect, vi } from 'vitest'
 import { sessionIdOf } from '../../../src/turn/session-of-turn.ts'
+import type { RecordedRequest } from '../../../scripts/dev/offline-model.ts'
 import type { Message } from '../../../src/protocol.ts'
 import type { DatabaseFault } from '../../rigs/database-proxy.ts'
 import { expireLease } from '../../rigs/conversation.ts'
@@ -125,7 +126,16 @@ export async function takeTurn(
   world.session = outcome.session && learn(outcome.session, messages ?? [])
   world.called.set(body.message_id, calledBefore + modelCalls)
   if (world.session) expectWindow(world.session, body.message_id, calls)
+  expectSecondCall(request, calls)
   return modelCalls > 0
+}
+
+/** The model is called a second time only if it said that the conversation is too long, and there was a window. */
+function expectSecondCall({ fault }: TurnRequest, [first, second]: RecordedRequest[]) {
+  const isTooLong = fault?.name === 'context-length'
+  const hasWindow = (first?.messages.length ?? 0) > 2
+  if (second !== undefined) expect([isTooLong, hasWindow]).toEqual([true, true])
+  else if (fault?.isLasting && isTooLong) expect(hasWindow).toBe(false)
 }
 
 /** One of two that were sent at once is answered as if it were alone; the other hears of that, or that it runs. */
