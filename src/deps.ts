@@ -5,6 +5,7 @@ import type { TurnDeps } from './turn/start-turn.ts'
 import { countTokens } from './turn/tokens/token-count.ts'
 import { createDatabase } from './db/database.ts'
 import { type Env, misconfigured, parseEnv } from './env.ts'
+import { databaseCalls } from './limits.ts'
 import { openaiModel } from './llm/openai.ts'
 
 /** What the routes work with, made once of the settings. */
@@ -25,9 +26,8 @@ export interface AccessSettings {
   retentionDays: number | undefined
 }
 
-/** Begin, finish, their repeats and the checkpoint when the client leaves: the calls beside the timed checkpoints. */
+/** Calls of a turn beside the timed checkpoints: begin, finish, their repeats, and the checkpoint at a disconnect. */
 const otherCalls = 6
-const maxDatabaseCalls = 25
 
 /** @throws Problem `misconfigured`, which names the settings that are wrong */
 export function createDeps(bindings: unknown): Deps {
@@ -45,8 +45,8 @@ export function createDeps(bindings: unknown): Deps {
   }
   if (historyTokens(settings, 1) < 0) throw noRoom(settings)
   checkCaps(env)
-  if (checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS) + otherCalls > maxDatabaseCalls)
-    throw tooManyCalls()
+  const checkpoints = checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS)
+  if (checkpoints + otherCalls > databaseCalls.perTurn) throw tooManyCalls()
   return {
     db: databaseOf(env),
     model: modelOf(env),
@@ -75,7 +75,7 @@ function checkCaps(env: Env): void {
 }
 
 function tooManyCalls() {
-  const message = `is too short for MODEL_TIMEOUT_MS: renewing it would take more than ${maxDatabaseCalls} database calls a turn`
+  const message = `is too short for MODEL_TIMEOUT_MS: renewing it would take more than ${databaseCalls.perTurn} database calls a turn`
   return misconfigured([{ name: 'TURN_LEASE_MS', message }])
 }
 

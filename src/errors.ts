@@ -23,6 +23,7 @@ const problems = {
   auth_unavailable: [503, 'The credential cannot be checked at the moment'],
   database_unavailable: [503, 'The database cannot be reached'],
   schema_outdated: [503, 'The database has not been migrated'],
+  claim_unfinished: [503, 'Some of the sessions are not claimed yet'],
   erase_unfinished: [503, 'Some of the sessions are not erased yet'],
   model_rate_limited: [503, 'The model is busy'],
   not_saved: [503, 'The reply could not be stored'],

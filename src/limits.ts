@@ -13,3 +13,14 @@ export const limits = {
   pageDefault: 50,
   pageMax: 200,
 } as const
+
+/** Fetches that Cloudflare's free plan allows to one request, or to one run of the cron trigger. */
+const subrequests = 50
+
+/** Calls to the database, each of which is such a fetch. */
+export const databaseCalls = {
+  /** Of a request or run that works through much data. The others may fetch the login's keys, or are to spare. */
+  perRequest: subrequests - 5,
+  /** Of a turn. The others may call the model twice, fetch the login's keys, or are to spare. */
+  perTurn: subrequests / 2,
+} as const

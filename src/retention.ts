@@ -3,10 +3,10 @@ import { eraseExpired } from './db/erasure/erase-expired.ts'
 import { pruneSpending } from './db/erasure/prune-spending.ts'
 import type { Deps } from './deps.ts'
 import { describeFault } from './errors.ts'
+import { databaseCalls } from './limits.ts'
 
-/** Calls to the database of one run, within the 50 that the platform gives it. */
 const maxSpendingCalls = 5
-const maxSessionCalls = 40
+const maxSessionCalls = databaseCalls.perRequest - maxSpendingCalls
 
 /** A refund may come minutes after its day has ended, never days. */
 const spendingDays = 2

@@ -3,13 +3,14 @@ import type { AppEnv } from '../app-env.ts'
 import { attempt } from '../../db/attempt.ts'
 import { exportPage } from '../../db/export-page.ts'
 import { describeFault, Problem } from '../../errors.ts'
+import { databaseCalls } from '../../limits.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { queryString } from '../validate.ts'
 import { type ExportLine, ExportQuery } from '../../protocol.ts'
 import { decodeProgress, exportBeginning, pageLines } from '../export-lines.ts'
 
-/** Calls to the database of one answer, of the 50 that the platform gives a request. The last page may take two. */
-const maxCalls = 44
+/** After these calls no further page is begun, because its read may take two. */
+const maxCalls = databaseCalls.perRequest - 1
 
 /**
  * Everything of the user as JSON Lines, a page at a time and no faster than the client reads. The first page is read

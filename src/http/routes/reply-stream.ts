@@ -2,15 +2,16 @@ import { Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
 import { findReply, type StoredReply } from '../../db/messages.ts'
 import { Problem, storedProblem } from '../../errors.ts'
+import { databaseCalls } from '../../limits.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { path } from '../validate.ts'
 import { ReplyPath } from '../../protocol.ts'
 import { comment, eventResponse, failedEvent, frame, type TurnEvent } from '../event-stream.ts'
 
-/** Pauses between two looks: ever longer, and few enough for the 50 calls that the platform gives a request. */
+/** Pauses between two looks: ever longer, so that the calls of a request last for most replies. */
 const firstPauseMs = 400
 const longestPauseMs = 5_000
-const looks = 40
+const looks = databaseCalls.perRequest
 
 /**
  * Joins a reply from any isolate, by what its turn has saved. It begins at the place in the text that `Last-Event-ID`
