@@ -1,4 +1,4 @@
-/** Limits of the wire, in UTF-16 units where not said otherwise. */
+/** Limits of the wire, in UTF-16 units unless the name says otherwise. */
 export const limits = {
   bodyBytes: 128 * 1024,
   messageChars: 8_000,
@@ -19,8 +19,8 @@ const subrequests = 50
 
 /** Calls to the database, each of which is such a fetch. */
 export const databaseCalls = {
-  /** Of a request or run that works through much data. The others may fetch the login's keys, or are to spare. */
+  /** Of a request or run that works through many rows. The rest is for the login's keys and in reserve. */
   perRequest: subrequests - 5,
-  /** Of a turn. The others may call the model twice, fetch the login's keys, or are to spare. */
+  /** Of a turn. The rest is for the model, which a turn may call twice, for the login's keys and in reserve. */
   perTurn: subrequests / 2,
 } as const

@@ -123,7 +123,7 @@ describe('a claim', () => {
     expect((await storedUser(db, user_id)).sessions).toEqual([])
   })
 
-  test('that cannot move all sessions within the calls of a request says so, and continues when it is sent again', async () => {
+  test('that needs more calls than a request may make is a 503, and continues when it is sent again', async () => {
     const visitor = await newVisitor(worker.url)
     const user = await newUser()
     const visitorId = visitorIdOf(visitor.token ?? '')

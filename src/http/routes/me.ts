@@ -6,8 +6,8 @@ import { databaseCalls } from '../../limits.ts'
 import { needsUser } from '../middleware/identity.ts'
 
 /**
- * Erases every session of the user with all its messages, also while replies are streaming; what was spent today stays
- * spent. A turn whose request has not been answered yet counts as sent later: it may store its session after this.
+ * Erases every session of the user with all its messages, even while replies are streaming. Today's spending stays. A
+ * turn that has not been answered yet counts as a later request: it may store its session after the erasure.
  */
 export const me = new Hono<AppEnv>().delete('/', needsUser, async (c) => {
   for (let calls = 0; calls < databaseCalls.perRequest; calls += 1) {
