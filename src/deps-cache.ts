@@ -1,8 +1,8 @@
 import type { Deps } from './deps.ts'
 
 /**
- * Deps that are made once in an isolate, at its first request or cron run. A wrong setting is told each time until it
- * is mended.
+ * Makes the deps once in an isolate, at its first request or cron run. If a setting is wrong, every request reports it
+ * until it is corrected.
  */
 export function cachedDeps(createDeps: (bindings: unknown) => Deps): (bindings: object) => Deps {
   const made = new WeakMap<object, Deps>()

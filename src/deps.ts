@@ -5,29 +5,29 @@ import type { TurnDeps } from './turn/start-turn.ts'
 import { countTokens } from './turn/tokens/token-count.ts'
 import { createDatabase } from './db/database.ts'
 import { type Env, misconfigured, parseEnv } from './env.ts'
+import { databaseCalls } from './limits.ts'
 import { openaiModel } from './llm/openai.ts'
 
-/** What the routes work with, made once of the settings. */
+/** What the routes work with, made once from the settings. */
 export interface Deps extends TurnDeps {
   access: AccessSettings
-  /** Undefined where the site has no login: then visitor tokens are the only credential. */
+  /** Undefined if the site has no login: visitor tokens are then the only credential. */
   verifyJwt: JwtVerifier | undefined
 }
 
-/** Who may call, and whose data is kept how long. */
+/** Who may call, and how long sessions are kept. */
 export interface AccessSettings {
-  /** Exact origins, and patterns such as `https://*.example.com`, beside the Worker's own. */
+  /** Exact origins, and patterns such as `https://*.example.com`. The Worker's own origin is always allowed. */
   allowedOrigins: string[]
-  /** Whether requests without an `Origin` are taken: those of curl and of servers. */
+  /** Whether requests without an `Origin` are allowed, such as those of curl and of servers. */
   allowNoOrigin: boolean
   adminToken: string | undefined
-  /** Sessions without activity for longer are erased; undefined: never. */
+  /** Sessions are erased after this many days without activity; undefined: never. */
   retentionDays: number | undefined
 }
 
-/** Begin, finish, their repeats and the checkpoint when the client leaves: the calls beside the timed checkpoints. */
+/** Calls of a turn beside the timed checkpoints: begin, finish, their repeats, and the checkpoint at a disconnect. */
 const otherCalls = 6
-const maxDatabaseCalls = 25
 
 /** @throws Problem `misconfigured`, which names the settings that are wrong */
 export function createDeps(bindings: unknown): Deps {
@@ -45,8 +45,8 @@ export function createDeps(bindings: unknown): Deps {
   }
   if (historyTokens(settings, 1) < 0) throw noRoom(settings)
   checkCaps(env)
-  if (checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS) + otherCalls > maxDatabaseCalls)
-    throw tooManyCalls()
+  const checkpoints = checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS)
+  if (checkpoints + otherCalls > databaseCalls.perTurn) throw tooManyCalls()
   return {
     db: databaseOf(env),
     model: modelOf(env),
@@ -61,7 +61,7 @@ function noRoom({ systemTokens }: { systemTokens: number }) {
   return misconfigured([{ name: 'CONTEXT_TOKEN_BUDGET', message }])
 }
 
-/** A cap that one turn may pass would end a long session for good, on whatever day. */
+/** With a cap smaller than the cost of one turn, a long session could never continue, on any day. */
 function checkCaps(env: Env): void {
   const names = [
     'DAILY_TOKENS_PER_USER',
@@ -70,12 +70,12 @@ function checkCaps(env: Env): void {
   ] as const
   const tooSmall = names.filter((name) => (env[name] ?? Infinity) < env.CONTEXT_TOKEN_BUDGET)
   if (tooSmall.length === 0) return
-  const message = `must be at least CONTEXT_TOKEN_BUDGET, ${env.CONTEXT_TOKEN_BUDGET}: what one turn may cost`
+  const message = `must be at least CONTEXT_TOKEN_BUDGET (${env.CONTEXT_TOKEN_BUDGET}), because one turn may cost that much`
   throw misconfigured(tooSmall.map((name) => ({ name, message })))
 }
 
 function tooManyCalls() {
-  const message = `is too short for MODEL_TIMEOUT_MS: renewing it would take more than ${maxDatabaseCalls} database calls a turn`
+  const message = `is too short for MODEL_TIMEOUT_MS: renewing it would take more than ${databaseCalls.perTurn} database calls a turn`
   return misconfigured([{ name: 'TURN_LEASE_MS', message }])
 }
 
@@ -128,7 +128,7 @@ function modelOf(env: Env) {
   })
 }
 
-/** FNV-1a, 32 bits, over UTF-16 units (draft-eastlake-fnv): tells an edited system prompt from the one before. */
+/** FNV-1a, 32 bits, over UTF-16 units (draft-eastlake-fnv): distinguishes an edited system prompt from the old one. */
 function fnv1a(text: string): string {
   let hash = 0x811c9dc5
   for (let index = 0; index < text.length; index += 1)

@@ -3,15 +3,15 @@ import { Problem } from './errors.ts'
 import { normalOriginPattern } from './origin.ts'
 
 /**
- * A setting as text, without spaces around it; undefined where it is absent or empty. In wrangler.toml it may be a
- * number or a boolean.
+ * A setting as text, without spaces around it; undefined if it is absent or empty. In wrangler.toml it may be a number
+ * or a boolean.
  */
 const optional = z
   .union([z.string(), z.number(), z.boolean()])
   .optional()
   .transform((value) => String(value ?? '').trim() || undefined)
 
-/** A whole number within `min` and `max`; `fallback` where the setting is absent or empty. */
+/** A whole number from `min` to `max`; `fallback` if the setting is absent or empty. */
 const integer = (fallback: number, min: number, max: number) =>
   optional.transform((value, context) => {
     const number = value === undefined ? fallback : /^\d+$/.test(value) ? Number(value) : Number.NaN
@@ -19,7 +19,7 @@ const integer = (fallback: number, min: number, max: number) =>
     return fault(context, `must be a whole number from ${min} to ${max}`)
   })
 
-/** The value is not repeated: it may hold a password. */
+/** Does not repeat the value, which may contain a password. */
 function fault(context: z.RefinementCtx, message: string): never {
   context.addIssue({ code: 'custom', message, input: undefined })
   return z.NEVER
@@ -44,7 +44,7 @@ function connectionFault(url: URL): string | undefined {
   return parts.includes('') ? 'must name a user, a password, a host and a database' : undefined
 }
 
-/** Loopback only: whoever answers there is sent the database's password. */
+/** Loopback only, because the driver sends the database's password to this URL. */
 const loopbackUrl = optional.transform((value, context) => {
   if (value === undefined) return undefined
   const wrong =
@@ -69,18 +69,18 @@ const httpsUrl = optional.transform((value, context) => {
     : fault(context, 'must be a URL that begins with https://')
 })
 
-/** A key that nobody guesses: 32 characters or more. */
+/** A key that is long enough not to be guessed. */
 const secret = optional.transform((value, context) =>
   value === undefined || value.length >= 32
     ? value
     : fault(context, 'must have at least 32 characters'),
 )
 
-/** One that a header can carry as it is. */
+/** A key that a header can carry unchanged. */
 const bearerSecret = secret.transform((value, context) =>
   value === undefined || /^[!-~]+$/.test(value)
     ? value
-    : fault(context, 'must be of letters, digits and signs, without spaces'),
+    : fault(context, 'must contain only letters, digits and punctuation of ASCII, without spaces'),
 )
 
 /** A whole number of tokens a day; `off` for no cap. */
@@ -92,19 +92,19 @@ const dailyTokens = (fallback: number) =>
     return fault(context, 'must be a whole number of tokens, or off')
   })
 
-/** Origins and patterns of them, with commas or spaces between; as `matchesOrigin` takes them. */
+/** Origins and patterns, separated by commas or spaces, in the form that `matchesOrigin` takes. */
 const originList = optional.transform((value, context) => {
   const entries = value?.split(/[\s,]+/).filter((entry) => entry !== '') ?? []
   const origins: string[] = []
   for (const [index, entry] of entries.entries()) {
     const origin = normalOriginPattern(entry)
-    if (origin === undefined) return fault(context, `entry ${index + 1} must be ${wanted(entry)}`)
+    if (origin === undefined) return fault(context, `entry ${index + 1} must be ${expected(entry)}`)
     origins.push(origin)
   }
   return origins
 })
 
-function wanted(entry: string): string {
+function expected(entry: string): string {
   return /^https?:\/\/[^/]+\//i.test(entry)
     ? 'an origin without a path or a slash at its end, such as https://www.example.com'
     : 'like https://www.example.com, https://*.example.com or http://localhost:*'
@@ -115,7 +115,7 @@ const bool = (fallback: boolean) =>
     .pipe(z.enum(['true', 'false']).optional())
     .transform((value) => (value === undefined ? fallback : value === 'true'))
 
-/** The Worker's settings, by the names under which wrangler.toml, secrets and .dev.vars give them. */
+/** The Worker's settings, by their names in wrangler.toml, in secrets and in .dev.vars. */
 export const Env = z
   .object({
     DATABASE_URL: databaseUrl,
@@ -157,18 +157,19 @@ export const Env = z
   .refine((env) => env.OPENAI_API_KEY !== undefined || env.OPENAI_BASE_URL !== undefined, {
     path: ['OPENAI_API_KEY'],
     message: 'or OPENAI_BASE_URL must be set',
-    // Also where another setting is wrong: all are named at once.
+    // Runs even if another setting is wrong, so that the error names all of them at once.
     when: () => true,
   })
   .refine((env) => env.AUTH_JWKS_URL === undefined || (env.AUTH_ISSUER ?? env.AUTH_AUDIENCE), {
     path: ['AUTH_AUDIENCE'],
-    message: 'or AUTH_ISSUER must be set with AUTH_JWKS_URL: its keys may sign for other sites too',
+    message:
+      'or AUTH_ISSUER must be set with AUTH_JWKS_URL, because its keys may sign tokens for other sites',
     when: () => true,
   })
 
 export type Env = z.infer<typeof Env>
 
-/** A setting that is missing or wrong. The value is not repeated: it may be a secret. */
+/** A setting that is missing or wrong, without its value, which may be a secret. */
 export interface SettingFault {
   name: string
   message: string

@@ -7,22 +7,23 @@ const problems = {
   body_too_slow: [408, 'The request body took too long to arrive'],
   turn_running: [409, 'The reply to this message is still being written'],
   session_busy: [409, 'Another message of this session is being answered'],
-  not_last_turn: [409, 'Only the last turn of a session can be run again'],
+  not_last_turn: [409, 'Only the last turn of a session can run again'],
   body_too_large: [413, 'The request body is too large'],
   message_too_long: [413, 'The message does not fit in the context window'],
   unsupported_media_type: [415, 'The request body must be JSON'],
   message_mismatch: [422, 'This message_id belongs to another message'],
   rate_limited: [429, 'Too many requests in a short time'],
-  daily_limit_reached: [429, 'The tokens of this day are used up'],
+  daily_limit_reached: [429, 'The tokens for today are used up'],
   internal_error: [500, 'Something went wrong'],
-  misconfigured: [500, 'The Worker is not configured'],
+  misconfigured: [500, 'The configuration of the Worker is not valid'],
   interrupted: [502, 'The reply was cut off before its end'],
   model_unavailable: [502, 'The model could not answer'],
   model_context_exceeded: [502, 'The conversation is longer than the model can read'],
   model_empty_reply: [502, 'The model answered without text'],
   auth_unavailable: [503, 'The credential cannot be checked at the moment'],
   database_unavailable: [503, 'The database cannot be reached'],
-  schema_outdated: [503, 'The database has not been migrated'],
+  schema_outdated: [503, 'The database must be migrated first'],
+  claim_unfinished: [503, 'Some of the sessions are not claimed yet'],
   erase_unfinished: [503, 'Some of the sessions are not erased yet'],
   model_rate_limited: [503, 'The model is busy'],
   not_saved: [503, 'The reply could not be stored'],
@@ -33,7 +34,7 @@ const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-/** A code that was stored with a reply; `interrupted` for one that this version does not know, or none. */
+/** The problem whose code was stored with a reply; `interrupted` if there is none, or if this version does not know it. */
 export function storedProblem(code: string | null): Problem {
   return new Problem(isProblemCode(code) ? code : 'interrupted')
 }
@@ -43,20 +44,20 @@ function isProblemCode(code: string | null): code is ProblemCode {
 }
 
 export interface ProblemOptions {
-  /** One sentence for whoever reads the response; never holds internals. */
+  /** One sentence for the reader of the response; never contains internals. */
   detail?: string
   retryAfterSeconds?: number
-  /** Of a completion: the model surely did nothing, so nothing is paid for. */
+  /** Of a completion: the model certainly did nothing, so the provider charges nothing. */
   isUnspent?: boolean
   /** Further members of the response, RFC 9457 "extension members". */
   members?: Record<string, unknown>
-  /** For the owner's log, never sent: what to look at. In our words, without content. */
+  /** For the owner's log, never sent: where to look. Fixed words, without content. */
   hint?: string
   /** Logged by name and code, never sent. */
   cause?: unknown
 }
 
-/** The one error of this Worker: a code that clients may rely on, rendered as `application/problem+json`. */
+/** The only error class of this Worker. Clients may rely on its code; it is rendered as `application/problem+json`. */
 export class Problem extends Error {
   readonly code: ProblemCode
   readonly options: ProblemOptions
@@ -86,14 +87,14 @@ export class Problem extends Error {
   }
 }
 
-/** What is wrong with a field of a request. */
+/** A field of a request that is not valid. */
 export interface FieldFault {
-  /** Its path, with dots; `body` for the body itself. */
+  /** Its path, with dots; `body` for the body as a whole. */
   field: string
   message: string
 }
 
-/** A problem whose `errors` name each field that is wrong. */
+/** A problem whose `errors` name each field that is not valid. */
 export function invalidRequest(errors: FieldFault[], cause?: unknown): Problem {
   return new Problem('invalid_request', {
     detail: errors.map(({ field, message }) => `${field}: ${message}`).join('; '),
@@ -102,7 +103,7 @@ export function invalidRequest(errors: FieldFault[], cause?: unknown): Problem {
   })
 }
 
-/** A credential that is missing or not valid. Of one that was sent nothing is repeated. */
+/** A missing or invalid credential. The answer repeats nothing of the credential. */
 export function unauthorized(
   detail: string,
   forLog?: Pick<ProblemOptions, 'hint' | 'cause'>,
@@ -119,12 +120,12 @@ export interface ProblemBody extends Record<string, unknown> {
   retry_after?: number
 }
 
-/** What a code looks like. A provider makes up its own, of whatever it likes. */
+/** The form of a code that may be logged. A provider invents its own codes, with any content. */
 const wordFormat = /^\w{1,40}$/
 
 /**
- * An error for the log: names, codes and where it came from. Never messages, since those of a database, a model or a
- * driver may repeat content, a password or a key.
+ * An error for the log: names, codes and stack frames. Never messages: those of a database, a model or a driver may
+ * repeat content, a password or a key.
  */
 export function describeFault(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { name: typeof error }
@@ -140,7 +141,7 @@ export function describeFault(error: unknown): Record<string, unknown> {
   }
 }
 
-/** Without the message, whose own lines may look like frames. */
+/** Leaves out the message, whose lines may look like frames. */
 function framesOf({ stack = '', message }: Error): string[] {
   const from = message === '' ? 0 : stack.lastIndexOf(message) + message.length
   return stack

@@ -1,4 +1,4 @@
-/** Limits of the wire, in UTF-16 units where not said otherwise. */
+/** Limits of the wire, in UTF-16 units unless the name says otherwise. */
 export const limits = {
   bodyBytes: 128 * 1024,
   messageChars: 8_000,
@@ -12,4 +12,15 @@ export const limits = {
   historyBytes: 1024 * 1024,
   pageDefault: 50,
   pageMax: 200,
+} as const
+
+/** Fetches that Cloudflare's free plan allows to one request, or to one run of the cron trigger. */
+const subrequests = 50
+
+/** Calls to the database, each of which is such a fetch. */
+export const databaseCalls = {
+  /** Of a request or run that works through many rows. The rest is for the login's keys and in reserve. */
+  perRequest: subrequests - 5,
+  /** Of a turn. The rest is for the model, which a turn may call twice, for the login's keys and in reserve. */
+  perTurn: subrequests / 2,
 } as const

@@ -11,8 +11,8 @@ export function normalOrigin(text: string): string | undefined {
 }
 
 /**
- * As `normalOrigin`, for an origin that may have `*.` before its host, which must be more than a top level domain, and
- * `*` for its port.
+ * Like `normalOrigin`, for a pattern: `*.` may stand before a host that is more than a top-level domain, and `*` may be
+ * the port.
  */
 export function normalOriginPattern(text: string): string | undefined {
   const [, scheme = '', star = '', rest = '', port = ''] =
@@ -24,7 +24,7 @@ export function normalOriginPattern(text: string): string | undefined {
   return `${protocol}//${star}${host}${port}`
 }
 
-/** Both as they are returned above. */
+/** Takes an origin and a pattern in the form that the two functions above return. */
 export function matchesOrigin(origin: string, pattern: string): boolean {
   if (pattern.endsWith(':*'))
     return matchesOrigin(origin.replace(/:\d+$/, ''), pattern.slice(0, -':*'.length))

@@ -5,12 +5,12 @@ import { nonBlank } from './stored-text.ts'
 
 /** The wire of the owner's routes. */
 
-const day = z.iso.date().refine((value) => value >= '1970', 'must be a day since 1970')
-/** A day, which means its beginning in UTC, or a moment with its offset. */
+const day = z.iso.date().refine((value) => value >= '1970', 'must be 1970-01-01 or later')
+/** A day, which stands for its beginning in UTC, or a time with an offset. */
 const moment = z
-  .union([z.iso.date(), z.iso.datetime({ offset: true })], 'must be a day or a time of ISO 8601')
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], 'must be a day or a time in ISO 8601')
   .transform((value) => new Date(value).toISOString())
-  .refine((value) => value >= '1970', 'must be a time since 1970')
+  .refine((value) => value >= '1970', 'must be 1970-01-01 or later')
 
 export const AdminSessionsQuery = z.strictObject({
   limit: pageLimit.default(limits.pageDefault),
@@ -31,19 +31,19 @@ export const AdminUsageQuery = z.strictObject({
   limit: pageLimit.default(limits.pageMax),
 })
 
-/** A session as its site's owner sees it. */
+/** A session as the site's owner sees it. */
 export interface AdminSession extends Session {
   user_id: string
   /** Superseded replies included. */
   message_count: number
 }
 
-/** What was spent on a day (then with the number of users), or by a user. */
+/** The spending of a day (with the number of users), or of a user. */
 export interface UsageRow {
   day?: string
   users?: number
   user_id?: string
-  /** What counts against the caps. */
+  /** As the caps count them. */
   tokens: number
   turns: number
   /** As the provider counted them. */

@@ -10,7 +10,7 @@ const metadata = metadataWithin({
   maxLevels: limits.metadataLevels,
 })
 
-/** Ids compare as Postgres prints them: in lower case. */
+/** Ids are compared in lower case, as Postgres prints them. */
 const id = z.guid().transform((value) => value.toLowerCase())
 
 export const ChatRequest = z
@@ -41,10 +41,10 @@ export const SessionChangeRequest = z
   })
   .refine(
     (body) => body.title !== undefined || body.metadata !== undefined,
-    'names nothing to change: title, metadata',
+    'must contain title or metadata',
   )
 
-/** On a reply; a `rating` of null takes the feedback back. */
+/** Feedback on a reply; a `rating` of null removes it. */
 export const FeedbackRequest = z
   .strictObject({
     rating: z.enum(['up', 'down']).nullable(),
@@ -52,7 +52,7 @@ export const FeedbackRequest = z
   })
   .refine((body) => body.rating !== null || body.comment === undefined, {
     path: ['comment'],
-    message: 'goes with a rating',
+    message: 'needs a rating',
   })
 
 export const visitorTokenFormat = /^vst_[\w-]{43}$/
@@ -67,7 +67,7 @@ const wholeNumber = z
   .string()
   .regex(/^\d{1,10}$/, 'must be a whole number')
   .transform(Number)
-/** How many items a page has at most. */
+/** The number of items on a page, at most. */
 export const pageLimit = wholeNumber.pipe(z.int().min(1).max(limits.pageMax))
 const seq = wholeNumber.pipe(z.int().min(0).max(2_147_483_647))
 
@@ -85,7 +85,7 @@ export const MessagesQuery = z
   })
   .refine((query) => query.before === undefined || query.after === undefined, {
     path: ['after'],
-    message: 'goes without before',
+    message: 'cannot be combined with before',
   })
 
 export const ExportQuery = z.strictObject({ cursor: z.string().max(200).optional() })
@@ -98,7 +98,7 @@ export type MessageStatus = 'complete' | 'streaming' | 'interrupted' | 'failed' 
 
 export interface Message {
   id: string
-  /** Place in the session, from 1, without gaps. */
+  /** Position in the session, from 1, without gaps. */
   seq: number
   role: 'user' | 'assistant'
   content: string
@@ -106,7 +106,7 @@ export interface Message {
   context_text?: string
   finish_reason?: string
   usage?: Usage
-  /** On a reply, once given. */
+  /** Of a reply, once the visitor gave it. */
   feedback?: Feedback
   metadata: Metadata
   /** ISO 8601, UTC. */
@@ -136,13 +136,13 @@ export interface Session {
 export interface Page<Item> {
   data: Item[]
   has_more: boolean
-  /** What `cursor` (sessions) or `before` / `after` (messages) takes for the next page; null on the last. */
+  /** The value of `cursor` (sessions) or `before` / `after` (messages) for the next page; null on the last page. */
   next_cursor: string | null
 }
 
 /**
- * A line of `GET /v1/export`. Whose last line is `end` has it all. Else it goes on by the cursor of the last `more`;
- * what came after that line, in an answer that broke off, comes again.
+ * A line of `GET /v1/export`. If the last line is `end`, the export is complete. Otherwise, the next request continues
+ * with the cursor of the last `more`, and repeats the lines that came after it in an answer that broke off.
  */
 export type ExportLine =
   | ({ type: 'session' } & Session)
@@ -151,17 +151,17 @@ export type ExportLine =
   | { type: 'end'; sessions: number; messages: number }
   | ({ type: 'error'; request_id: string } & ProblemBody)
 
-/** Of `GET /v1/usage`. Tokens of replies that are being written are counted with all that they may cost. */
+/** Of `GET /v1/usage`. A reply that is still being written counts with the most that it may cost. */
 export interface DailyUsage {
   /** `YYYY-MM-DD`, UTC. */
   day: string
   /** ISO 8601, UTC: the end of the day. */
   resets_at: string
-  /** The user's own. */
+  /** By the user. */
   tokens_used: number
-  /** The user's own; null where there is none. */
+  /** The user's cap; null if there is none. */
   tokens_limit: number | null
-  /** By the tightest of the caps on user, address and site; null where there is none. */
+  /** Under the tightest of the caps on user, address and site; null if there is no cap. */
   tokens_left: number | null
 }
 
@@ -170,12 +170,15 @@ export interface ChatResponse {
   visitor_token?: string
   replayed?: true
   reply: Message
-  /** The session, oldest first: its newest messages. */
+  /** The newest messages of the session, oldest first. */
   history: Message[]
   has_more: boolean
 }
 
-/** Events of a streamed turn, by name; of a joined one, those from `delta` on, without `server_timing`. The `id` of each is the length of the reply's text so far, in UTF-16 units. */
+/**
+ * Events of a streamed turn, by name. A joined stream has those from `delta` on, without `server_timing`. The `id` of an
+ * event is the length of the reply's text so far, in UTF-16 units.
+ */
 export interface TurnEvents {
   'turn.started': {
     session_id: string

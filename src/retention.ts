@@ -3,18 +3,18 @@ import { eraseExpired } from './db/erasure/erase-expired.ts'
 import { pruneSpending } from './db/erasure/prune-spending.ts'
 import type { Deps } from './deps.ts'
 import { describeFault } from './errors.ts'
+import { databaseCalls } from './limits.ts'
 
-/** Calls to the database of one run, within the 50 that the platform gives it. */
 const maxSpendingCalls = 5
-const maxSessionCalls = 40
+const maxSessionCalls = databaseCalls.perRequest - maxSpendingCalls
 
-/** A refund may come minutes after its day has ended, never days. */
+/** A refund may come minutes after the end of its day, but never days. */
 const spendingDays = 2
 
 const firstId = '00000000-0000-0000-0000-000000000000'
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
-/** Counts what was done, also where a call fails. */
+/** Counts what the run did, also if a later call fails. */
 interface RetentionRun {
   erased_sessions: number
   looked_at: number
@@ -22,8 +22,8 @@ interface RetentionRun {
 }
 
 /**
- * The Worker's cron trigger: erases sessions without activity for `RETENTION_DAYS`, and the spending of days long past,
- * in bounded batches. One line of log a run, and never an error: what it leaves is the next one's.
+ * The Worker's cron trigger: erases sessions after `RETENTION_DAYS` without activity, and old spending, in bounded
+ * batches. Each run logs one line and never throws: the next run continues.
  */
 export function createScheduled(depsOf: (bindings: object) => Deps) {
   return async (_controller: unknown, bindings: object): Promise<void> => {
@@ -48,7 +48,7 @@ export function createScheduled(depsOf: (bindings: object) => Deps) {
   }
 }
 
-/** @returns whether nothing is left */
+/** @returns whether all old spending is deleted */
 async function pruneOldSpending(
   db: Database,
   days: number | undefined,
@@ -64,9 +64,9 @@ async function pruneOldSpending(
 }
 
 /**
- * Looks at all sessions there are. Where they are more than a run may look at, each run looks at others, though nothing
- * remembers the last one: it begins at a random id, and goes round.
- * @returns whether it came round
+ * Looks at all sessions. If there are more than a run may look at, each run looks at different ones: it begins at a
+ * random id and continues from the first id after the last, because nothing stores where the previous run ended.
+ * @returns whether it looked at all sessions
  */
 async function eraseOldSessions(
   db: Database,

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 
-/** What clients may have stored: texts and metadata. */
+/** Texts and metadata that clients may store. */
 
 type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue }
 export interface Metadata {
@@ -28,7 +28,7 @@ export interface MetadataLimits {
   maxLevels: number
 }
 
-/** An object of the client's own. */
+/** An object whose content the client chooses. */
 export const metadataWithin = (limits: MetadataLimits) =>
   z.custom<Metadata>().check((context) => {
     const { value } = context
@@ -45,7 +45,7 @@ function objectFault(value: object, { maxChars, maxLevels }: MetadataLimits): st
   return `must be at most ${maxChars} characters as JSON`
 }
 
-/** Why a value can't be stored, or undefined. */
+/** Why a value cannot be stored; undefined if it can. */
 function valueFault(value: unknown, levels: number): string | undefined {
   switch (typeof value) {
     case 'string':

@@ -5,19 +5,19 @@ import { isStorable } from '../stored-text.ts'
 import { remoteKeys } from './remote-keys.ts'
 
 export interface JwtSettings {
-  /** Where the public keys of the site's login are. */
+  /** The URL of the public keys of the site's login. */
   jwksUrl: string | undefined
-  /** What the site's own server signs with, as UTF-8. */
+  /** The secret with which the site's own server signs, as UTF-8. */
   secret: string | undefined
-  /** What `iss` and `aud` must say; undefined: anything, or nothing. */
+  /** The required values of `iss` and `aud`; undefined: any value, or none. */
   issuer: string | undefined
   audience: string | undefined
 }
 
 /**
  * Checks a JWT (RFC 7519).
- * @returns the user: `user:` and its `sub`
- * @throws Problem `unauthorized`; `auth_unavailable` where nobody can tell at the moment
+ * @returns the user: `user:` and the token's `sub`
+ * @throws Problem `unauthorized`; `auth_unavailable` if the keys cannot be fetched at the moment
  */
 export type JwtVerifier = (token: string) => Promise<string>
 
@@ -25,23 +25,23 @@ const secretAlgorithms = ['HS256', 'HS384', 'HS512']
 const publicKeyAlgorithms =
   'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' ')
 
-/** Three parts of base64url (RFC 7515, 7.1): anything else is refused before it is decoded. */
+/** Three parts in base64url (RFC 7515, 7.1). Anything else is refused before it is decoded. */
 const jwtFormat = /^[\w-]+\.[\w-]+\.[\w-]+$/
-/** A token is checked before anything else is known of its bearer: what that may cost is bounded. */
+/** Bounds the cost of checking a token, because anybody may send one. */
 const maxTokenChars = 8_192
 const maxSubChars = 255
-/** Between the clock of who signs and this one's. */
+/** The clock of the signer may differ from this one by as much. */
 const clockToleranceSeconds = 5
 
-/** Undefined where the site has no login. */
+/** Undefined if the site has no login. */
 export function createJwtVerifier({
   jwksUrl,
   secret,
   issuer,
   audience,
 }: JwtSettings): JwtVerifier | undefined {
-  // The algorithm that a token names chooses among these and does nothing else: no HMAC is ever checked with a public
-  // key, and those that are not here, `none` among them, are refused before a key is looked for.
+  // The algorithm that a token names only chooses one of these keys. So an HMAC is never checked with a public key, and
+  // any other algorithm, such as `none`, is refused before a key is looked for.
   const keysOf = new Map<string, JWTVerifyGetKey>()
   if (secret !== undefined) {
     const key = new TextEncoder().encode(secret)
@@ -80,7 +80,7 @@ function isUserName(sub: unknown): sub is string {
   )
 }
 
-/** Of a token whose signature is right it may be told that it expired, so that the client asks for another. */
+/** Reports that a token has expired only if its signature is right, so that the client gets a new one. */
 function throwProblem(error: unknown): never {
   if (error instanceof JWTExpired) throw unauthorized('The JWT has expired', { cause: error })
   if (error instanceof JWTClaimValidationFailed)
@@ -89,7 +89,7 @@ function throwProblem(error: unknown): never {
   throw error
 }
 
-/** To the caller all are one; the owner's log tells which claim of a token that was signed right is not. */
+/** The caller gets the same answer in all cases. The owner's log names the claim that is wrong in a token that is signed right. */
 function refused(forLog?: Parameters<typeof unauthorized>[1]) {
   return unauthorized('The credential is neither a visitor token nor a JWT for this Worker', forLog)
 }

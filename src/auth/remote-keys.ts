@@ -3,22 +3,23 @@ import { createRemoteJWKSet, customFetch } from 'jose/jwks/remote'
 import type { JWTVerifyGetKey } from 'jose/jwt/verify'
 import { Problem } from '../errors.ts'
 
-/** How long the server of the keys may take, body and all. */
+/** How long the server of the keys may take, the body included. */
 const timeoutMs = 3_000
-/** After it the keys are fetched anew, so that a withdrawn one is forgotten. */
+/** After this time the keys are fetched again, so that a withdrawn key is forgotten. */
 const freshMs = 10 * 60_000
-/** How long keys are trusted that cannot be fetched anew: while the login is down, hardly a token outlives that. */
+/** How long keys are trusted if they cannot be fetched again. While the login is down, few tokens live longer. */
 const trustedMs = 60 * 60_000
 /**
- * An unknown `kid` has the keys fetched at once, but at most so often after the last success: anybody may make one up.
- * (While the login is down each of them asks it once more; the rate limit by address bounds that.)
+ * An unknown `kid` makes the Worker fetch the keys at once, but not within this time of the last success, because
+ * anybody may invent a `kid`. (While the login is down, each unknown `kid` costs a fetch; the rate limit by address
+ * bounds that.)
  */
 const cooldownMs = 10_000
 
 /**
- * Finds the public key that a token names, among those at a URL (a JSON Web Key Set, RFC 7517), which an isolate keeps
- * from one request to the next. Nothing in a token says where keys are fetched.
- * @returns a function that throws Problem `auth_unavailable` where they cannot be had, JOSEError where none is meant
+ * Finds the public key that a token names among the keys at a URL (a JSON Web Key Set, RFC 7517). An isolate keeps the
+ * keys from one request to the next. Nothing in a token decides where keys are fetched from.
+ * @returns a function that throws Problem `auth_unavailable` if the keys cannot be fetched, JOSEError if no key matches
  */
 export function remoteKeys(url: string): JWTVerifyGetKey {
   let askedAt = 0
@@ -32,7 +33,7 @@ export function remoteKeys(url: string): JWTVerifyGetKey {
     },
   })
   return async (header, token) => {
-    // Where that fails, those it has are good for a while.
+    // If this fails, the keys that it has stay good for a while.
     if (keys.fresh && Date.now() - askedAt >= freshMs) await keys.reload().catch(() => {})
     try {
       return await keys(header, token)

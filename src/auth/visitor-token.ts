@@ -5,7 +5,7 @@ export function newVisitorToken(): string {
   return `vst_${base64url(binaryOf(crypto.getRandomValues(new Uint8Array(32))))}`
 }
 
-/** The user of a visitor token. Only a hash of it is ever stored: a database dump opens no session. */
+/** The user of a visitor token. Only a hash of the token is stored, so a database dump gives access to no session. */
 export async function visitorIdOf(token: string): Promise<string> {
   const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))
   return `visitor:${base64url(binaryOf(new Uint8Array(hash)))}`

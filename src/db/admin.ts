@@ -7,18 +7,18 @@ import type { Database } from './database.ts'
 import { statusNow } from './messages.ts'
 import type { SessionPosition } from './sessions.ts'
 
-/** Reads for the site's owner: the only ones that name no user. */
+/** Reads for the site's owner. They are the only ones that do not name a user. */
 
 export interface SessionSearch {
   limit: number
   after?: SessionPosition | undefined
-  /** Text in the title, in a message or in a quotation, whatever its case. */
+  /** Text in the title, in a message or in a quotation. Case does not matter. */
   text?: string | undefined
   userId?: string | undefined
-  /** Bounds of the last activity, ISO 8601; `until` is not included. */
+  /** Bounds of the last activity, ISO 8601. `until` is not included. */
   since?: string | undefined
   until?: string | undefined
-  /** With a reply that bears this rating, or has this status. */
+  /** Sessions with a reply that has this rating, or this status. */
   rating?: 'up' | 'down' | undefined
   status?: MessageStatus | undefined
 }
@@ -26,8 +26,8 @@ export interface SessionSearch {
 const lastActivity = sql<Date>`coalesce(s.last_message_at, s.created_at)`
 
 /**
- * Sessions of all users, latest activity first. Text is looked for in every message of the sessions that the other
- * filters leave: no index is kept for it, which every turn would pay for.
+ * Lists sessions of all users, latest activity first. It looks for the text in every message of the sessions that pass
+ * the other filters: an index for this would cost every turn.
  */
 export async function searchSessions(
   { kysely }: Database,
@@ -85,7 +85,7 @@ export async function searchSessions(
   }
 }
 
-/** Whose session it is; undefined where there is none. With it, the functions that name a user can be called. */
+/** Finds the user of a session, for the functions that need one; undefined if there is no such session. */
 export async function findSessionUser(
   { kysely }: Database,
   id: string,
@@ -101,13 +101,13 @@ export async function findSessionUser(
 export interface UsageRange {
   by: 'day' | 'user'
   userId?: string | undefined
-  /** Days (UTC), both included. */
+  /** The first and the last day (UTC). */
   since: string
   until: string
   limit: number
 }
 
-/** What users spent, by day (newest first) or by user (who spent most, first). */
+/** Lists the spending of users by day, newest first, or by user, highest first. */
 export async function listUsage(
   { kysely }: Database,
   { by, userId, since, until, limit }: UsageRange,

@@ -1,9 +1,9 @@
 import { Problem } from '../errors.ts'
 
 /**
- * Calls the database until it answers, `attempts` times at most, all within `timeoutMs`: each attempt may use an
- * equal share of the time that is left. Only for calls that may run twice without harm, since one that was not
- * answered may have been committed.
+ * Calls the database until it answers, at most `attempts` times and within `timeoutMs`. Each attempt may use an equal
+ * share of the remaining time. Only for calls that may run twice without harm, because a call without an answer may
+ * have been committed.
  * @throws Problem `database_unavailable` after the last attempt; any other error at once
  */
 export async function attempt<Result>(

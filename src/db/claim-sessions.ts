@@ -4,17 +4,17 @@ import { rowsOf } from './rows-of.ts'
 import type { Database } from './database.ts'
 import { sessionLock } from './session-lock.ts'
 
-/** A call is bounded by its locks, of which a server has some thousands, for everybody. */
+/** Bounds the locks of a call: a server has some thousands of them for all connections. */
 const maxSessions = 500
 
 /**
- * Moves some of a visitor's sessions to a user. To be called until none is left; a call whose answer was lost is
- * repeated safely. A turn that runs in a session goes on there: it writes by its lease.
+ * Moves some of a visitor's sessions to a user. The caller repeats it until no session is left, and may repeat a call
+ * whose answer was lost. A turn that is running in a session continues, because it writes by its lease.
  *
- * The locks are taken in the order of ids, so that no two such calls wait for each other, and keep the owner from
- * changing in the midst of a begin. One statement is enough: the row that a lock waited for is read anew before it is
- * written, and one that somebody else has claimed meanwhile is left to them.
- * @returns how many were moved, and whether there may be more
+ * The locks keep a session's user from changing during a begin. They are taken in the order of ids, so that two calls
+ * never wait for each other. One statement is enough: after it has waited for a lock, Postgres reads the row again, and
+ * does not move a session that another user has claimed meanwhile.
+ * @returns how many sessions were moved, and whether there may be more
  */
 export async function claimSomeSessions(
   db: Database,

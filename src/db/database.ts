@@ -5,11 +5,11 @@ import { Problem } from '../errors.ts'
 import type { Schema } from './schema.ts'
 
 export interface Database {
-  /** Single statements; `kysely.transaction()` throws, since HTTP holds no connection. */
+  /** For single statements. `kysely.transaction()` throws, because HTTP holds no connection. */
   kysely: Kysely<Schema>
   /**
    * Runs statements in one round trip. Several run in one READ COMMITTED transaction: each statement sees what the
-   * ones before it wrote and waited for, but cannot take their results as parameters. One alone is a single query, as
+   * previous ones wrote and waited for, but cannot take their results as parameters. One alone is a single query, as
    * BEGIN and COMMIT would be more round trips between Neon's proxy and the compute.
    * @returns the rows of each statement
    */
@@ -28,22 +28,22 @@ type RowsOf<Queries> = {
 
 export interface DatabaseOptions {
   connectionString: string
-  /** The full URL to which SQL is sent; absent: Neon's own, made from the host of the connection string. */
+  /** The full URL to which SQL is sent; undefined: Neon's own, derived from the host of the connection string. */
   endpoint?: string | undefined
-  /** How long a call may take, answer and all. */
+  /** How long a call may take, the answer included. */
   timeoutMs: number
 }
 
 /**
- * Opens nothing: each call is a request of its own.
- * Every call throws Problem `database_unavailable` where the database does not answer in time or at all.
+ * Opens no connection: each call is a request of its own. Every call throws Problem `database_unavailable` if the
+ * database does not answer, or not in time.
  */
 export function createDatabase({
   connectionString,
   endpoint,
   timeoutMs,
 }: DatabaseOptions): Database {
-  // The driver takes these two for the whole isolate only; they depend on settings alone, so they never differ.
+  // The driver takes these two only for the whole isolate. They depend on nothing but settings, so they never differ.
   if (endpoint !== undefined) neonConfig.fetchEndpoint = endpoint
   neonConfig.fetchFunction = (url: string, init: RequestInit) =>
     fetch(url, { ...init, signal: init.signal ?? AbortSignal.timeout(timeoutMs) })
@@ -78,7 +78,7 @@ export function createDatabase({
   }
 }
 
-/** Only an SQLSTATE is a definite answer; after anything else the statement may have been committed all the same. */
+/** Only an SQLSTATE is a definite answer. After any other failure, the statement may have been committed. */
 function throwProblem(cause: unknown): never {
   const sqlState = sqlStateOf(cause)
   if (!/^[0-9A-Z]{5}$/.test(sqlState) || isTransient(sqlState))
@@ -106,7 +106,7 @@ const wrongIsolation = {
   },
 }
 
-/** Neon's proxy refuses a password without an SQLSTATE, and tells an unknown database's in the text of a 500. */
+/** Neon's proxy refuses a password without an SQLSTATE, and reports that of an unknown database in the text of a 500. */
 function sqlStateOf(cause: unknown): string {
   if (!(cause instanceof NeonDbError)) return ''
   if (cause.code) return cause.code
@@ -114,7 +114,7 @@ function sqlStateOf(cause: unknown): string {
   return /^Server error .*"code":"(28\w{3}|3D000)"/.exec(cause.message)?.[1] ?? ''
 }
 
-/** Connection, resources, operator intervention, system errors, rolled back for another transaction's sake. */
+/** Connection, resources, operator intervention, system error, or rolled back because of another transaction. */
 function isTransient(sqlState: string): boolean {
   return /^(08|53|57|58|40)/.test(sqlState)
 }

@@ -8,20 +8,20 @@ import { currentStatus, messageColumns, type MessageRecord, toMessage } from './
 import { tables } from './schema.ts'
 import { toSession } from './sessions.ts'
 
-/** A place among all that a user has: sessions by id, in each its messages by `seq`. */
+/** A position in the data of a user: sessions are ordered by id, and the messages of each by `seq`. */
 export interface ExportPosition {
   sessionId: string
-  /** The last message that was read; 0: the session alone was. */
+  /** Of the last message that was read; 0: only the session was read. */
   seq: number
 }
 
-/** Before all sessions: no id is nil. */
+/** Before all sessions, because no session has the nil id. */
 export const exportStart: ExportPosition = {
   sessionId: '00000000-0000-0000-0000-000000000000',
   seq: 0,
 }
 
-/** A session where its first page begins, and a message; a session may have none. */
+/** A session at its first item, and a message. A session without messages is one item. */
 export interface ExportItem {
   sessionId: string
   session?: Session
@@ -30,22 +30,22 @@ export interface ExportItem {
 
 export interface ExportPage {
   items: ExportItem[]
-  /** Where the next page begins; undefined at the end. */
+  /** Where the next page begins; undefined if this is the last page. */
   next: ExportPosition | undefined
 }
 
 const { sessions } = tables
 const itemColumns = {
-  /** Null where the session has no messages. */
+  /** Null if the session has no messages. */
   ...column.eachNullable(messageColumns),
-  /** Null but at the first item of a session. */
+  /** Null except at the first item of a session. */
   session_title: sessions.title,
   session_metadata: column.nullable(sessions.metadata),
   session_created_at: column.nullable(sessions.created_at),
   session_last_message_at: sessions.last_message_at,
   in_session: sessions.id,
   begins: column.boolean,
-  /** Of this page and all after it, as far as this call looked: never fewer than there are. */
+  /** Items of this page and the following ones, as far as this call looked: never fewer than there are. */
   items_left: column.integer,
 }
 type ItemRow = RowOf<typeof itemColumns>
@@ -54,11 +54,12 @@ type ItemRow = RowOf<typeof itemColumns>
 const lastSeq = 2_147_483_647
 
 /**
- * What a user has after a position, superseded replies included: a page of at most `limits.pageMax` items, cut at
- * `limits.historyBytes` of text but never empty before the end. One statement, so that no session is half there.
+ * Reads a user's data after a position, superseded replies included: a page of at most `limits.pageMax` items, cut at
+ * `limits.historyBytes` of text, and never empty before the end. One statement reads it, so that a session is never
+ * exported in part.
  *
- * The ids are a step of their own, `materialized`: else Postgres may look for them along the primary key, through
- * everybody's sessions. `next_seq` tells how many messages to fetch of which session, so that none is read in vain.
+ * The ids are a `materialized` step of their own. Otherwise Postgres may walk the primary key, through the sessions of
+ * all users. `next_seq` bounds how many messages to fetch from each session, so that no row is read in vain.
  */
 export async function exportPage(
   db: Database,
@@ -75,7 +76,7 @@ export async function exportPage(
       ? undefined
       : {
           sessionId: last.in_session,
-          // Whose session has fewer messages than it once gave numbers to is passed by.
+          // Skips a session whose messages were deleted by hand: it has fewer than `next_seq` says.
           seq: last.seq ?? (last.begins ? 0 : lastSeq),
         },
   }
@@ -105,7 +106,7 @@ function sessionOf(row: ItemRow): Session {
 }
 
 function pageQuery(db: Database, userId: string, { sessionId, seq }: ExportPosition) {
-  // Each part by its own partial index.
+  // Each part uses its own partial index.
   const messagesOf = (superseded: boolean) => sql`(
   select * from messages
   where session_id = planned.id and status ${superseded ? sql`=` : sql`<>`} 'superseded' and seq > planned.after_seq

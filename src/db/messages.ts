@@ -132,8 +132,9 @@ const historyColumns = { ...messageColumns, fetched: column.integer }
 type HistoryRow = RowOf<typeof historyColumns>
 
 /**
- * A page of a session's messages, cut at `limits.historyBytes` of text but never empty before the end: the newest
- * ones, those before a `seq`, or those after one. Undefined where the user has no such session.
+ * Reads a page of a session's messages: the newest ones, those before a `seq`, or those after one. The page is cut at
+ * `limits.historyBytes` of text, and never empty before the end.
+ * @returns undefined if the user has no such session
  */
 export async function listMessages(
   db: Database,
@@ -163,8 +164,8 @@ export function toHistory(rows: HistoryRow[]): History {
 }
 
 /**
- * Reads one row more than `limit`, so that `fetched` tells whether there is more.
- * @param isReadable whether whoever asks may read the session
+ * Reads one row more than `limit`, so that `fetched` shows whether there are more.
+ * @param isReadable whether the caller may read the session
  */
 export function historyQuery(
   db: Database,
@@ -180,7 +181,7 @@ export function historyQuery(
 select * from messages
 where session_id = ${range.sessionId} and status ${superseded ? sql`=` : sql`<>`} 'superseded' ${sql.join(bounds, sql` `)}
 order by seq ${direction} limit ${range.limit + 1}`
-  // Each part by its own partial index, so that superseded replies cost nothing where they are not asked for.
+  // Each part uses its own partial index, so that superseded replies cost nothing unless they are requested.
   const nearest = range.superseded
     ? sql`select * from ((${inRange(false)}) union all (${inRange(true)})) merged order by seq ${direction} limit ${range.limit + 1}`
     : inRange(false)

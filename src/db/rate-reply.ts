@@ -3,9 +3,9 @@ import type { Database } from './database.ts'
 import { currentStatus, toMessage } from './messages.ts'
 
 /**
- * Puts the visitor's feedback on a reply in place of what was there; a `rating` of null, with no comment, takes it
- * away. It touches the row that a running turn writes, but none of its columns: neither loses what the other stored.
- * @returns the reply; undefined where the user has no such reply
+ * Replaces the visitor's feedback on a reply; a `rating` of null, with no comment, removes it. A running turn may write
+ * the same row, but not the same columns, so neither write overwrites the other.
+ * @returns the reply; undefined if the user has no such reply
  */
 export async function rateReply(
   { kysely }: Database,

@@ -52,12 +52,12 @@ export async function findSession(
 }
 
 export interface SessionPosition {
-  /** ISO 8601 with milliseconds, which is all that the column holds. */
+  /** ISO 8601 with milliseconds, the precision of the column. */
   lastActivity: string
   id: string
 }
 
-/** The user's sessions, latest activity first, after a position. `next` is where the next page begins. */
+/** Lists the user's sessions after a position, latest activity first. `next` is where the next page begins. */
 export async function listSessions(
   db: Database,
   userId: string,
@@ -107,7 +107,7 @@ export async function changeSession(
   return row && toSession(row)
 }
 
-/** Erases the session and its messages, also when a reply is streaming. False where the user has no such session. */
+/** Erases the session and its messages, even if a reply is streaming. @returns false if the user has no such session */
 export async function deleteSession(db: Database, userId: string, id: string): Promise<boolean> {
   const [, erased] = await db.batch([
     lockSession(id).compile(db.kysely),

@@ -4,17 +4,17 @@ import * as column from './columns.ts'
 import { rowsOf } from './rows-of.ts'
 import type { Database } from './database.ts'
 
-/** The day that spending is written down under: UTC, by the database's clock. */
+/** The day of the spending that is recorded now: UTC, by the database's clock. */
 export const today = sql`(statement_timestamp() at time zone 'UTC')::date`
 
 export interface SpentToday {
   /** `YYYY-MM-DD`, UTC. */
   day: string
-  /** Of each payer, in the order they were given. */
+  /** Of each payer, in the order of the request. */
   tokens: number[]
 }
 
-/** What a day's caps count so far, replies that are being written with all that they may cost. */
+/** Reads the tokens that today's caps count so far. A reply that is still being written counts with the most it may cost. */
 export async function spentToday(db: Database, payers: readonly Payer[]): Promise<SpentToday> {
   const query = rowsOf({ day: column.text, tokens: column.bigint })`
 select day::text, coalesce(tokens, 0) as tokens
@@ -24,6 +24,6 @@ left join spending using (day, payer)
 order by place`.compile(db.kysely)
   const [rows] = await db.batch([query])
   const [first] = rows
-  if (first === undefined) throw new Error('nobody pays')
+  if (first === undefined) throw new Error('there is no payer')
   return { day: first.day, tokens: rows.map(({ tokens }) => Number(tokens)) }
 }

@@ -1,25 +1,25 @@
 import type { Deps } from '../deps.ts'
 
-/** Of Workers' rate limiting binding: what is used of it. */
+/** The part of Cloudflare's rate limiting binding that the Worker uses. */
 export interface RateLimiter {
   limit(options: { key: string }): Promise<{ success: boolean }>
 }
 
-/** Bindings of wrangler.toml; without one there is no such limit. */
+/** Bindings in wrangler.toml. Without a binding, its limit does not exist. */
 export type RateLimiterName = 'ADDRESS_RATE_LIMITER' | 'USER_RATE_LIMITER'
 
-/** What the middleware leaves for the routes. */
+/** What the middleware sets for the routes. */
 export interface AppEnv {
-  /** Beside the settings, which are read through `deps` alone. */
+  /** The settings are bindings too, but only `deps` reads them. */
   Bindings: { [Name in RateLimiterName]?: RateLimiter }
   Variables: {
     requestId: string
-    /** Aborted once the client has left. */
+    /** Aborts when the client disconnects. */
     gone: AbortSignal
     deps: Deps
-    /** Absent where the request bears no credential. */
+    /** Undefined if the request has no credential. */
     userId: string | undefined
-    /** Of the request, as read; absent where nobody read it. */
+    /** The size of the request's body; undefined if no route read it. */
     bodyBytes: number | undefined
   }
 }

@@ -8,7 +8,7 @@ import {
 import type { ExportLine } from '../protocol.ts'
 import { fromCursor, toCursor } from './cursor.ts'
 
-/** How far an export has come, over all its answers. */
+/** How far an export has come in all its answers. */
 interface ExportProgress {
   after: ExportPosition
   sessions: number
@@ -20,15 +20,15 @@ export const exportBeginning: ExportProgress = { after: exportStart, sessions: 0
 const count = z.int().min(0)
 const Cursor = z.tuple([z.guid(), count.max(2_147_483_647), count, count])
 
-/** @throws Problem `invalid_request` for a cursor that no export gave */
+/** @throws Problem `invalid_request` for a cursor that no export returned */
 export function decodeProgress(cursor: string): ExportProgress {
   const [sessionId, seq, sessions, messages] = fromCursor(Cursor, cursor)
   return { after: { sessionId, seq }, sessions, messages }
 }
 
 /**
- * The lines of a page. The last of them says that it was the last page, or where to go on should the answer end or
- * break off after it.
+ * The lines of a page. The last line says that this was the last page, or where to continue if the answer ends or breaks
+ * off after it.
  */
 export function pageLines(
   { sessions, messages }: ExportProgress,

@@ -2,11 +2,11 @@ import type { Context } from 'hono'
 import type { AppEnv } from './app-env.ts'
 import { Problem } from '../errors.ts'
 
-/** The one error handler: every error leaves as `application/problem+json` (RFC 9457), without internals. */
+/** The only error handler: every error is sent as `application/problem+json` (RFC 9457), without internals. */
 export function problemResponse(error: Error, c: Context<AppEnv>): Response {
   const problem = toProblem(error)
   const { retryAfterSeconds } = problem.options
-  // By the context, which keeps the headers that middleware has set.
+  // The context keeps the headers that the middleware has set.
   return c.body(
     JSON.stringify({ ...problem.toJSON(), request_id: c.get('requestId') }),
     problem.status,
@@ -19,7 +19,7 @@ export function problemResponse(error: Error, c: Context<AppEnv>): Response {
   )
 }
 
-/** What an error is to whoever called. */
+/** The problem that a caller sees for an error. */
 export function toProblem(error: Error): Problem {
   if (error instanceof Problem) return error
   return new Problem('internal_error', { cause: error })

@@ -13,7 +13,7 @@ export function encodeCursor({ lastActivity, id }: SessionPosition): string {
   return toCursor([lastActivity, id])
 }
 
-/** @throws Problem `invalid_request` for anything but what `encodeCursor` made */
+/** @throws Problem `invalid_request` for anything that `encodeCursor` did not make */
 export function decodeCursor(cursor: string): SessionPosition {
   const [lastActivity, id] = fromCursor(Position, cursor)
   return { lastActivity, id }

@@ -20,7 +20,7 @@ async function faultsOf(call: (db: Database) => Promise<unknown>): Promise<strin
   return statements.flatMap((statement) => columnFaults(statement, catalog))
 }
 
-test('the tables of schema.ts are those of the database, column by column', () => {
+test('schema.ts declares the tables of the database, column by column', () => {
   const declared = Object.entries(tables).flatMap(([table, columns]) =>
     Object.entries<column.Column>(columns).map(([name, of]) => {
       const { pgType, isNullable, hasDefault } = of
@@ -34,7 +34,7 @@ test('the tables of schema.ts are those of the database, column by column', () =
   expect(described(declared).toSorted()).toEqual(described(catalog.columns).toSorted())
 })
 
-test('each type of column comes back as the JavaScript value that it claims', async () => {
+test('each type of column is read as the JavaScript value that it declares', async () => {
   const shape = z.strictObject({ a: z.array(z.number()) })
   const columns = {
     boolean: column.boolean,
@@ -58,7 +58,7 @@ select true as boolean, 1 as integer, '{1,2}'::integer[] as integers, 9007199254
   expect(await faultsOf((to) => to.batch([query.compile(to.kysely)]))).toEqual([])
 })
 
-test('a claim that the database does not bear out is named', async () => {
+test('a declared column that does not match the answer is reported', async () => {
   await takeTurn(db)
   const begun = z.strictObject({
     verdict: z.string(),
@@ -87,7 +87,7 @@ from sessions where title is not null limit 1`
   ])
 })
 
-test('an expression that a built query selects is compared like a column', async () => {
+test('an expression in a built query is compared too', async () => {
   const select = (of: column.Column) => (to: Database) =>
     to.kysely
       .selectFrom('sessions')
@@ -98,7 +98,7 @@ test('an expression that a built query selects is compared like a column', async
   expect(await faultsOf(select(column.boolean))).toContain('count is bigint, not boolean')
 })
 
-test('raw SQL that declares no columns is found, whole or in a built query', async () => {
+test('raw SQL without declared columns is reported, as a statement and in a built query', async () => {
   const raw = sql<{ one: number }>`select 1 as one`
   const calls: ((to: Database) => Promise<unknown>)[] = [
     (to) => raw.execute(to.kysely),

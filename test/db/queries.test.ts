@@ -38,7 +38,7 @@ const everyFilter: admin.SessionSearch = {
 }
 const usage = { since: '2026-01-01', until: '2026-01-30', limit: 50 }
 
-/** A function that calls the database, and its arguments after `db`: of each variant whose SQL differs. */
+/** A function that calls the database, and its arguments after `db` for each variant of its SQL. */
 function call<Args extends unknown[]>(
   run: (db: Database, ...args: Args) => Promise<unknown>,
   variants: Record<string, NoInfer<Args>>,
@@ -51,7 +51,7 @@ function call<Args extends unknown[]>(
   return { function: run.name, variants: named }
 }
 
-/** Every call to the database that the Worker makes, in an order in which each finds something. */
+/** Every call of the Worker to the database, in an order in which each finds rows. */
 const calls = [
   call(beginTurn, { '': [start] }),
   call(spentToday, { '': [start.payers] }),
@@ -89,7 +89,7 @@ const calls = [
   call(claimSomeSessions, { '': [{ visitorId: userId, userId: 'user:1' }] }),
   call(sessions.deleteSession, { '': [userId, sessionId] }),
   call(eraseSomeOfUser, { '': [userId] }),
-  // So long ago that it takes nothing from other tests.
+  // With so many days, it erases nothing of other tests.
   call(eraseExpired, { '': [99_999, { after: sessionId, until: sessionId }] }),
   call(pruneSpending, {
     '': [{ addressDays: 99_999, otherDays: 99_999 }],
@@ -98,7 +98,7 @@ const calls = [
   call(appliedSchemaVersion, { '': [] }),
 ]
 
-describe('each call is one round trip, and its SQL and what it returns were reviewed', () => {
+describe('each call is one round trip, with the SQL and the columns that were reviewed', () => {
   let catalog: Catalog
   beforeAll(async () => {
     catalog = await readCatalog(db)
@@ -119,17 +119,17 @@ describe('each call is one round trip, and its SQL and what it returns were revi
   })
 })
 
-test('every function by which the Worker calls the database has a snapshot', async () => {
+test('every function with which the Worker calls the database has a snapshot', async () => {
   const snapped = calls.map(({ function: name }) => name)
   expect(snapped.toSorted()).toEqual((await databaseFunctions()).toSorted())
 })
 
-test('no snapshot is left of a call that is gone', async () => {
+test('every snapshot belongs to a call', async () => {
   const files = calls.flatMap(({ variants }) => variants.map(({ name }) => `${name}.sql`))
   expect((await readdir('test/db/queries')).toSorted()).toEqual(files.toSorted())
 })
 
-test('no statement is sent from outside src/db', async () => {
+test('only src/db sends statements', async () => {
   const outside = (await workerSources()).filter(({ path }) => !path.startsWith('db/'))
   const sending = outside.filter(({ text }) => /\bkysely\b|\.batch\(/.test(text))
   expect(sending.map(({ path }) => path)).toEqual([])

@@ -24,7 +24,7 @@ const db = testDatabase()
 
 let login: Login
 let rig: Rig
-/** Whose sessions are to be read, changed and erased by nobody else. */
+/** Nobody else may read, change or erase the sessions of this user. */
 let victim: Client
 let stranger: Client
 let theirs: { sessionId: string; messageId: string; replyId: string; erasedId: string }
@@ -72,13 +72,13 @@ const storedVictim = () => storedUser(db, visitorIdOf(victim.token ?? ''))
 const flat = (rows: Record<string, Request[]>) => Object.values(rows).flat()
 const credential = (token: string) => ({ authorization: `Bearer ${token}` })
 
-/** Requests to every route that needs a credential; those that name a session name this one. */
+/** Requests to every route that needs a credential, about this session. */
 function needingUser(sessionId: string): Request[] {
   const ids = [theirs.messageId, theirs.replyId]
   return [...ids.flatMap((id) => flat(sessionRequests(sessionId, id))), ...Object.values(ownRoutes)]
 }
 
-/** An answer without what differs from one request to the next, and the calls that it took. */
+/** An answer without the parts that differ between any two requests, and the calls that it took. */
 async function answer(client: Client, [method, path, body]: Request, headers?: HeadersInit) {
   const callsBefore = rig.database.calls.length
   const response = await client.request(method, path, body, headers)
@@ -92,13 +92,13 @@ async function answer(client: Client, [method, path, body]: Request, headers?: H
   }
 }
 
-/** The same request, about another session. */
+/** The same request about another session. */
 function moved([method, path, body]: Request, from: string, to: string): Request {
   const json = JSON.stringify(body)?.replaceAll(from, to)
   return [method, path.replaceAll(from, to), json === undefined ? undefined : JSON.parse(json)]
 }
 
-/** That a request is answered the same, in as many calls, where the session is another's as where there is none. */
+/** Expects the same answer, in the same calls, for a session of another user as for a session that does not exist. */
 async function expectSameAsMissing(client: Client, request: Request, headers?: HeadersInit) {
   const given = await answer(client, request, headers)
   const elsewhere = moved(request, theirs.sessionId, crypto.randomUUID())
@@ -136,7 +136,7 @@ const malformed = {
 }
 
 describe.each(Object.entries(malformed))('a malformed credential (%s)', (_, authorization) => {
-  test('is a 401 on every route, whether or not what it names is there', async () => {
+  test('is a 401 on every route, whether or not the session exists', async () => {
     const client = createClient(rig.worker.url)
     const elsewhere: Request[] = [
       ...Object.values(newcomerRoutes),
@@ -157,8 +157,8 @@ describe.each(Object.entries(malformed))('a malformed credential (%s)', (_, auth
   })
 })
 
-describe('who has no credential', () => {
-  test('gets the same 401 wherever one is needed, whether or not the session is there', async () => {
+describe('a caller without a credential', () => {
+  test('gets the same 401 on every route that needs one, whether or not the session exists', async () => {
     const nobody = createClient(rig.worker.url)
     for (const request of needingUser(theirs.sessionId)) {
       const given = await expectSameAsMissing(nobody, request)
@@ -168,14 +168,14 @@ describe('who has no credential', () => {
     expectNoCall()
   })
 
-  test('has none by the query, a cookie, another header or the body', async () => {
+  test('cannot send one in the query, a cookie, another header or the body', async () => {
     const nobody = createClient(rig.worker.url)
     await Promise.all(
       needingUser(theirs.sessionId)
         .flatMap(smuggle)
         .map(async ([smuggled, headers]) => {
           const { status, body } = await expectSameAsMissing(nobody, smuggled, headers)
-          // A body that is wrong may be seen first.
+          // The body may be refused first.
           expect([401, 400], smuggled.join(' ')).toContain(status)
           expect(body).not.toContain(secret)
         }),
@@ -184,7 +184,7 @@ describe('who has no credential', () => {
   })
 })
 
-/** The same request with the victim's token everywhere but where it counts. */
+/** The same request with the victim's token everywhere except in the authorization header. */
 function smuggle([method, path, body]: Request): [Request, Record<string, string>][] {
   const given = victim.token ?? ''
   const user = visitorIdOf(given)
@@ -216,13 +216,13 @@ function smuggle([method, path, body]: Request): [Request, Record<string, string
   ]
 }
 
-/** Credentials that are right and not the victim's, however near they come. */
+/** Valid credentials that are not the victim's, however similar they are. */
 const strangers: Record<string, () => string | Promise<string>> = {
   'the token of another visitor': () => stranger.token ?? '',
   'their token in another case': () => (victim.token ?? '').replace(/(?<=^vst_.*)[a-z]/i, swapCase),
-  'the stored hash of their token for a token': () =>
+  'the stored hash of their token as a token': () =>
     visitorIdOf(victim.token ?? '').replace('visitor:', 'vst_'),
-  'their token but for its last character': () =>
+  'their token with another last character': () =>
     (victim.token ?? '').replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')),
   'a login of the site': () => login.sign(),
   'a login by their name': () => login.signBySecret({ sub: visitorIdOf(victim.token ?? '') }),
@@ -232,8 +232,8 @@ function swapCase(letter: string): string {
   return letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase()
 }
 
-describe.each(Object.entries(strangers))('who has %s', (_, tokenOf) => {
-  test('sees a session that is not there, byte for byte and call for call', async () => {
+describe.each(Object.entries(strangers))('a caller with %s', (_, tokenOf) => {
+  test('gets the answers for a session that does not exist, byte for byte and call for call', async () => {
     const client = createClient(rig.worker.url, await tokenOf())
     for (const id of [theirs.messageId, theirs.replyId])
       for (const request of flat(sessionRequests(theirs.sessionId, id))) {
@@ -249,7 +249,7 @@ describe.each(Object.entries(strangers))('who has %s', (_, tokenOf) => {
     expect(rig.model.requests).toEqual([])
   })
 
-  test('reads and erases nothing of theirs by the routes that name no session', async () => {
+  test('reads and erases nothing of theirs by the routes that do not name a session', async () => {
     const client = createClient(rig.worker.url, await tokenOf())
     for (const request of Object.values(ownRoutes)) {
       const { body } = await answer(client, request)
@@ -260,7 +260,7 @@ describe.each(Object.entries(strangers))('who has %s', (_, tokenOf) => {
   })
 })
 
-test('a stranger gains nothing by adding their token in the query, a cookie, another header or the body', async () => {
+test('a stranger gains nothing by adding the token to the query, a cookie, another header or the body', async () => {
   for (const request of flat(sessionRequests(theirs.sessionId, theirs.replyId)))
     for (const [smuggled, headers] of smuggle(request)) {
       const { status } = await expectSameAsMissing(stranger, smuggled, headers)
@@ -269,7 +269,7 @@ test('a stranger gains nothing by adding their token in the query, a cookie, ano
   expect(rig.model.requests).toEqual([])
 })
 
-test('a deleted session is to its own user as one that never was', async () => {
+test('a deleted session looks to its own user like one that never existed', async () => {
   for (const request of flat(sessionRequests(theirs.erasedId, theirs.replyId))) {
     const given = await answer(victim, request)
     const elsewhere = moved(request, theirs.erasedId, crypto.randomUUID())
@@ -279,8 +279,8 @@ test('a deleted session is to its own user as one that never was', async () => {
   expect(rig.model.requests).toEqual([])
 })
 
-describe("another's", () => {
-  test('message or reply is not there in a session of one’s own', async () => {
+describe("another user's", () => {
+  test('message or reply does not exist in a session of the caller', async () => {
     const visitor = await newVisitor(rig.worker.url)
     const { session_id } = await visitor.chat({ message: 'Hello' })
     clear()
@@ -302,7 +302,7 @@ describe("another's", () => {
     expect(rig.model.requests).toEqual([])
   })
 
-  test('message_id leads to a message of one’s own, with or without a session', async () => {
+  test('message_id creates a message of the caller, with or without a session', async () => {
     const visitor = await newVisitor(rig.worker.url)
     const turn = { message: secret, message_id: theirs.messageId }
     const first = await visitor.chat(turn)
@@ -313,7 +313,7 @@ describe("another's", () => {
     expect(second.history).toMatchObject([{ id: theirs.messageId, content: 'Another' }, {}])
   })
 
-  test('cursor pages through one’s own sessions alone', async () => {
+  test('cursor reads only sessions of the caller', async () => {
     const visitor = await newVisitor(rig.worker.url)
     await visitor.expect(201, 'POST', '/v1/sessions')
     await victim.expect(201, 'POST', '/v1/sessions')
@@ -324,7 +324,7 @@ describe("another's", () => {
     before = await storedVictim()
   })
 
-  test('Last-Event-ID is but a place in the text of one’s own reply', async () => {
+  test('Last-Event-ID is only a position in the text of the caller’s reply', async () => {
     const visitor = await newVisitor(rig.worker.url)
     const { session_id, reply } = await visitor.chat({ message: 'Hello' })
     const path = `/v1/sessions/${session_id}/messages/${reply.id}/stream`
@@ -342,7 +342,7 @@ describe("another's", () => {
   })
 })
 
-test('a session named twice in one body is the one named last, for every check', async () => {
+test('if a body names two sessions, every check uses the last one', async () => {
   const { id: mine } = await stranger.expect(201, 'POST', '/v1/sessions')
   const named = (first: string, last: string) =>
     `{"message":"Hello","session_id":"${first}","session_id":"${last}"}`
@@ -354,7 +354,7 @@ test('a session named twice in one body is the one named last, for every check',
   await stranger.expect(204, 'DELETE', `/v1/sessions/${mine}`)
 })
 
-test('no other spelling of a path leads to a session', async () => {
+test('no other spelling of a path reaches a session', async () => {
   const path = `/v1/sessions/${theirs.sessionId}`
   const spellings = [
     `/${path}`,
@@ -381,7 +381,7 @@ test('no other spelling of a path leads to a session', async () => {
       }
 })
 
-/** A path as it is, where `fetch` would tidy it up. */
+/** Sends a path unchanged; `fetch` would normalise it. */
 async function rawGet(path: string, { authorization }: { authorization: string | undefined }) {
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     const { hostname, port } = new URL(rig.worker.url)
@@ -391,7 +391,7 @@ async function rawGet(path: string, { authorization }: { authorization: string |
   return { status: response.statusCode, text: await readText(response) }
 }
 
-test('a credential is read whatever the case of its scheme', async () => {
+test('the scheme of a credential may have any case', async () => {
   const client = createClient(rig.worker.url)
   for (const scheme of ['bearer', 'BEARER ', 'Bearer']) {
     const headers = { authorization: `${scheme} ${stranger.token}` }
@@ -400,7 +400,7 @@ test('a credential is read whatever the case of its scheme', async () => {
   }
 })
 
-test('an open route shows the same whoever asks', async () => {
+test('an open route answers every caller in the same way', async () => {
   for (const request of Object.values(openRoutes)) {
     const anybody = await answer(createClient(rig.worker.url), request)
     expect(anybody.status).toBe(200)
@@ -411,7 +411,7 @@ test('an open route shows the same whoever asks', async () => {
   }
 })
 
-describe("the owner's side", () => {
+describe("the owner's routes", () => {
   const wrong: Record<string, () => Record<string, string>> = {
     'no token': () => ({}),
     "a visitor's": () => credential(victim.token ?? ''),
@@ -429,7 +429,7 @@ describe("the owner's side", () => {
     }),
   }
 
-  test.each(Object.entries(wrong))('is closed to %s, with no call', async (_, headers) => {
+  test.each(Object.entries(wrong))('refuse %s, without a call', async (_, headers) => {
     const client = createClient(rig.worker.url)
     for (const request of flat(adminRequests(theirs.sessionId))) {
       const given = await expectSameAsMissing(client, request, headers())
@@ -442,7 +442,7 @@ describe("the owner's side", () => {
     expectNoCall()
   })
 
-  test('is open to the token, which is no credential anywhere else', async () => {
+  test('accept the token, which is not a credential anywhere else', async () => {
     const admin = createClient(rig.worker.url, ADMIN_TOKEN)
     for (const request of flat(adminRequests(theirs.sessionId)))
       if (request[0] === 'GET') expect((await answer(admin, request)).status).toBe(200)
@@ -452,7 +452,7 @@ describe("the owner's side", () => {
     expectNoCall()
   })
 
-  test('does not exist without the setting, whatever is sent', async () => {
+  test('do not exist without the setting, whatever the request contains', async () => {
     const without = await startRig()
     try {
       for (const headers of Object.values(wrong).map((make) => make())) {

@@ -12,7 +12,7 @@ import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 const ADMIN_TOKEN = 'Admin-token-of-forty-characters-or-more'
 let login: Login
 let worker: TestWorker
-/** Signed in, so that every route but the owner's lets it in. */
+/** Signed in, so that every route except the owner's accepts the credential. */
 let user: Client
 beforeAll(async () => {
   login = await startLogin()
@@ -20,7 +20,7 @@ beforeAll(async () => {
   user = createClient(worker.url, await login.signBySecret())
 })
 beforeEach(() => worker.clear())
-// Whatever this file sends is refused before the database or the model hears of it.
+// Every request of this file is refused before a call to the database or the model.
 afterEach(() => expect(worker.timeline).toEqual([]))
 afterAll(async () => {
   await worker.close()
@@ -49,7 +49,7 @@ async function refusal(status: number, response: Promise<Response>): Promise<Pro
   return problem
 }
 
-/** Each body is a 400 that names this field and no other. */
+/** Expects a 400 that names only this field, for each body. */
 async function refusesField(field: string, route: string, bodies: Body[]) {
   await Promise.all(
     bodies.map(async (body) => {
@@ -63,7 +63,7 @@ async function refusesField(field: string, route: string, bodies: Body[]) {
 }
 
 describe.each(bodyRoutes(uuid))('the body of %s', (route) => {
-  test('is refused where it is no JSON', () =>
+  test('is refused if it is not JSON', () =>
     refusesField('body', route, [
       '{"message":"Hel',
       'message=Hello',
@@ -74,10 +74,10 @@ describe.each(bodyRoutes(uuid))('the body of %s', (route) => {
       new Uint8Array(Buffer.from('{"message":"Hello"}', 'utf16le')),
     ]))
 
-  test('is refused where it is no UTF-8, rather than changed', () =>
+  test('is refused if it is not UTF-8, and not changed', () =>
     refusesField('body', route, [new Uint8Array(Buffer.from('{"message":"caf\xe9"}', 'latin1'))]))
 
-  test('is refused where it is no object', () =>
+  test('is refused if it is not an object', () =>
     refusesField('body', route, [
       '[]',
       '['.repeat(60_000) + ']'.repeat(60_000),
@@ -86,7 +86,7 @@ describe.each(bodyRoutes(uuid))('the body of %s', (route) => {
       'null',
     ]))
 
-  test('is refused where it is said to be anything but JSON', async () => {
+  test('is refused with any content type except JSON', async () => {
     for (const type of [
       'text/plain',
       'application/x-www-form-urlencoded',
@@ -101,7 +101,7 @@ describe.each(bodyRoutes(uuid))('the body of %s', (route) => {
     }
   })
 
-  test('is refused over 128 KiB, also where it is 200,000 nested arrays', async () => {
+  test('is refused over 128 KiB, even as 200,000 nested arrays', async () => {
     const long = JSON.stringify({ message: 'a'.repeat(128 * 1024) })
     for (const body of [long, '['.repeat(200_000)])
       expect((await refusal(413, send(route, body))).code).toBe('body_too_large')
@@ -112,7 +112,7 @@ describe.each(bodyRoutes(uuid))('the body of %s', (route) => {
     expect([status, problem.code]).toEqual([413, 'body_too_large'])
   })
 
-  test('is refused, by its name, for a field that is not known', async () => {
+  test('is refused with the name of an unknown field', async () => {
     const problem = await refusal(400, send(route, '{"nobodys":1}'))
     expect(problem.errors).toContainEqual({ field: 'nobodys', message: 'is not a known field' })
   })
@@ -125,7 +125,7 @@ async function sendMegabyte(route: string) {
   const answer = Promise.withResolvers<http.IncomingMessage>()
   request.on('response', answer.resolve).on('error', answer.reject)
   request.write(' '.repeat(limits.bodyBytes + 1))
-  // Once the answer has come, the connection may close, and nothing more can be sent.
+  // After the answer, the connection may be closed, so nothing more is sent.
   const isAnswered = await Promise.race([answer.promise.then(() => true), sleep(2_000, false)])
   if (!isAnswered) request.end(' '.repeat(1024 * 1024 - limits.bodyBytes - 1))
   const response = await answer.promise
@@ -140,7 +140,7 @@ describe('a text', () => {
     [chat, 'context_text', 8_000],
     [newSession, 'title', 200],
     [changeSession, 'title', 200],
-  ])('of %s, %s, is refused where it is blank or over %i UTF-16 units', (route, field, max) => {
+  ])('of %s, %s, is refused if it is blank or over %i UTF-16 units', (route, field, max) => {
     const others = route === chat ? { message: 'Hello' } : {}
     const blank = [' ', '\t\r\n', '\u2028\ufeff\u00a0']
     const long = ['a'.repeat(max + 1), '😀'.repeat(max / 2 + 1)]
@@ -157,7 +157,7 @@ describe('a text', () => {
     [newSession, 'metadata', '{"TEXT":1}'],
     [changeSession, 'title', '"TEXT"'],
     [changeSession, 'metadata', '{"a":{"b":["TEXT"]}}'],
-  ])('of %s, %s %s, is refused with NUL or a lone surrogate in it', (route, field, json) => {
+  ])('of %s, %s %s, is refused if it contains NUL or a lone surrogate', (route, field, json) => {
     const others = route === chat && field !== 'message' ? '"message":"Hello",' : ''
     const escapes = ['a\\u0000b', '\\u0000', 'a\\ud800', '\\udc00a', '\\ud83d\\ud83d\\ude00']
     const bodies = escapes.map((text) => `{${others}"${field}":${json.replace('TEXT', text)}}`)
@@ -173,8 +173,8 @@ describe('metadata', () => {
     ['nested 6 levels deep', nested(6)],
     ['nested 10,000 levels deep', nested(10_000)],
     ['nested 6 levels deep, by __proto__', `{"__proto__":${nested(5)}}`],
-    ['holding a number that is not finite', '{"a":[{"b":-1e400}]}'],
-  ])('is refused where it is %s', async (_, json) => {
+    ['with a number that is not finite', '{"a":[{"b":-1e400}]}'],
+  ])('is refused: %s', async (_, json) => {
     await refusesField('metadata', chat, [`{"message":"Hello","metadata":${json}}`])
     await refusesField('metadata', newSession, [`{"metadata":${json}}`])
     await refusesField('metadata', changeSession, [`{"metadata":${json}}`])
@@ -182,14 +182,14 @@ describe('metadata', () => {
 })
 
 describe('a number or an id in a body', () => {
-  test('is refused where it is out of range', () => {
+  test('is refused if it is out of range', () => {
     const wrong = [-1, 201, 1.5, 1e300, '5']
     const bodies = wrong.map((limit) => JSON.stringify({ message: 'a', history_limit: limit }))
     return refusesField('history_limit', chat, bodies)
   })
 
   test.each(['x', '1', `${uuid}0`, `{${uuid}}`, uuid.replaceAll('-', ''), `${uuid}'--`])(
-    'is a 400 where it is the malformed id %s, which is a 404 in a path',
+    'is a 400 if it is the malformed id %s, which is a 404 in a path',
     async (id) => {
       for (const field of ['session_id', 'message_id', 'regenerate']) {
         const body = JSON.stringify({ message: 'Hello', message_id: uuid, [field]: id })
@@ -203,11 +203,11 @@ describe('a number or an id in a body', () => {
     },
   )
 
-  test('goes with message_id where it is regenerate', () =>
+  test('needs message_id if it is regenerate', () =>
     refusesField('message_id', chat, [JSON.stringify({ message: 'Hello', regenerate: uuid })]))
 })
 
-test('odd headers are neither an error nor repeated', async () => {
+test('odd headers cause no error, and no answer repeats them', async () => {
   const odd = { accept: ';q=,,/*;q=x', 'x-request-id': '<script>', cookie: '%%%' }
   const problem = await refusal(400, send(chat, '{"message":""}', odd))
   expect(problem.request_id).toMatch(/^[0-9a-f-]{36}$/)

@@ -1,4 +1,6 @@
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { sql } from 'kysely'
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { databaseCalls } from '../../src/limits.ts'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import { type Login, startLogin } from '../rigs/login.ts'
@@ -115,6 +117,31 @@ describe('a claim', () => {
     expect(rig.timeline).toEqual(['database', 'database', 'database'])
     expect((await storedUser(db, user_id)).sessions).toEqual([])
   })
+
+  test('that needs more calls than a request may make is a 503, and continues when it is sent again', async () => {
+    const visitor = await newVisitor(rig.url)
+    const user = await newUser()
+    const visitorId = visitorIdOf(visitor.token ?? '')
+    const total = 500 * databaseCalls.perRequest + 1
+    await sql`
+insert into sessions (id, user_id, title) select gen_random_uuid(), ${visitorId}, ${visitorId}
+from generate_series(1, ${total}::integer)`.execute(db.kysely)
+    onTestFinished(async () => {
+      await db.kysely.deleteFrom('sessions').where('title', '=', visitorId).execute()
+    })
+    rig.clear()
+    const body = { visitor_token: visitor.token }
+    const response = await user.request('POST', '/v1/sessions/claim', body)
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(await problemOf(response)).toMatchObject({
+      status: 503,
+      code: 'claim_unfinished',
+      claimed: total - 1,
+    })
+    expect(rig.timeline).toHaveLength(databaseCalls.perRequest)
+    expect(await claim(user, visitor)).toEqual({ claimed: 1 })
+    expect((await storedUser(db, visitorId)).sessions).toEqual([])
+  }, 90_000)
 
   test('in the middle of a turn lets it end: its visitor hears it, and it is stored for the user', async () => {
     const visitor = await newVisitor(rig.url)

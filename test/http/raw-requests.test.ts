@@ -6,8 +6,8 @@ import { openRaw, type RawAnswer, readAnswers, sendRaw } from '../rigs/raw-reque
 import { type Rig, startRig } from '../rigs/start-rig.ts'
 
 /*
- * Bytes on a socket, as no HTTP client sends them, straight to workerd: what stands before the Worker elsewhere, here
- * miniflare, might mend them.
+ * Bytes on a socket that no HTTP client sends, straight to workerd. A proxy in front of the Worker, such as miniflare,
+ * might correct them.
  */
 
 let rig: Rig
@@ -15,7 +15,7 @@ let owner: Client
 let stranger: Client
 /** The owner's. */
 let sessionId: string
-/** Begun here, since it takes as long as a body may: nothing else needs to wait for it. */
+/** Starts before the tests, because it takes as long as a body may take, and no other test waits for it. */
 let slowly: ReturnType<typeof sendSlowly>
 beforeAll(async () => {
   rig = await startRig()
@@ -35,7 +35,7 @@ function clear() {
 const json = '{"message":"Hello"}'
 const newTurn = ['POST /v1/chat HTTP/1.1', 'Content-Type: application/json']
 
-/** @param lines the request line and headers, but for those that every request has */
+/** @param lines the request line and the headers, without those that every request has */
 function headOf(lines: string[]): string {
   return `${[...lines, 'Host: worker.example', 'Connection: close'].join('\r\n')}\r\n\r\n`
 }
@@ -44,7 +44,7 @@ async function answersTo(lines: string[], body = ''): Promise<RawAnswer[]> {
   return sendRaw(rig.worker.url, headOf(lines) + body)
 }
 
-/** The one answer to a request that is refused: 4xx, before the database or the model heard of it. */
+/** The only answer to a request that is refused: 4xx, before a call to the database or the model. */
 async function refusalOf(lines: string[], body = ''): Promise<RawAnswer> {
   const answers = await answersTo(lines, body)
   const [answer] = answers
@@ -58,7 +58,7 @@ async function refusalOf(lines: string[], body = ''): Promise<RawAnswer> {
 
 const chunked = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 
-/** Sends a byte a second, in chunks or under a length that it never reaches, until it is answered. */
+/** Sends one byte per second, in chunks or with a length that it never reaches, until the answer comes. */
 async function sendSlowly() {
   const connections = ['Transfer-Encoding: chunked', 'Content-Length: 1000'].map((framing) => {
     const connection = openRaw(rig.worker.url)
@@ -78,7 +78,7 @@ async function sendSlowly() {
 }
 
 describe('a body', () => {
-  test('in chunks is refused at the first byte too many: its end is not waited for', async () => {
+  test('in chunks is refused at the first byte too many, before its end', async () => {
     const connection = openRaw(rig.worker.url)
     connection.write(headOf([...newTurn, 'Transfer-Encoding: chunked']))
     connection.write(chunked(' '.repeat(limits.bodyBytes)))
@@ -88,7 +88,7 @@ describe('a body', () => {
     expect(rig.database.calls).toEqual([])
   })
 
-  test('of megabytes in chunks, many times at once, reaches nothing, and the Worker goes on', async () => {
+  test('of megabytes in chunks, many times at once, causes no call, and the Worker continues', async () => {
     const flood = async () => {
       const connection = openRaw(rig.worker.url)
       connection.write(headOf([...newTurn, 'Transfer-Encoding: chunked']))
@@ -96,7 +96,7 @@ describe('a body', () => {
         connection.write(chunked(' '.repeat(64 * 1024)))
         await sleep(0)
       }
-      // What was still under way may reset the connection, and the answer with it.
+      // Bytes that are still being sent may reset the connection, and the answer is then lost.
       for (const { status } of readAnswers(await connection.closed)) expect(status).toBe(413)
     }
     await Promise.all(Array.from({ length: 20 }, flood))
@@ -105,7 +105,7 @@ describe('a body', () => {
     await owner.chat({ session_id: sessionId, message: 'Are you there?' })
   })
 
-  test('is held to the limit by what it is, not by what its header says', async () => {
+  test('is limited by its real length, not by its header', async () => {
     const long = `{"message":"${' '.repeat(limits.bodyBytes)}"}`
     const framing = ['Content-Length: 5', 'Transfer-Encoding: chunked']
     for (const headers of [framing, framing.toReversed()]) {
@@ -115,20 +115,20 @@ describe('a body', () => {
   })
 
   test.each(['-5', '+19', '0x13', '19, 19', '19 5', 'nineteen', '9'.repeat(30)])(
-    'whose length is said to be %s is refused',
+    'with the length %s is refused',
     async (length) => {
       const { status } = await refusalOf([...newTurn, `Content-Length: ${length}`], json)
       expect(status).toBe(400)
     },
   )
 
-  test('with two lengths that differ is refused', async () => {
+  test('with two different lengths is refused', async () => {
     const lengths = ['Content-Length: 19', 'Content-Length: 5']
     for (const headers of [lengths, lengths.toReversed()])
       expect((await refusalOf([...newTurn, ...headers], json)).status).toBe(400)
   })
 
-  test('in chunks that are none is refused', async () => {
+  test('with malformed chunks is refused', async () => {
     for (const body of [
       `zz\r\n${json}`,
       `-1\r\n${json}\r\n0\r\n\r\n`,
@@ -137,7 +137,7 @@ describe('a body', () => {
       expect((await refusalOf([...newTurn, 'Transfer-Encoding: chunked'], body)).status).toBe(400)
   })
 
-  test('that is longer than it says ends where it says: what follows has no credential', async () => {
+  test('ends at the length in its header: a request after it has no credential', async () => {
     const authorization = `Authorization: Bearer ${owner.token}`
     const hidden = `GET /v1/sessions/${sessionId} HTTP/1.1\r\nHost: worker.example\r\nConnection: close\r\n\r\n`
     const first = ['POST /v1/visitors HTTP/1.1', 'Host: worker.example', authorization]
@@ -147,14 +147,14 @@ describe('a body', () => {
     expect(rig.database.calls).toEqual([])
   })
 
-  test('of as many nested arrays as fit is a 400, and one more a 413', async () => {
+  test('of as many nested arrays as fit is a 400, and of one more a 413', async () => {
     const nested = (levels: number) =>
       refusalOf([...newTurn, `Content-Length: ${levels}`], '['.repeat(levels))
     expect((await nested(limits.bodyBytes)).status).toBe(400)
     expect((await nested(limits.bodyBytes + 1)).status).toBe(413)
   })
 
-  test('that breaks off leaves nothing behind', async () => {
+  test('that breaks off leaves nothing stored', async () => {
     const connection = openRaw(rig.worker.url)
     connection.write(headOf([...newTurn, 'Content-Length: 1000']) + json)
     await sleep(50)
@@ -163,7 +163,7 @@ describe('a body', () => {
     expect(rig.database.calls).toEqual([])
   })
 
-  test('that comes too slowly is ended, and has held no database connection meanwhile', async () => {
+  test('that arrives too slowly is refused, and holds no database connection meanwhile', async () => {
     for (const [answer] of await slowly) {
       expect(answer).toMatchObject({ status: 408, body: expect.stringContaining('body_too_slow') })
       expect(answer?.head).toContain('\r\nretry-after: 1\r\n')
@@ -174,7 +174,7 @@ describe('a body', () => {
 })
 
 describe('a header', () => {
-  test('that comes twice counts as neither', async () => {
+  test('that occurs twice counts as neither', async () => {
     const listing = 'GET /v1/sessions HTTP/1.1'
     const owners = `Authorization: Bearer ${owner.token}`
     const strangers = `Authorization: Bearer ${stranger.token}`
@@ -196,7 +196,7 @@ describe('a header', () => {
   test.each([
     ['a NUL', 'X-Odd: a\0b'],
     ['a CR', 'X-Odd: a\rb'],
-    ['a line folded', 'X-Odd: a\r\n b'],
+    ['a folded line', 'X-Odd: a\r\n b'],
     ['a space before its colon', 'Authorization : Bearer x'],
     ['no colon', 'Authorization'],
     ['a control character in its name', 'X-\x01: a'],
@@ -204,7 +204,7 @@ describe('a header', () => {
     expect((await refusalOf(['GET /v1/sessions HTTP/1.1', line])).status).toBe(400)
   })
 
-  test('of any size or number is neither a fault nor repeated', async () => {
+  test('of any size or number causes no fault, and no answer repeats it', async () => {
     const sizes = [`X-Long: ${'canary'.repeat(30_000)}`, 'X-Many: canary\r\n'.repeat(3_000).trim()]
     const credential = `Authorization: Bearer ${'canary'.repeat(10_000)}`
     for (const line of [...sizes, credential, `Origin: https://${'canary'.repeat(10_000)}`]) {
@@ -215,7 +215,7 @@ describe('a header', () => {
 })
 
 describe('a request line', () => {
-  test('that is no HTTP is refused, and the Worker goes on', async () => {
+  test('that is not HTTP is refused, and the Worker continues', async () => {
     for (const line of ['\x16\x03\x01\x02', 'GET', 'GET /', 'GET / HTTP/9.9', 'GET /\0 HTTP/1.1']) {
       const [answer] = await answersTo([line])
       expect(answer?.status ?? 400, line).toBeGreaterThanOrEqual(400)
@@ -231,7 +231,7 @@ describe('a request line', () => {
   })
 
   const ways: [string, (path: string) => string][] = [
-    ['as it is', (path) => path],
+    ['unchanged', (path) => path],
     ['in absolute form', (path) => `http://other.example${path}`],
     ['with an encoded dot segment', (path) => `/v1/%2e%2e${path}`],
     ['with dot segments', (path) => `/health/live/../..${path}`],
@@ -251,7 +251,7 @@ describe('a request line', () => {
   ]
 
   test.each(ways)(
-    'that names a session %s shows it to nobody else, by HTTP 1.1 or 1.0',
+    'that names a session %s shows it to nobody else, in HTTP 1.1 and 1.0',
     async (_, write) => {
       for (const path of [`/v1/sessions/${sessionId}`, `/v1/sessions/${sessionId}/messages`])
         for (const version of ['1.1', '1.0'])

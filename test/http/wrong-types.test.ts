@@ -20,7 +20,7 @@ beforeAll(async () => {
   admin = createClient(rig.worker.url, ADMIN_TOKEN)
 })
 beforeEach(clear)
-// Whatever this file sends is refused before the database or the model hears of it.
+// Every request of this file is refused before a call to the database or the model.
 afterEach(() => {
   expect(rig.database.calls).toEqual([])
   expect(rig.model.requests).toEqual([])
@@ -41,11 +41,11 @@ const session = `/v1/sessions/${uuid}`
 interface BodyRow {
   method: string
   path: string
-  /** Right values of every field. */
+  /** A valid value of every field. */
   body: Record<string, unknown>
 }
 
-/** Every body of the API, and where it goes. */
+/** Every body of the API, and its route. */
 const bodies: Record<string, BodyRow> = {
   ChatRequest: {
     method: 'POST',
@@ -65,6 +65,11 @@ const bodies: Record<string, BodyRow> = {
     path: '/v1/sessions',
     body: { title: 'Hello', metadata: {} },
   },
+  ContextRequest: {
+    method: 'POST',
+    path: `${session}/context`,
+    body: { message: 'Hello', context_text: 'quoted' },
+  },
   SessionChangeRequest: {
     method: 'PATCH',
     path: session,
@@ -83,7 +88,7 @@ const bodies: Record<string, BodyRow> = {
   NoBody: { method: 'POST', path: '/v1/visitors', body: {} },
 }
 
-/** Every query of the API, and where it goes. */
+/** Every query of the API, and its path. */
 const queries: Record<string, string> = {
   SessionsQuery: '/v1/sessions',
   MessagesQuery: `${session}/messages`,
@@ -112,7 +117,7 @@ const paths: Record<string, (id: string) => [string, string, unknown?][]> = {
   ],
 }
 
-/** Every schema of the files of the wire. */
+/** Every schema in the files of the wire. */
 const files = (await readdir('src')).filter((name) => /^protocol.*\.ts$/.test(name))
 const modules = await Promise.all(files.map((name) => import(`../../src/${name}`)))
 const schemas = modules
@@ -129,7 +134,7 @@ function clientFor(path: string): Client {
   return path.endsWith('/claim') ? signedIn : visitor
 }
 
-/** What a field takes of the values below; a field that is not named here fails its test. */
+/** The types of the values below that a field accepts. A field that is missing here fails its test. */
 const taken: Record<string, string[]> = {
   message: ['string'],
   context_text: ['string'],
@@ -194,12 +199,12 @@ const bodyFields = schemas.flatMap(({ name, schema }) => {
   return row ? Object.keys(schema.shape).map((field) => ({ name, field, row })) : []
 })
 
-/** JSON with these members, in this order, a name maybe twice; each value is JSON already. */
+/** JSON with these members, in this order. A name may occur twice. Each value is JSON already. */
 function bodyOf(members: [name: string, json: string][]): string {
   return `{${members.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')}}`
 }
 
-/** The right values of every field but this one. */
+/** The valid values of every field except this one. */
 function othersThan(field: string, body: Record<string, unknown>): [string, string][] {
   return Object.entries(body)
     .filter(([name]) => name !== field)
@@ -216,7 +221,7 @@ async function refusedFields(method: string, path: string, body?: string): Promi
 }
 
 test.each(bodyFields)(
-  '$field of $name is refused, by its name, with a value of any other type',
+  '$field of $name is refused by name if its value has another type',
   async ({ field, row: { method, path, body } }) => {
     expect(Object.keys(taken)).toContain(field)
     const wrong = values.filter(([type]) => !taken[field]?.includes(type))
@@ -230,7 +235,7 @@ test.each(bodyFields)(
 )
 
 test.each(bodyFields)(
-  '$field of $name is its last value where it is named twice',
+  '$field of $name has its last value if it occurs twice',
   async ({ field, row: { method, path, body } }) => {
     const right = JSON.stringify(body[field])
     const sent = bodyOf([...othersThan(field, body), [field, right], [field, '[]']])
@@ -262,7 +267,7 @@ const unknown = [
 ]
 
 describe.each(Object.entries(bodies))('the body %s', (_, { method, path, body }) => {
-  test('is refused, by its name, for a field that is not known', async () => {
+  test('is refused with the name of an unknown field', async () => {
     await Promise.all(
       unknown.map(async (name) => {
         const sent = bodyOf([...othersThan(name, body), [name, '{"role":"system"}']])
@@ -271,7 +276,7 @@ describe.each(Object.entries(bodies))('the body %s', (_, { method, path, body })
     )
   })
 
-  test('has no field by its prototype', async () => {
+  test('gets no field from its prototype', async () => {
     const sent = `{"__proto__":${JSON.stringify(body)}}`
     expect(await refusedFields(method, path, sent)).toContain('__proto__')
   })
@@ -306,10 +311,10 @@ const queryValues: [string, string][] = [
 ]
 
 describe.each(queryFields)('$field of $name', ({ field, path }) => {
-  test('is refused, by its name, with a value of any other type', async () => {
+  test('is refused by name if its value has another type', async () => {
     expect(Object.keys(taken)).toContain(field)
     const types = taken[field] ?? []
-    // A number is a text, too.
+    // A number is also a text.
     const texts = ['zero', 'integer', 'negative', 'fraction', 'string', 'boolean', 'huge']
     const right = types.includes('string') ? texts : types
     const wrong = queryValues.filter(([type]) => !right.includes(type))
@@ -320,7 +325,7 @@ describe.each(queryFields)('$field of $name', ({ field, path }) => {
     )
   })
 
-  test('is refused where it comes twice, as a list or as an object', async () => {
+  test('is refused if it occurs twice, or as a list or an object', async () => {
     const right = '1'
     const forms = [
       [`${field}=${right}&${field}=${right}`, field],
@@ -334,11 +339,11 @@ describe.each(queryFields)('$field of $name', ({ field, path }) => {
   })
 })
 
-test('every query is refused, by its name, for a field that is not known', async () => {
+test('every query is refused with the name of an unknown field', async () => {
   for (const path of Object.values(queries))
     for (const name of unknown.filter((each) => each.trim() === each && each !== 'user_id')) {
       const asked = `${path}?${name}=1`
-      // A name that is empty is none.
+      // An empty name is not a field.
       if (name !== '') expect(await refusedFields('GET', asked), asked).toEqual([name])
     }
 })
@@ -365,7 +370,7 @@ const malformedIds = [
 ]
 
 test.each(Object.entries(paths))(
-  'an id of %s that is malformed is a 404, as one that names nothing',
+  'a malformed id of %s is a 404, like an id of nothing',
   async (_, requestsWith) => {
     for (const id of malformedIds)
       for (const [method, path, body] of requestsWith(encodeURIComponent(id))) {
@@ -378,7 +383,7 @@ test.each(Object.entries(paths))(
 describe('an id', () => {
   afterEach(clear)
 
-  test('is the same in whatever case it is sent', async () => {
+  test('may be sent in any case', async () => {
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const { session_id, reply } = await visitor.chat(turn)
     const upper = (id: string) => id.toUpperCase()

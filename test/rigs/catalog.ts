@@ -12,12 +12,12 @@ export interface CatalogColumn {
   hasDefault: boolean
 }
 
-/** What the database says of its types and of the tables of our schema. */
+/** The types of the database, and the tables of our schema. */
 export interface Catalog {
   columns: CatalogColumn[]
   /** The name of the type of a field. */
   typeOf(field: Field): string
-  /** The column from which a field comes as it is; undefined if it is an expression, or has more than one source. */
+  /** The column from which a field is taken unchanged; undefined if it is an expression, or has more than one source. */
   originOf(field: Field): CatalogColumn | undefined
 }
 
@@ -40,8 +40,8 @@ order by relname, attnum`.execute(kysely)
 }
 
 /**
- * What a statement returns, a line for each column. A column taken from a table is followed by its name there; an outer
- * join may make it null even if the table does not.
+ * A line for each column that a statement returns. If it is taken from a table, its column there follows. An outer join
+ * may make it null although it is `not null` there.
  */
 export function describeFields(fields: Field[], catalog: Catalog): string[] {
   return fields.map((field) => {
@@ -54,7 +54,7 @@ export function describeFields(fields: Field[], catalog: Catalog): string[] {
 
 export const noColumns = 'raw SQL that declares no columns'
 
-/** Where a statement's declared columns are not what the database returned; a message each. */
+/** A message for each declared column that does not match what the database returned. */
 export function columnFaults(
   { declared, fields, rows }: SentStatement,
   catalog: Catalog,
@@ -78,7 +78,7 @@ export function columnFaults(
 const isDate = (value: unknown) => value instanceof Date
 const isText = (value: unknown) => typeof value === 'string'
 
-/** What the driver makes of a value of each type. */
+/** Whether the driver made the right JavaScript value of each type. */
 const valueTests: Record<string, (value: unknown) => boolean> = {
   boolean: (value) => typeof value === 'boolean',
   integer: Number.isInteger,
@@ -91,7 +91,7 @@ const valueTests: Record<string, (value: unknown) => boolean> = {
   'timestamp with time zone': isDate,
 }
 
-/** Where a value is not of the JavaScript type, or its JSON not of the shape, that its column claims. */
+/** A message if a value has not the JavaScript type of its column, or if its JSON does not match the schema. */
 export function valueFaults(name: string, column: Column, value: unknown): string[] {
   if (value === null) return column.isNullable ? [] : [`${name} is null`]
   if (column.schema !== undefined) {

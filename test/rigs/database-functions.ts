@@ -18,8 +18,8 @@ const exportedFunction =
   /export (?:async )?(?:function (\w+)|const (\w+) =(?: async)?) ?(?:<[^()]*>)?\(\s*(?:\w+|\{[^}]*\}): Database\b/g
 
 /**
- * The functions by which the Worker calls the database: those of src/db that take `db` first and that a source outside
- * it uses. The others, which only src/db uses, are a part of these.
+ * The functions with which the Worker calls the database: functions of src/db that take `db` first and that a source
+ * outside src/db uses. Functions that only src/db uses are part of these calls.
  */
 export async function databaseFunctions(): Promise<string[]> {
   const sources = await workerSources()

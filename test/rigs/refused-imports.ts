@@ -3,16 +3,16 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-/** An import that .oxlintrc.json shall let through or refuse. */
+/** An import, and whether .oxlintrc.json must allow it. */
 export interface ImportProbe {
   /** The file that imports. */
   from: string
-  /** `$` stands for a name. */
+  /** `$` stands for a name that is unique in its file. */
   statement: string
   isAllowed: boolean
 }
 
-/** Writes files with these imports into a folder of their own, and runs oxlint there by our configuration. */
+/** Writes files with these imports into a temporary folder and runs oxlint there with our configuration. */
 export async function refusedImports(probes: ImportProbe[]): Promise<Set<ImportProbe>> {
   const folder = await mkdtemp(join(tmpdir(), 'lint-'))
   try {
@@ -40,7 +40,7 @@ function refusedPlaces(folder: string): Promise<Set<string>> {
   const oxlint = join(process.cwd(), 'node_modules/.bin/oxlint')
   const options = { cwd: folder, maxBuffer: 64 * 1024 * 1024 }
   return new Promise((resolve, reject) => {
-    // It exits with 1, because it finds something to refuse.
+    // It exits with 1, because it refuses imports.
     execFile(process.execPath, [oxlint, '--format=unix', '.'], options, (_, output, errors) => {
       const lines = output.matchAll(
         /^(.+?:\d+):\d+: .*\((?:no-restricted-imports|no-nodejs-modules)\)/gm,

@@ -3,7 +3,7 @@ import { createDeps } from '../../src/deps.ts'
 
 export type Request = [method: string, path: string, body?: unknown]
 
-/** Every route of the app, as `METHOD /path/:name`: read from the app, so that a new one cannot escape. */
+/** Every route of the app, as `METHOD /path/:name`: read from the app, so that no new one is forgotten. */
 export function appRoutes(): string[] {
   const routes = createApp(createDeps)
     .routes.filter(({ method }) => method !== 'ALL')
@@ -18,20 +18,20 @@ export function bodyRoutes(id: string): string[] {
     .map((route) => route.replaceAll(/:\w+/g, id))
 }
 
-/** Routes that show the same to everybody, and take no notice of a credential. */
+/** Routes that answer everybody in the same way, with or without a credential. */
 export const openRoutes: Record<string, Request> = {
   'GET /health/live': ['GET', '/health/live'],
   'GET /health/ready': ['GET', '/health/ready'],
 }
 
-/** Routes that make a new visitor of whoever has no credential. */
+/** Routes that make a caller without a credential a new visitor. */
 export const newcomerRoutes: Record<string, Request> = {
   'POST /v1/visitors': ['POST', '/v1/visitors'],
   'POST /v1/sessions': ['POST', '/v1/sessions', {}],
   'POST /v1/chat': ['POST', '/v1/chat', { message: 'Hello' }],
 }
 
-/** Routes about the caller's own, which name no session; the one that erases it all last. */
+/** Routes for the caller's own data that do not name a session. The route that erases all of it comes last. */
 export const ownRoutes: Record<string, Request> = {
   'POST /v1/sessions/claim': [
     'POST',
@@ -44,7 +44,7 @@ export const ownRoutes: Record<string, Request> = {
   'DELETE /v1/me': ['DELETE', '/v1/me'],
 }
 
-/** The owner's side: requests to each route, the one that erases last. */
+/** Requests to each of the owner's routes. The one that erases comes last. */
 export function adminRequests(sessionId: string): Record<string, Request[]> {
   const path = `/v1/admin/sessions/${sessionId}`
   return {
@@ -59,8 +59,8 @@ export function adminRequests(sessionId: string): Record<string, Request[]> {
 }
 
 /**
- * A request to each route that names a session, the one that deletes it last.
- * @param messageId of a message or a reply in it, where there is one
+ * Requests to each route that names a session. The one that deletes it comes last.
+ * @param messageId of a message or a reply in the session, if there is one
  */
 export function sessionRequests(
   sessionId: string,

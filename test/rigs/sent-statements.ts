@@ -14,17 +14,17 @@ import type { Database } from '../../src/db/database.ts'
 export interface Field {
   name: string
   dataTypeID: number
-  /** 0: the column is not taken from a table as it is. */
+  /** 0: the field is not taken unchanged from a table. */
   tableID: number
   columnID: number
 }
 
-/** A statement that a call sent, and what came back. */
+/** A statement that a call sent, and its answer. */
 export interface SentStatement {
   sql: string
   fields: Field[]
   rows: Record<string, unknown>[]
-  /** The columns that its source declares; undefined if it is raw SQL that declares none. */
+  /** The columns that its source declares; undefined if raw SQL declares none. */
   declared: Columns | undefined
 }
 
@@ -32,7 +32,7 @@ interface Answer {
   fields: Field[]
 }
 
-/** Runs a call to the database, and reports each of its round trips with the statements in it. */
+/** Runs a call to the database. @returns the statements of each of its round trips */
 export async function sentStatements(
   db: Database,
   call: (db: Database) => Promise<unknown>,
@@ -97,8 +97,8 @@ type BuiltNode = OperationNode & {
 }
 
 /**
- * Of a built query, the columns that its expressions declare: the other columns have the types of their tables.
- * Undefined if the query is raw, or selects an expression that declares none.
+ * The columns that the expressions of a built query declare. Its other columns have the types of their tables.
+ * @returns undefined if the query is raw, or selects an expression that declares no column
  */
 function declaredIn(node: BuiltNode | undefined): Columns | undefined {
   if (node === undefined || node.kind === 'RawNode') return undefined

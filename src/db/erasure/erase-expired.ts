@@ -4,20 +4,20 @@ import { rowsOf } from '../rows-of.ts'
 import type { Database } from '../database.ts'
 import { sessionLockKey } from '../session-lock.ts'
 
-/** A call is bounded by the rows that it looks at, each on a page of its own, and by those that it deletes. */
+/** Bounds the rows that a call looks at, each on a page of its own, and those that it deletes. */
 const maxLookedAt = 2_000
 const maxSessions = 500
 const maxMessages = 5_000
 
-/** Ids in their order: those after `after`, up to and with `until`. */
+/** The ids after `after`, up to and including `until`. */
 export interface IdRange {
   after: string
   until: string
 }
 
-/** What a call did. */
+/** The result of a call. */
 export interface Expired {
-  /** Up to where all is done. */
+  /** How many sessions it looked at, up to `reached`. */
   lookedAt: number
   erased: number
   /** The id of the last of these; undefined: the end of the range. */
@@ -25,9 +25,9 @@ export interface Expired {
 }
 
 /**
- * Erases sessions without activity for so many days, with their messages: the first of a range of ids, which is walked
- * along the primary key, since no index on the activity is kept (it would make every turn dearer). Who is busy is left
- * for another day: one with a running reply, or whose lock is taken, so that this waits for nobody.
+ * Erases sessions with their messages after so many days without activity: the first ones in a range of ids. It walks the
+ * primary key, because an index on the activity would make every turn more expensive. It waits for nothing: it leaves a
+ * session with a running reply, or with a lock that is taken, for another day.
  */
 export async function eraseExpired(db: Database, days: number, range: IdRange): Promise<Expired> {
   const isExpired = sql`coalesce(last_message_at, created_at) < statement_timestamp() - ${days} * interval '1 day'`

@@ -4,18 +4,18 @@ import { rowsOf } from '../rows-of.ts'
 import type { Database } from '../database.ts'
 import { sessionLock } from '../session-lock.ts'
 
-/** A batch is bounded by its locks, of which a server has some thousands, and by the rows that it deletes. */
+/** Bounds the locks of a call, of which a server has some thousands, and the rows that it deletes. */
 const maxSessions = 100
 const maxMessages = 5_000
 
 /**
- * Erases some of a user's sessions with all their messages, also when replies are streaming. To be called until none
- * is left; a call whose answer was lost is repeated safely.
+ * Erases some of a user's sessions with all their messages, even while replies are streaming. The caller repeats it until
+ * no session is left, and may repeat a call whose answer was lost.
  *
- * The locks are taken in the order of ids, so that no two such calls wait for each other. One statement is enough:
- * the row that a lock waited for is read anew before it is deleted (one that was claimed meanwhile stays), and its
- * messages go by the foreign key, which sees them as they are by then.
- * @returns how many were erased, and whether there are more
+ * The locks are taken in the order of ids, so that two calls never wait for each other. One statement is enough: after
+ * it has waited for a lock, Postgres reads the row again before it deletes it, and keeps a session that was claimed
+ * meanwhile. The foreign key then deletes the messages that exist at that time.
+ * @returns how many sessions were erased, and whether there are more
  */
 export async function eraseSomeOfUser(
   db: Database,

@@ -4,24 +4,24 @@ import { rowsOf } from '../rows-of.ts'
 import type { Database } from '../database.ts'
 import { today } from '../spending.ts'
 
-/** How many rows of each kind a call deletes at most. */
+/** The rows of each kind that a call deletes, at most. */
 const maxRows = 5_000
 
-/** Days before today whose spending is kept; `others` undefined: for ever. */
+/** For how many days before today spending is kept; `otherDays` undefined: for ever. */
 export interface SpendingKept {
   addressDays: number
   otherDays: number | undefined
 }
 
 /**
- * Deletes what was spent on days long past, oldest first: by addresses, and by everybody.
- * @returns how many rows, and whether there may be more
+ * Deletes old spending, oldest first: that of addresses, and that of all payers.
+ * @returns how many rows were deleted, and whether there may be more
  */
 export async function pruneSpending(
   db: Database,
   { addressDays, otherDays }: SpendingKept,
 ): Promise<{ pruned: number; more: boolean }> {
-  // A day at a time, so that the index finds a day's addresses among rows that are kept for ever.
+  // One day at a time, so that the index finds the addresses of a day among rows that are kept for ever.
   const addresses = sql`
 select spending.day, spending.payer
 from generate_series((select min(day) from spending), ${today} - ${addressDays + 1}::integer, interval '1 day') old

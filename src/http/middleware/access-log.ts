@@ -5,7 +5,10 @@ import type { AppEnv } from '../app-env.ts'
 import { describeFault } from '../../errors.ts'
 import { toProblem } from '../problem-response.ts'
 
-/** One JSON line a request: route, codes, sizes and times, and never content, tokens, keys, nor the path, which may be any text. */
+/**
+ * Logs one JSON line for each request: route, codes, sizes and times. It never logs content, tokens, keys or the path,
+ * which may contain any text.
+ */
 export function accessLog() {
   return createMiddleware<AppEnv>(async (c, next) => {
     const beginsAt = Date.now()
@@ -28,12 +31,12 @@ export function accessLog() {
   })
 }
 
-/** JSON is whole by now; how long a stream becomes nobody knows yet. */
+/** Measures JSON, which is complete by now. The length of a stream is not known yet. */
 async function measure(c: Context<AppEnv>): Promise<number | undefined> {
   const { status, headers } = c.res
   if (!/^application\/(problem\+)?json$/.test(headers.get('content-type') ?? '')) return undefined
   const body = await c.res.arrayBuffer()
-  // Else the setter would pass the body on as a stream, whose length the client is not told.
+  // Without this, the setter would pass the body on as a stream, and the client would get no content-length.
   c.res = undefined
   c.res = new Response(body, { status, headers })
   return body.byteLength

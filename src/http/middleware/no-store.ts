@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
 
-/** What one user is answered is kept by no cache. A route may say more. */
+/** No cache may keep an answer to a user. A route may set a stricter `cache-control`. */
 export function noStore() {
   return createMiddleware(async (c, next) => {
     await next()

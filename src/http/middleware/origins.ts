@@ -5,13 +5,13 @@ import type { AppEnv } from '../app-env.ts'
 import { Problem } from '../../errors.ts'
 import { matchesOrigin, normalOrigin } from '../../origin.ts'
 
-/** Browsers keep no preflight for longer than two hours, or a day. */
+/** The longest time for which Chromium keeps a preflight. */
 const preflightSeconds = 7_200
 
 /**
- * Which websites may call: that of the Worker itself and those of `ALLOWED_ORIGINS`. Others are refused before anything
- * else runs. No credentials are ever allowed (a token comes in a header of its own), so that no cookie is worth a
- * forged request. A guard for browsers only: whoever is none may send any `Origin`.
+ * Lets websites call: the Worker's own and those of `ALLOWED_ORIGINS`. Refuses other websites before anything else runs.
+ * CORS credentials are never allowed, because the token has a header of its own; so a forged request cannot use a
+ * cookie. This protects browsers only: any other client may send any `Origin`.
  */
 export function origins() {
   const allow = cors({
@@ -24,19 +24,21 @@ export function origins() {
   return createMiddleware<AppEnv>(async (c, next) => {
     if (mayCall(c)) return allow(c, next)
     c.header('vary', 'Origin')
-    throw new Problem('origin_not_allowed', { detail: 'ALLOWED_ORIGINS names the others' })
+    throw new Problem('origin_not_allowed', {
+      detail: 'The setting ALLOWED_ORIGINS lists the websites that may use it',
+    })
   })
 }
 
 function mayCall(c: Context<AppEnv>): boolean {
   if (c.req.header('origin') !== undefined) return allowedOrigin(c) !== undefined
-  // Of browsers, which send no Origin with a GET of the same one, nor with the likes of an image from elsewhere.
+  // A browser sends no Origin with a GET to its own origin, nor for an image on another website.
   const site = c.req.header('sec-fetch-site')
   if (site === 'same-origin') return true
   return c.get('deps').access.allowNoOrigin && site !== 'cross-site' && site !== 'same-site'
 }
 
-/** The request's `Origin` where it is one of those that may call. */
+/** The request's `Origin`, if it may call. */
 function allowedOrigin(c: Context<AppEnv>): string | undefined {
   const origin = normalOrigin(c.req.header('origin') ?? '')
   if (origin === undefined) return undefined

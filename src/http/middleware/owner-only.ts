@@ -4,7 +4,7 @@ import type { AppEnv } from '../app-env.ts'
 import { Problem } from '../../errors.ts'
 import { identity } from './identity.ts'
 
-/** Whoever bears `ADMIN_TOKEN`. Without that setting the routes behind it look like any that do not exist. */
+/** Requires `ADMIN_TOKEN`. Without that setting, the owner's routes answer like routes that do not exist. */
 export function ownerOnly() {
   const asElsewhere = identity()
   return createMiddleware<AppEnv>(async (c, next) => {

@@ -4,22 +4,22 @@ import type { AppEnv, RateLimiter, RateLimiterName } from '../app-env.ts'
 import { describeFault, Problem } from '../../errors.ts'
 import { clientAddress } from '../caller.ts'
 
-/** So many requests a minute from one address, as wrangler.toml says: whatever they ask for and whoever asks. */
+/** Limits the requests per minute of one address, to any route and by any user. wrangler.toml sets the number. */
 export function addressRateLimit() {
   return rateLimit('ADDRESS_RATE_LIMITER', (c) => clientAddress(c.req.raw.headers))
 }
 
-/** So many turns a minute of one user. Who bears no credential is a new visitor, whom only the address limits. */
+/** Limits the turns per minute of one user. A caller without a credential is a new visitor: only the address limit applies. */
 export function userRateLimit() {
   return rateLimit('USER_RATE_LIMITER', (c) => c.get('userId'))
 }
 
-/** The period of the bindings, in wrangler.toml: they do not tell it. */
+/** The period of the bindings in wrangler.toml, which the bindings do not report. */
 const periodSeconds = 60
 
 /**
- * By Workers' rate limiting binding, which counts in each location by itself, and roughly: against floods, where the
- * daily caps are exact. Without the binding, or a key, there is no limit; a binding that fails lets the request pass.
+ * Uses Cloudflare's rate limiting binding, which counts in each location separately, and approximately. It stops floods;
+ * the daily caps are exact. Without the binding or a key there is no limit. If the binding fails, the request passes.
  */
 function rateLimit(name: RateLimiterName, keyOf: (c: Context<AppEnv>) => string | undefined) {
   return createMiddleware<AppEnv>(async (c, next) => {

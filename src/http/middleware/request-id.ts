@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import type { AppEnv } from '../app-env.ts'
 
-/** Always of our own: a caller's would be any text in our log, a token or a request that is another's included. */
+/** Always a new id: an id that the caller sends could put any text into the log, such as a token. */
 export function requestId() {
   return createMiddleware<AppEnv>(async (c, next) => {
     const id = crypto.randomUUID()

@@ -1,8 +1,9 @@
 import { secureHeaders } from 'hono/secure-headers'
 
 /**
- * For answers that are data: not to be sniffed, framed, run, or read by another site's tags. A route may set its own.
- * No `Strict-Transport-Security`: that is the domain's to decide, for more than this Worker.
+ * For answers that are data: a browser must not sniff, frame or run them, and tags of another website must not read them.
+ * A route may set its own headers. `Strict-Transport-Security` is left to the domain, because it affects more than this
+ * Worker.
  */
 export function securityHeaders() {
   return secureHeaders({

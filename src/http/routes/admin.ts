@@ -16,7 +16,7 @@ import { MessagesQuery, type Page, SessionPath } from '../../protocol.ts'
 import { messagePage } from '../message-page.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
 
-/** The owner's side, behind `ADMIN_TOKEN`: reads and erases, and changes nothing. */
+/** The owner's routes, behind `ADMIN_TOKEN`. They read and erase, and change nothing. */
 export const admin = new Hono<AppEnv>()
   .use(ownerOnly())
   .get('/sessions', queryString(AdminSessionsQuery), async (c) => {
@@ -75,7 +75,7 @@ export const admin = new Hono<AppEnv>()
     })
   })
 
-/** 30 days with `day` itself. */
+/** The first of 30 days that end with `day`. */
 function monthBefore(day: string): string {
   return new Date(Date.parse(day) - 29 * 86_400_000).toISOString().slice(0, 10)
 }

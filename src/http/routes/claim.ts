@@ -2,14 +2,13 @@ import { Hono } from 'hono'
 import type { AppEnv } from '../app-env.ts'
 import { visitorIdOf } from '../../auth/visitor-token.ts'
 import { claimSomeSessions } from '../../db/claim-sessions.ts'
+import { Problem } from '../../errors.ts'
+import { databaseCalls } from '../../limits.ts'
 import { needsLogin, needsUser } from '../middleware/identity.ts'
 import { jsonBody } from '../json.ts'
 import { ClaimRequest } from '../../protocol.ts'
 
-/**
- * The caller proves both: who is signed in by the JWT, and the visitor by the token. Where the calls to the database
- * come to an end before the sessions do, it is a 503, and the next request goes on.
- */
+/** The caller must prove both identities: the signed-in user's by the JWT, and the visitor's by the token. */
 export const claim = new Hono<AppEnv>().post(
   '/',
   needsUser,
@@ -19,11 +18,15 @@ export const claim = new Hono<AppEnv>().post(
     const visitorId = await visitorIdOf(c.req.valid('json').visitor_token)
     const users = { visitorId, userId: c.get('userId') }
     let claimed = 0
-    for (let more = true; more;) {
+    for (let calls = 0; calls < databaseCalls.perRequest; calls += 1) {
       const moved = await claimSomeSessions(c.get('deps').db, users)
       claimed += moved.claimed
-      more = moved.more
+      if (!moved.more) return c.json({ claimed })
     }
-    return c.json({ claimed })
+    throw new Problem('claim_unfinished', {
+      detail: 'Send the same request again to claim the other sessions',
+      retryAfterSeconds: 1,
+      members: { claimed },
+    })
   },
 )

@@ -3,17 +3,18 @@ import type { AppEnv } from '../app-env.ts'
 import { attempt } from '../../db/attempt.ts'
 import { exportPage } from '../../db/export-page.ts'
 import { describeFault, Problem } from '../../errors.ts'
+import { databaseCalls } from '../../limits.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { queryString } from '../validate.ts'
 import { type ExportLine, ExportQuery } from '../../protocol.ts'
 import { decodeProgress, exportBeginning, pageLines } from '../export-lines.ts'
 
-/** Calls to the database of one answer, of the 50 that the platform gives a request. The last page may take two. */
-const maxCalls = 44
+/** After these calls no further page is begun, because its read may take two. */
+const maxCalls = databaseCalls.perRequest - 1
 
 /**
- * Everything of the user as JSON Lines, a page at a time and no faster than the client reads. The first page is read
- * before the answer begins, so that what can be refused with a status is.
+ * Exports all data of the user as JSON Lines, a page at a time and no faster than the client reads. It reads the first
+ * page before the answer begins, so that a failure there still has a status.
  */
 export const exported = new Hono<AppEnv>().get(
   '/',
@@ -24,7 +25,7 @@ export const exported = new Hono<AppEnv>().get(
     const { db } = c.get('deps')
     const userId = c.get('userId')
     const requestId = c.get('requestId')
-    // Nobody waits for a status once the answer has begun: each attempt may take the whole time.
+    // After the answer has begun, no client waits for a status: each attempt may take the whole time.
     const patience = { attempts: 2, timeoutMs: 2 * db.timeoutMs, pauseMs: 250 }
     const beginning = cursor === undefined ? exportBeginning : decodeProgress(cursor)
     const first = await exportPage(db, userId, beginning.after)
@@ -57,7 +58,7 @@ export const exported = new Hono<AppEnv>().get(
   },
 )
 
-/** What the answer ends with where the database failed twice: a status was sent long ago. Logged, like the answer's own line. */
+/** The last line if the database failed twice: the status has been sent by then. Logs the failure too. */
 function failure(error: unknown, requestId: string): ExportLine {
   const problem = error instanceof Problem ? error : new Problem('internal_error', { cause: error })
   const { code } = problem
@@ -65,7 +66,7 @@ function failure(error: unknown, requestId: string): ExportLine {
   return { type: 'error', ...problem.toJSON(), request_id: requestId }
 }
 
-/** Asks for a page only when the client has read the one before: a slow one holds up the reading, one that leaves ends it. */
+/** Reads a page only when the client has taken the previous one. A client that disconnects ends the reading. */
 function pulled(pages: AsyncGenerator<ExportLine[], void>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>(
@@ -80,7 +81,7 @@ function pulled(pages: AsyncGenerator<ExportLine[], void>): ReadableStream<Uint8
   )
 }
 
-/** Line breaks of Unicode, which JSON may leave as they are, end a line for some readers of JSON Lines: they are escaped. */
+/** Escapes Unicode's line breaks: JSON need not, but some readers of JSON Lines end a line there. */
 function textOf(line: ExportLine): string {
   const escaped = (character: string) =>
     `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

@@ -7,7 +7,7 @@ import { jsonBody } from '../json.ts'
 import { path } from '../validate.ts'
 import { FeedbackRequest, MessagePath } from '../../protocol.ts'
 
-/** On a reply, whatever its status. A user's message has no feedback: 404, like nothing there. */
+/** Sets feedback on a reply of any status. A user's message has no feedback, so it gets the same 404 as a missing reply. */
 export const feedback = new Hono<AppEnv>().put(
   '/',
   needsUser,

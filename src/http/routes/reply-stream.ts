@@ -5,13 +5,14 @@ import { ReplyPath, SessionPath } from '../../protocol.ts'
 import { followReply, placeIn } from '../../turn/follow-reply.ts'
 import type { StoredReply } from '../../turn/turn.ts'
 import type { AppEnv } from '../app-env.ts'
+import { databaseCalls } from '../../limits.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { renderNative } from '../protocols/native.ts'
 import { sseResponse } from '../sse.ts'
 import { path } from '../validate.ts'
 
-/** Reads of one stream, within the 50 calls that the platform gives a request. */
-const maxReads = 39
+/** Reads of one stream after the one that found the reply. */
+const maxReads = databaseCalls.perRequest - 1
 
 /**
  * Joins a reply from any isolate, by what its turn has stored, from the place in the text that `Last-Event-ID` names. If

@@ -7,7 +7,7 @@ import { jsonBody } from '../json.ts'
 import { path } from '../validate.ts'
 import { NoBody, SessionPath } from '../../protocol.ts'
 
-/** From any tab and any isolate: the turn's own Worker ends it at its next checkpoint and keeps the text. */
+/** Stops a turn from any tab and any isolate: the Worker that runs it ends it at its next checkpoint and keeps the text. */
 export const stop = new Hono<AppEnv>().post(
   '/',
   needsUser,

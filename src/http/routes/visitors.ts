@@ -4,7 +4,7 @@ import { newVisitorToken } from '../../auth/visitor-token.ts'
 import { jsonBody } from '../json.ts'
 import { NoBody } from '../../protocol.ts'
 
-/** A visitor needs no row: the token is all there is. */
+/** Stores nothing: a visitor is nothing but the token. */
 export const visitors = new Hono<AppEnv>().post('/', jsonBody(NoBody), (c) =>
   c.json({ visitor_token: newVisitorToken() }, 201),
 )

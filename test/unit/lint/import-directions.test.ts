@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type ImportProbe as Probe, refusedImports } from '../../rigs/refused-imports.ts'
 
 /**
- * Which room of src may import which, as .oxlintrc.json enforces it. A room is a folder or a file of src, without `.ts`;
- * all files named `protocol-…` are one room with `protocol`. Every import that is not named here must be refused.
+ * The rooms that each room of src may import. A room is a folder or a file of src, without `.ts`; the files named
+ * `protocol-…` belong to the room `protocol`. .oxlintrc.json must refuse every other import.
  */
 const directions: Record<string, { values?: string[]; types?: string[] }> = {
   index: { values: ['app', 'deps', 'deps-cache', 'retention'] },
@@ -77,7 +77,7 @@ function directionProbes(): Probe[] {
 
 const places = ['index', ...folders.flatMap((room) => [`${room}/probe`, `${room}/deep/probe`])]
 
-/** From every place in src: what only tests and scripts may import. */
+/** Imports that src may not contain in any room. */
 const outsideProbes: Probe[] = places.flatMap((place) => {
   const up = '../'.repeat(place.split('/').length)
   const statements = [
@@ -129,7 +129,7 @@ beforeAll(async () => {
   refused = await refusedImports(probes)
 })
 
-/** The imports among these that were treated otherwise than they say. */
+/** The imports among these that oxlint treats wrongly. */
 function wrong(isOf: (probe: Probe) => boolean): string[] {
   return probes
     .filter((each) => isOf(each) && refused.has(each) === each.isAllowed)
@@ -146,17 +146,17 @@ test('every room of src has its directions', async () => {
 })
 
 describe.each(Object.keys(directions))('%s', (room) => {
-  test('imports what it builds on, and nothing else of src', () => {
+  test('may import what it builds on, and nothing else of src', () => {
     const isOwn = (each: Probe) => new RegExp(`^src/${room}(/|\\.ts$)`).test(each.from)
     expect(betweenRooms.some(isOwn)).toBe(true)
     expect(wrong((each) => isOwn(each) && betweenRooms.includes(each))).toEqual([])
   })
 })
 
-test('nothing in src imports scripts, tests or modules of Node', () => {
+test('src may not import scripts, tests or modules of Node', () => {
   expect(wrong((each) => outsideProbes.includes(each))).toEqual([])
 })
 
-test('routes are imported by app alone, scripts do without tests, and the widget without a validator', () => {
+test('only app may import routes, scripts may not import tests, and the widget may not import zod', () => {
   expect(wrong((each) => otherProbes.includes(each))).toEqual([])
 })
