@@ -115,6 +115,30 @@ describe('joining a reply', () => {
   })
 })
 
+describe('joining whatever reply a session is writing', () => {
+  test('shows it grow to its end, without knowing its id', async () => {
+    const { session_id } = await begin('[[fault pace ms=40]] write 30 words')
+    const events = await join(`/v1/sessions/${session_id}/stream`)
+    const { data } = await visitor.expect(200, 'GET', `/v1/sessions/${session_id}/messages`)
+    expect(events.at(-1)).toMatchObject({ event: 'turn.completed', data: { reply: data[1] } })
+    expect(textOf(events)).toBe(data[1].content)
+  })
+
+  test('is a 204 where no reply is running: in an empty session, and after a reply has ended', async () => {
+    const { id } = await visitor.expect(201, 'POST', '/v1/sessions', {})
+    const { session_id } = await visitor.chat({ message: 'Hello' })
+    for (const sessionId of [id, session_id])
+      await visitor.expect(204, 'GET', `/v1/sessions/${sessionId}/stream`)
+  })
+
+  test('of another user, or of none, is a 404', async () => {
+    const { session_id } = await begin('[[fault pace ms=40]] write 30 words')
+    const stranger = await newVisitor(rig.url)
+    for (const sessionId of [session_id, crypto.randomUUID(), 'x'])
+      await stranger.expect(404, 'GET', `/v1/sessions/${sessionId}/stream`)
+  })
+})
+
 describe('stopping', () => {
   test('from another request ends the turn and keeps the text as interrupted', async () => {
     const { session_id, path } = await begin('[[fault pace ms=50]] write 400 words')

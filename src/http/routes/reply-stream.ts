@@ -1,11 +1,11 @@
 import { type Context, Hono } from 'hono'
 import { findReply, findRunningReply } from '../../db/messages.ts'
 import { Problem } from '../../errors.ts'
+import { databaseCalls } from '../../limits.ts'
 import { ReplyPath, SessionPath } from '../../protocol.ts'
 import { followReply, placeIn } from '../../turn/follow-reply.ts'
 import type { StoredReply } from '../../turn/turn.ts'
 import type { AppEnv } from '../app-env.ts'
-import { databaseCalls } from '../../limits.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { renderNative } from '../protocols/native.ts'
 import { sseResponse } from '../sse.ts'
@@ -21,9 +21,10 @@ const maxReads = databaseCalls.perRequest - 1
 export const replyStream = new Hono<AppEnv>().get('/', needsUser, path(ReplyPath), async (c) => {
   const { session_id: sessionId, reply_id: id } = c.req.valid('param')
   const key = { userId: c.get('userId'), sessionId, id }
-  const reply = await findReply(c.get('deps').db, key)
+  const read = () => findReply(c.get('deps').db, key)
+  const reply = await read()
   if (reply === undefined) throw new Problem('not_found')
-  return joined(c, key, reply)
+  return joined(c, reply, read, c.get('requestId'))
 })
 
 /** Joins the reply that the session is writing; 204 if there is none. */
@@ -32,21 +33,22 @@ export const runningReplyStream = new Hono<AppEnv>().get(
   needsUser,
   path(SessionPath),
   async (c) => {
+    const { db } = c.get('deps')
     const key = { userId: c.get('userId'), sessionId: c.req.valid('param').session_id }
-    const running = await findRunningReply(c.get('deps').db, key)
+    const running = await findRunningReply(db, key)
     if (running === undefined) throw new Problem('not_found')
     if (running === 'none') return c.body(null, 204)
-    return joined(c, { ...key, id: running.reply.id }, running)
+    const read = () => findReply(db, { ...key, id: running.reply.id })
+    return joined(c, running, read, c.get('requestId'))
   },
 )
 
 function joined(
-  c: Context,
-  key: { userId: string; sessionId: string; id: string },
+  c: Pick<Context, 'body' | 'req'>,
   first: StoredReply,
+  read: () => Promise<StoredReply | undefined>,
+  requestId: string,
 ): Response {
-  const { db } = (c as Context<AppEnv>).get('deps')
   const from = placeIn(first.reply.content, c.req.header('last-event-id'))
-  const news = followReply({ first, read: () => findReply(db, key), from, maxReads })
-  return sseResponse(c, news, renderNative(c.get('requestId')))
+  return sseResponse(c, followReply({ first, read, from, maxReads }), renderNative(requestId))
 }
