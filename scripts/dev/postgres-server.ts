@@ -1,52 +1,62 @@
-import { execFile, spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { access, chown, constants, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { findBinaries, findOwner, type PostgresOwner, usualFolders } from './find-postgres.ts'
 import { listen } from './listen.ts'
 
 const run = promisify(execFile)
 
-export type PostgresServer = {
+export interface PostgresServer {
   /** Direct, over TCP, as the superuser `postgres`. */
   connectionString: string
   stop(): Promise<void>
 }
 
+export interface PostgresOptions {
+  /** Parameters of the server beside those that it always has. */
+  settings?: Record<string, string>
+}
+
 /**
- * Starts a real PostgreSQL server from the binaries on this machine, on a free port of 127.0.0.1,
- * with a new cluster in a temporary folder and a random password. It is for data that nobody will
- * miss: nothing is synced to the disk, and the folder is removed when the server stops.
+ * Starts a real PostgreSQL server from the binaries on this machine, on a free port of 127.0.0.1, with a new cluster in a
+ * temporary folder and a random password. It is for data that nobody will miss: nothing is synced to the disk, and the
+ * folder is removed when the server stops.
  *
- * It stops by `stop()`, or when this process ends, however that comes: the server is the child of a
- * shell that waits for the end of a pipe which only this process holds.
+ * The server stops on `stop()`, or when this process ends in any way: a shell is its parent and waits for the end of a
+ * pipe that only this process holds.
  *
- * @throws where there are no binaries, naming what to install, or where they fail, with their log.
+ * @throws if there are no binaries, naming the package to install, or if they fail, with their log.
  */
-export async function startPostgresServer(): Promise<PostgresServer> {
+export async function startPostgresServer(options: PostgresOptions = {}): Promise<PostgresServer> {
   const binaries = await findBinaries(await usualFolders())
   const owner = await findOwner()
   for (let triesLeft = 2; ; triesLeft -= 1) {
     try {
-      return await startInNewFolder(binaries, owner)
+      return await startInNewFolder({ ...options, binaries, owner })
     } catch (error) {
-      // PostgreSQL cannot choose a free port by itself, and the one chosen for it may be taken since.
+      // PostgreSQL cannot choose a free port by itself, and another process may have taken the one chosen for it.
       const isPortTaken = String(error).includes('could not create any TCP/IP sockets')
       if (!isPortTaken || triesLeft === 0) throw error
     }
   }
 }
 
-async function startInNewFolder(binaries: string, owner: Owner): Promise<PostgresServer> {
+interface Cluster extends PostgresOptions {
+  binaries: string
+  owner: PostgresOwner
+}
+
+async function startInNewFolder(cluster: Cluster): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'neon-chat-postgres-'))
   try {
     const password = randomBytes(24).toString('base64url')
-    await initCluster(binaries, owner, folder, password)
-    const { supervisor, port } = await launch(binaries, owner, folder)
+    await initCluster(cluster, folder, password)
+    const { supervisor, port } = await launch(cluster, folder)
     return {
       connectionString: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
       stop: () => stopSupervisor(supervisor),
@@ -57,61 +67,8 @@ async function startInNewFolder(binaries: string, owner: Owner): Promise<Postgre
   }
 }
 
-/** The PATH, then Debian's own place, newest version first. */
-async function usualFolders(): Promise<string[]> {
-  const debianRoot = '/usr/lib/postgresql'
-  const versions = await readdir(debianRoot).catch(() => [])
-  const newestFirst = versions.toSorted((a, b) => Number(b) - Number(a))
-  return [
-    ...(process.env['PATH'] ?? '').split(delimiter).filter(Boolean),
-    ...newestFirst.map((version) => join(debianRoot, version, 'bin')),
-  ]
-}
-
-/**
- * The first folder that has both `initdb` and `postgres`.
- *
- * @throws where there is none, naming what to install.
- */
-export async function findBinaries(folders: string[]): Promise<string> {
-  for (const candidate of folders) {
-    const programs = ['initdb', 'postgres'].map((name) => join(candidate, name))
-    const found = await Promise.allSettled(programs.map((path) => access(path, constants.X_OK)))
-    if (found.every(({ status }) => status === 'fulfilled')) return candidate
-  }
-  throw new Error(
-    'No PostgreSQL server found: neither initdb and postgres on the PATH nor /usr/lib/postgresql. ' +
-      'Install one (Debian, Ubuntu: apt-get install -y postgresql; macOS: brew install postgresql).',
-  )
-}
-
-type Owner = { uid: number; gid: number } | undefined
-
-/** PostgreSQL refuses to run as root: then it runs as the user that its package made. */
-async function findOwner(): Promise<Owner> {
-  if (process.getuid?.() !== 0) return undefined
-  try {
-    const [uid, gid] = await Promise.all([
-      run('id', ['-u', 'postgres']),
-      run('id', ['-g', 'postgres']),
-    ])
-    return { uid: Number(uid.stdout), gid: Number(gid.stdout) }
-  } catch (cause) {
-    throw new Error(
-      'PostgreSQL does not run as root, and there is no user "postgres" to run it as. ' +
-        "Run this as another user, or install your system's package (apt-get install -y postgresql).",
-      { cause },
-    )
-  }
-}
-
-/** UTF-8 by code point, messages in English, times in UTC: as Neon has it. */
-async function initCluster(
-  binaries: string,
-  owner: Owner,
-  folder: string,
-  password: string,
-): Promise<void> {
+/** As at Neon: UTF-8 sorted by code point, messages in English, times in UTC. */
+async function initCluster({ binaries, owner }: Cluster, folder: string, password: string) {
   const passwordFile = join(folder, 'password')
   await writeFile(passwordFile, password, { mode: 0o600 })
   if (owner) {
@@ -134,7 +91,7 @@ async function initCluster(
   await rm(passwordFile)
 }
 
-/** $1 is the folder, the rest the server's command line. */
+/** $1 is the folder; the other arguments are the server's command line. */
 const supervise = `
 folder=$1
 shift
@@ -149,12 +106,12 @@ rm -rf "$folder"
 `
 
 async function launch(
-  binaries: string,
-  owner: Owner,
+  { binaries, owner, settings }: Cluster,
   folder: string,
 ): Promise<{ supervisor: ChildProcess; port: number }> {
   const port = await freePort()
-  const settings = {
+  const parameters = {
+    ...settings,
     listen_addresses: '127.0.0.1',
     port,
     unix_socket_directories: '',
@@ -167,14 +124,14 @@ async function launch(
     log_min_messages: 'log',
   }
   const server = [join(binaries, 'postgres'), '-D', join(folder, 'data')]
-  for (const [name, value] of Object.entries(settings)) server.push('-c', `${name}=${value}`)
+  for (const [name, value] of Object.entries(parameters)) server.push('-c', `${name}=${value}`)
   const supervisor = spawn(
     '/bin/sh',
     ['-c', supervise, 'postgres-server', folder, ...server],
-    // In a process group of its own, or Ctrl-C in the terminal would reach the shell too.
+    // In a process group of its own, because Ctrl-C in the terminal reaches the whole group.
     { ...owner, cwd: folder, detached: true, stdio: ['pipe', 'ignore', 'pipe'] },
   )
-  // A supervisor that was killed does not read the end of its input any more.
+  // A supervisor that was killed no longer reads its input.
   supervisor.stdin.on('error', () => undefined)
   const { isReady, log } = await readUntilReady(supervisor)
   if (isReady) return { supervisor, port }
@@ -189,14 +146,14 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** Ready when the log says so; not to be expected any more when the server closes its log. */
+/** The log says when the server is ready. If the server closes its log first, it failed. */
 function readUntilReady(supervisor: ChildProcess): Promise<{ isReady: boolean; log: string }> {
   return new Promise((resolve, reject) => {
     let log = ''
     supervisor.once('error', reject)
     supervisor.stderr?.setEncoding('utf8')
     supervisor.stderr?.on('data', (text: string) => {
-      // Read to the end of the server's days, or it would wait for room in the pipe.
+      // Read as long as the server runs, or it would wait for room in the pipe.
       log = (log + text).slice(-8_000)
       if (log.includes('database system is ready to accept connections')) {
         resolve({ isReady: true, log })

@@ -1,34 +1,38 @@
-/** Seconds of each run, and how many of each kind: `npm run bench` sets them. */
+import { median } from './report.ts'
+
+/** Seconds of each run, and how many runs of each kind: `npm run bench` sets them. */
 const seconds = Number(process.env['BENCH_SECONDS'] ?? 3)
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
 
-export interface Contest {
-  /** How many do it at once. */
-  clients: number
-  /** Makes a client: what it does over and over. */
-  base: () => () => Promise<void>
-  other: () => () => Promise<void>
-}
+/** Makes a client: what it does over and over. */
+type MakeClient = () => () => Promise<unknown>
 
 /**
- * Runs the two in turn, so that whatever else the machine does meets both.
- * @returns how often each was done in a second: the median of its runs
+ * Runs all kinds in turn, so that whatever else the machine does slows each of them down.
+ * @param clients how many run at once
+ * @returns how often each kind is done in a second: the median of its runs
  */
-export async function compare(contest: Contest): Promise<{ base: number; other: number }> {
-  const { clients } = contest
-  const rates = { base: [] as number[], other: [] as number[] }
-  await ratePerSecond(contest.base, clients)
-  for (let round = 0; round < rounds; round += 1)
-    for (const kind of round % 2 ? (['other', 'base'] as const) : (['base', 'other'] as const))
-      rates[kind].push(await ratePerSecond(contest[kind], clients))
-  return { base: median(rates.base), other: median(rates.other) }
+export async function compare<Kind extends string>(
+  clients: number,
+  contest: Record<Kind, MakeClient>,
+): Promise<Record<Kind, number>> {
+  const kinds = Object.keys(contest) as Kind[]
+  const rates = new Map(kinds.map((kind) => [kind, [] as number[]]))
+  for (const kind of kinds) await ratePerSecond(contest[kind], clients, seconds / 3)
+  for (let count = 0; count < rounds; count += 1)
+    for (const kind of count % 2 ? kinds.toReversed() : kinds)
+      rates.get(kind)?.push(await ratePerSecond(contest[kind], clients, seconds))
+  return Object.fromEntries(kinds.map((kind) => [kind, median(rates.get(kind) ?? [])])) as Record<
+    Kind,
+    number
+  >
 }
 
-async function ratePerSecond(makeClient: () => () => Promise<void>, clients: number) {
+async function ratePerSecond(makeClient: MakeClient, clients: number, forSeconds: number) {
   const beginsAt = performance.now()
-  const endsAt = beginsAt + seconds * 1_000
+  const endsAt = beginsAt + forSeconds * 1_000
   let done = 0
-  async function run(act: () => Promise<void>) {
+  async function run(act: () => Promise<unknown>) {
     while (performance.now() < endsAt) {
       await act()
       done += 1
@@ -36,15 +40,4 @@ async function ratePerSecond(makeClient: () => () => Promise<void>, clients: num
   }
   await Promise.all(Array.from({ length: clients }, () => run(makeClient())))
   return (1_000 * done) / (performance.now() - beginsAt)
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
-export function printTable(rows: readonly Record<string, string | number>[]): void {
-  const head = Object.keys(rows[0] ?? {})
-  const line = (cells: readonly unknown[]) => `| ${cells.join(' | ')} |`
-  const lines = [head, head.map(() => '---'), ...rows.map((row) => head.map((name) => row[name]))]
-  console.log(`\n${lines.map(line).join('\n')}\n`)
 }

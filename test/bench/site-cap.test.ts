@@ -5,13 +5,14 @@ import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { finishTurn } from '../../src/db/turns/finish-turn.ts'
 import type { Payer } from '../../src/turn/turn.ts'
 import { newUserId, testDatabase, turnEnd, turnStart } from '../rigs/conversation.ts'
-import { compare, printTable } from './compare.ts'
+import { compare } from './compare.ts'
+import { report, round } from './report.ts'
 
 const db = testDatabase()
 const site: Payer = { kind: 'site', name: 'site', maxTokens: 1_000_000_000_000 }
 const turnsOfSession = 10
 
-/** Each commit takes so much longer, with all locks held: as where the log goes to other machines first. */
+/** Each commit takes so much longer while it holds all locks, as at Neon, where the log first goes to other machines. */
 function withCommitMs(commitMs: number): Database {
   if (commitMs === 0) return db
   const sleep = sql`select pg_sleep(${commitMs / 1_000}::float8)`.compile(db.kysely)
@@ -22,7 +23,7 @@ function withCommitMs(commitMs: number): Database {
   }
 }
 
-/** One client's turns, begun and finished, one after the other. */
+/** The turns of one client, begun and finished one after another. */
 function takeTurns(slow: Database, isCapped: boolean) {
   const userId = newUserId()
   const payers: Payer[] = [
@@ -47,18 +48,17 @@ test('turns per second, begun and finished, with and without a cap on the site',
   for (const commitMs of [0, 3])
     for (const clients of [1, 16, 32]) {
       const slow = withCommitMs(commitMs)
-      const { base, other } = await compare({
-        clients,
-        base: () => takeTurns(slow, false),
-        other: () => takeTurns(slow, true),
+      const { without, withCap } = await compare(clients, {
+        without: () => takeTurns(slow, false),
+        withCap: () => takeTurns(slow, true),
       })
       rows.push({
         'commit takes, ms': `+${commitMs}`,
         clients,
-        'no site cap, turns/s': base.toFixed(0),
-        'site cap, turns/s': other.toFixed(0),
-        ratio: (other / base).toFixed(2),
+        'no site cap, turns/s': round(without, 0),
+        'site cap, turns/s': round(withCap, 0),
+        ratio: round(withCap / without),
       })
     }
-  printTable(rows)
+  await report('Turns per second, begun and finished, with and without a cap on the site', rows)
 }, 600_000)

@@ -8,13 +8,17 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** The milliseconds that the timers take until `promise` is settled. */
+/** The milliseconds that the timers run until `promise` is settled. */
 async function takenMs(promise: Promise<void>): Promise<number> {
-  let isPending = true
-  void promise.then(() => (isPending = false))
+  const state = { isPending: true }
+  const settled = promise.finally(() => (state.isPending = false))
   let ms = 0
-  for (await vi.advanceTimersByTimeAsync(0); isPending; ms += 1)
+  await vi.advanceTimersByTimeAsync(0)
+  while (state.isPending) {
     await vi.advanceTimersByTimeAsync(1)
+    ms += 1
+  }
+  await settled
   return ms
 }
 

@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
-import { findBinaries, startPostgresServer } from '../../scripts/dev/postgres-server.ts'
+import { findBinaries } from '../../scripts/dev/find-postgres.ts'
+import { startPostgresServer } from '../../scripts/dev/postgres-server.ts'
 
 async function queryOnce(connectionString: string, text: string): Promise<string> {
   const client = new Client({ connectionString })
@@ -17,7 +18,7 @@ async function queryOnce(connectionString: string, text: string): Promise<string
   }
 }
 
-test('the server listens on the loopback address alone, and wants its password', async () => {
+test('the server listens only on the loopback address and requires its password', async () => {
   const server = await startPostgresServer()
   try {
     const show = (name: string) => queryOnce(server.connectionString, `show ${name}`)
@@ -32,7 +33,20 @@ test('the server listens on the loopback address alone, and wants its password',
   }
 })
 
-test('after stop there is neither server nor folder', async () => {
+test('settings are added to those that every server has', async () => {
+  const settings = { shared_preload_libraries: 'pg_stat_statements' }
+  const server = await startPostgresServer({ settings })
+  try {
+    await queryOnce(server.connectionString, 'create extension pg_stat_statements')
+    const counted = `select count(*) > 0 from pg_stat_statements`
+    expect(await queryOnce(server.connectionString, counted)).toBe(true)
+    expect(await queryOnce(server.connectionString, 'show fsync')).toBe('off')
+  } finally {
+    await server.stop()
+  }
+})
+
+test('stop leaves neither server nor folder', async () => {
   const server = await startPostgresServer()
   const data = await queryOnce(server.connectionString, 'show data_directory')
   expect(existsSync(data)).toBe(true)
@@ -44,7 +58,7 @@ test('after stop there is neither server nor folder', async () => {
   await server.stop()
 })
 
-test('the server ends with the process that started it, even when that is killed', async () => {
+test('the server ends with the process that started it, even if that process is killed', async () => {
   const module = new URL('../../scripts/dev/postgres-server.ts', import.meta.url).href
   const script = `
     const { startPostgresServer } = await import(${JSON.stringify(module)})
@@ -65,6 +79,6 @@ test('the server ends with the process that started it, even when that is killed
   })
 })
 
-test('where no binaries are found, the error names what to install', async () => {
+test('if no binaries are found, the error names the package to install', async () => {
   await expect(findBinaries([])).rejects.toThrow('apt-get install -y postgresql')
 })

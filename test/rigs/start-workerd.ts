@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { inject } from 'vitest'
 import { unstable_readConfig as readConfig } from 'wrangler'
+import { endWithThisProcess } from './end-with-process.ts'
 import { noSharedCaps } from './no-shared-caps.ts'
 
 export interface Workerd {
@@ -14,7 +15,7 @@ export interface Workerd {
   url: string
   /** Of its process. */
   pid: number
-  /** SIGSTOP and SIGCONT: it sleeps past its lease and comes back. */
+  /** SIGSTOP pauses it past its lease; SIGCONT resumes it. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
   /** SIGKILL: no handler runs, no write is finished. Resolves once the process is gone, its connections with it. */
   kill(): Promise<void>
@@ -22,16 +23,20 @@ export interface Workerd {
 }
 
 /**
- * The built Worker in a workerd process of its own, which may be killed. Unlike the harness of wrangler it lets the
- * upstream see that a call was aborted.
- * @param vars the settings, all of them but for the caps that tests cannot share
+ * A Worker in a workerd process of its own, which a test may kill. Unlike wrangler's harness, it lets the upstream see
+ * that a call was aborted.
+ * @param vars the settings; the caps that tests cannot share are off unless they are named here
+ * @param script the Worker's one module; by default the built Worker
  */
-export async function startWorkerd(vars: Record<string, string>): Promise<Workerd> {
+export async function startWorkerd(
+  vars: Record<string, string>,
+  script = join(inject('workerDir'), 'index.js'),
+): Promise<Workerd> {
   const { compatibility_date: date, compatibility_flags: flags } = readConfig({
     config: 'wrangler.toml',
   })
   const folder = await mkdtemp(join(tmpdir(), 'workerd-'))
-  await copyFile(join(inject('workerDir'), 'index.js'), join(folder, 'index.js'))
+  await copyFile(script, join(folder, 'index.js'))
   const text = (value: unknown) => JSON.stringify(value)
   const bindings = Object.entries({ ...noSharedCaps, ...vars }).map(
     ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
@@ -57,6 +62,9 @@ const config :Workerd.Config = (
     cwd: folder,
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   })
+  const { pid } = child
+  if (pid === undefined) throw new Error('workerd did not start')
+  child.once('exit', endWithThisProcess(pid))
   const port = await listeningPort(child)
 
   async function kill() {
@@ -68,7 +76,7 @@ const config :Workerd.Config = (
 
   return {
     url: `http://127.0.0.1:${port}`,
-    pid: child.pid ?? 0,
+    pid,
     signal: (signal) => child.kill(signal),
     kill,
     async close() {
@@ -78,13 +86,13 @@ const config :Workerd.Config = (
   }
 }
 
-/** The binary itself: a process in between would take the signals. */
+/** The binary itself, so that signals reach workerd and no process in between. */
 function workerdBinary(): string {
   const require = createRequire(import.meta.url)
   return (require('workerd') as { default: string }).default
 }
 
-/** workerd writes `{"event":"listen","socket":"http","port":…}` to its control file once it serves. */
+/** Once workerd serves, it writes `{"event":"listen","socket":"http","port":…}` to its control file. */
 async function listeningPort(child: ChildProcess): Promise<number> {
   const control = child.stdio[3]
   if (!control || !('readable' in control)) throw new Error('workerd has no control file')
@@ -98,7 +106,7 @@ async function listeningPort(child: ChildProcess): Promise<number> {
     }
     throw new Error('workerd never listened')
   })()
-  // Losing is no fault: the process ends after it listened, too.
+  // The process also ends after it has listened, which is no fault.
   ended.catch(() => {})
   return Promise.race([listening, ended])
 }
