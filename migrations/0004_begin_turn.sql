@@ -147,7 +147,7 @@ create function turn_window(
   seq integer, tokens integer, exact boolean, message text, context_text text, reply text, reply_seq integer
 )
 language sql stable as $$
-  select message.seq, cut.tokens, cut.exact, message.content, message.context_text, reply.content, reply.seq
+  select cut.reply_to, cut.tokens, cut.exact, turn.message, turn.context_text, turn.reply, cut.seq
   from (
     -- The index alone holds what the cut needs, so no row is read that the window does not hold.
     select *, sum(newest.tokens) over (order by newest.seq desc) as total
@@ -161,15 +161,14 @@ language sql stable as $$
       order by m.seq desc limit max_turns
     ) newest
   ) cut
-  -- One probe each: a join would let Postgres read the whole session.
+  -- One probe for each turn, as a join would let Postgres read the whole session. Only superseded replies lie between a
+  -- message and the reply that counts.
   cross join lateral (
-    select m.seq, m.content, m.context_text from messages m
-    where m.session_id = in_session and m.status <> 'superseded' and m.seq = cut.reply_to limit 1
-  ) message
-  cross join lateral (
-    select m.seq, m.content from messages m
-    where m.session_id = in_session and m.status <> 'superseded' and m.seq = cut.seq limit 1
-  ) reply
+    select max(m.content) filter (where m.role = 'user') as message,
+      max(m.context_text) as context_text, max(m.content) filter (where m.role = 'assistant') as reply
+    from messages m
+    where m.session_id = in_session and m.status <> 'superseded' and m.seq between cut.reply_to and cut.seq
+  ) turn
   where cut.total <= max_tokens
 $$;
 comment on function turn_window(uuid, integer, integer, integer, integer, text) is 'the newest whole turns before a seq that fit, with tokens that include their overhead; in no order';
@@ -286,7 +285,7 @@ comment on function turn_wait_ms(interval) is 'milliseconds, rounded up, never n
 create function begin_turn(request jsonb) returns json
 language plpgsql
 -- No plan depends on the values of a call, and planning for them would take longer than the statement.
-set plan_cache_mode = force_generic_plan
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
   t turn_start := jsonb_populate_record(null::turn_start, request);

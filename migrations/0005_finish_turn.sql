@@ -31,7 +31,7 @@ comment on type turn_end is 'what checkpoint_turn and finish_turn are called wit
 
 create function checkpoint_turn(request jsonb) returns text
 language plpgsql
-set plan_cache_mode = force_generic_plan
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
   t turn_end := jsonb_populate_record(null::turn_end, request);
@@ -127,7 +127,7 @@ comment on function turn_history(uuid, integer, integer, timestamptz) is 'the ne
 
 create function finish_turn(request jsonb) returns json
 language plpgsql
-set plan_cache_mode = force_generic_plan
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
   t turn_end := jsonb_populate_record(null::turn_end, request);

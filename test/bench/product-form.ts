@@ -1,7 +1,7 @@
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { createDatabase } from '../../src/db/database.ts'
 import { finishTurn } from '../../src/db/turns/finish-turn.ts'
-import { turnEnd, turnStart } from '../rigs/conversation.ts'
+import { sentFrom, turnEnd, turnStart } from '../rigs/conversation.ts'
 import { addressOf, type BenchSession, maxDailyTokens, turn, type TurnForm } from './turn-form.ts'
 
 /** The product's own calls, whatever they send. */
@@ -55,9 +55,9 @@ function endOf(windowFrom: number) {
     usage: turn.usage,
     spent: turn.usage,
     tokens: { message: turn.messageTokens, reply: turn.replyTokens },
-    toldReplyTokens: turn.replyTokens,
+    reportedReplyTokens: turn.replyTokens,
     messageBytes: Buffer.byteLength(turn.message),
-    windowFrom,
+    sent: sentFrom(windowFrom),
     overheadTokens: turn.overheadTokens,
     countedBy: turn.countedBy,
   })
