@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
 import { unstable_readConfig as readConfig } from 'wrangler'
+import { leaveNoProcess } from './rigs/leave-no-process.ts'
 import { type DatabaseKind, startDatabase } from './rigs/start-database.ts'
 
 declare module 'vitest' {
@@ -20,7 +22,10 @@ declare module 'vitest' {
 
 /** Builds the Worker as it is deployed and starts the database, once for all test files. */
 export default async function setup(project: TestProject) {
+  leaveNoProcess()
   const workerDir = await mkdtemp(join(tmpdir(), 'worker-'))
+  // vitest does not wait for the teardown below when a signal ends it.
+  process.once('exit', () => rmSync(workerDir, { recursive: true, force: true }))
   const [database] = await Promise.all([
     startMigrated(project.config.env['TEST_DATABASE']),
     promisify(execFile)('wrangler', ['deploy', '--dry-run', '--outdir', workerDir], {
