@@ -9,7 +9,7 @@ export interface AskButton {
   watch: (signal: AbortSignal) => void
 }
 
-/** The selection must stay unchanged for so long before the button appears. */
+/** The button appears when the selection has not changed for this time. */
 const quietMs = 250
 
 /** A button beside the selected text of the page, to ask about it. */
