@@ -6,7 +6,7 @@ import { type Chat, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
-/** Writes a session of so many turns into the database and shows it. */
+/** Writes a session with this number of turns into the database and shows it. */
 async function showLongSession(chat: Chat, turns: number): Promise<void> {
   await chat.say(reply('Hello'))
   await expectText(chat, 'Hello')

@@ -12,7 +12,7 @@ export interface ApiCallOptions {
 }
 
 /**
- * A connection without a byte for so long counts as lost. This is longer than any silence of a healthy Worker: 8 s for
+ * A connection without a byte for this time counts as lost. It is longer than any silence of a healthy Worker: 8 s for
  * the database and 30 s until the model's first token. On a stream it sends a comment every 15 s.
  */
 export const silenceMs = 45_000

@@ -1,4 +1,4 @@
-import { limits } from '../../limits.ts'
+import type { limits } from '../../limits.ts'
 import { button } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
@@ -9,7 +9,9 @@ export interface AskButton {
   watch: (signal: AbortSignal) => void
 }
 
-/** The selection must stay unchanged for so long before the button appears. */
+/** The API's limit. Its type makes the compiler compare both; importing the value would bundle all limits. */
+const maxQuotationChars: typeof limits.contextTextChars = 8_000
+/** The button appears when the selection has not changed for this time. */
 const quietMs = 250
 
 /** A button beside the selected text of the page, to ask about it. */
@@ -73,5 +75,5 @@ const fieldSelector = 'input, textarea, [contenteditable]'
 function quotationOf(selection: Selection | null): string {
   if (!selection || selection.isCollapsed) return ''
   const text = String(selection).trim()
-  return text.slice(0, limits.contextTextChars).replace(/[\ud800-\udfff]|\0/gu, '')
+  return text.slice(0, maxQuotationChars).replace(/[\ud800-\udfff]|\0/gu, '')
 }

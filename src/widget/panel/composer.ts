@@ -1,4 +1,4 @@
-import { limits } from '../../limits.ts'
+import type { limits } from '../../limits.ts'
 import { button, el, icon } from '../dom/elements.ts'
 import { fill, type Words } from '../words/words.ts'
 import { createQuotationChip } from './quotation-chip.ts'
@@ -30,6 +30,8 @@ export interface ComposerActions {
   change: (text: string, quotation: string | undefined) => void
 }
 
+/** The API's limit. Its type makes the compiler compare both; importing the value would bundle all limits. */
+const maxMessageChars: typeof limits.messageChars = 8_000
 const arrowUpIcon = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
 const squareIcon = 'M7 7h10v10H7z'
 
@@ -92,7 +94,7 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
   function submit() {
     const text = input.value
     if (isBusy || text.trim() === '') return
-    const excess = text.length - limits.messageChars
+    const excess = text.length - maxMessageChars
     if (excess > 0) return setNotice(fill(words.tooLong, excess))
     const quotation = chip.read()
     input.value = ''

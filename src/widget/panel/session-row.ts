@@ -1,4 +1,4 @@
-import { limits } from '../../limits.ts'
+import type { limits } from '../../limits.ts'
 import type { Session } from '../../protocol.ts'
 import { button, el, icon } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
@@ -16,6 +16,8 @@ export interface SessionRowActions {
   remove: () => Promise<boolean>
 }
 
+/** The API's limit. Its type makes the compiler compare both; importing the value would bundle all limits. */
+const maxTitleChars: typeof limits.titleChars = 200
 const pencilIcon = 'M4 20l1-5L16 4l4 4L9 19zm11-12l1.500 1.500'
 const binIcon = 'M9 3h6v2h5v2H4V5h5zM6 8h12l-1 13H7z'
 
@@ -33,7 +35,7 @@ export function createSessionRow(words: Words, on: SessionRowActions): SessionRo
   }
 
   function askForTitle(): void {
-    const input = el('input', { 'aria-label': words.rename, maxlength: String(limits.titleChars) })
+    const input = el('input', { 'aria-label': words.rename, maxlength: String(maxTitleChars) })
     input.dir = 'auto'
     input.value = title.textContent
     const isSame = () => input.value.trim() === '' || input.value === title.textContent

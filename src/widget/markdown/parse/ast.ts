@@ -44,7 +44,7 @@ export interface Code extends Growing<never> {
   type: 'code'
   source: string
   lines: number
-  /** As the text names it, or empty. */
+  /** The name in the text, or empty. */
   language: string
   fence: string
   indent: number
