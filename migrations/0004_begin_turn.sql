@@ -35,8 +35,7 @@ create type turn_ruling as (
   verdict text,
   next_seq integer,
   message_seq integer,
-  reply_id uuid,
-  lease_expires_at timestamptz
+  reply_id uuid
 );
 comment on type turn_ruling is 'what turn_rule decides: new, rerun (of a failed reply), regenerate and repeated_begin run; replay, running, busy, mismatch, not_last and not_found do not';
 
@@ -74,18 +73,25 @@ begin
 end $$;
 comment on function turn_lock(turn_start) is 'first step of begin_turn: waits for other changes of the session and for turns of the same capped payers';
 
-create function turn_settle(t turn_start, at timestamptz) returns void
+create function turn_settle(t turn_start, at timestamptz) returns timestamptz
 language plpgsql as $$
+declare
+  running record;
 begin
+  select id, lease, lease_expires_at into running from messages where session_id = t.session_id and status = 'streaming';
+  if running.id is null or running.lease_expires_at > at or running.lease = t.lease then
+    return running.lease_expires_at;
+  end if;
   -- Without the owner's check, a stranger who knows the session's id could void the owner's late finish.
   update messages
   set status = case content when '' then 'failed' else 'interrupted' end, error_code = 'interrupted', lease = null
-  where session_id = t.session_id and status = 'streaming' and lease_expires_at <= at and lease <> t.lease
+  where session_id = t.session_id and id = running.id
     and exists (select from sessions where id = t.session_id and user_id = t.user_id);
+  return null;
 end $$;
-comment on function turn_settle(turn_start, timestamptz) is 'records what every read already shows: a reply whose lease has expired is not streaming any more';
+comment on function turn_settle(turn_start, timestamptz) is 'records what every read already shows: a reply whose lease has expired is not streaming any more; returns the end of the lease of a reply that is';
 
-create function turn_rule(t turn_start) returns turn_ruling
+create function turn_rule(t turn_start, running_until timestamptz) returns turn_ruling
 language plpgsql as $$
 declare
   r turn_ruling;
@@ -103,9 +109,6 @@ begin
     return r;
   end if;
 
-  select lease_expires_at into r.lease_expires_at
-  from messages where session_id = t.session_id and status = 'streaming';
-
   select seq, role = 'user' and content = t.content and context_text is not distinct from t.context_text
     and metadata = t.metadata
   into r.message_seq, is_same
@@ -113,7 +116,7 @@ begin
   if r.message_seq is null then
     r.verdict := case
       when t.regenerate is not null then 'mismatch'
-      when r.lease_expires_at is not null then 'busy'
+      when running_until is not null then 'busy'
       else 'new' end;
     return r;
   elsif not is_same then
@@ -139,7 +142,7 @@ begin
     else 'regenerate' end;
   return r;
 end $$;
-comment on function turn_rule(turn_start) is 'decides whether a turn runs, and how; reads a few rows by their keys and writes nothing';
+comment on function turn_rule(turn_start, timestamptz) is 'decides whether a turn runs, and how; reads a few rows by their keys and writes nothing';
 
 create function turn_window(
   in_session uuid, before integer, max_turns integer, max_tokens integer, overhead_tokens integer, for_counted_by text
@@ -237,21 +240,22 @@ begin
       insert into sessions (id, user_id, title, next_seq, last_message_at, created_at)
       values (t.session_id, t.user_id, t.title, reply_seq + 1, at, at);
     end if;
-    insert into messages
-      (session_id, id, seq, role, status, content, context_text, metadata, token_count, created_at)
-    values (t.session_id, t.message_id, asked_seq, 'user', 'complete', t.content, t.context_text, t.metadata,
-      t.message_tokens, at);
   else -- regenerate
     update sessions set next_seq = reply_seq + 1, last_message_at = at where id = t.session_id;
     update messages set status = 'superseded' where session_id = t.session_id and id = r.reply_id;
   end if;
 
-  insert into messages (session_id, id, seq, role, status, content, token_count, reply_to, created_at,
-    window_from, system_tokens, turn_tokens, turn_tokens_bound, turn_tokens_exact,
+  -- One statement for both rows, since the checks of the table are prepared for each statement.
+  insert into messages (session_id, id, seq, role, status, content, context_text, metadata, token_count, created_at,
+    reply_to, window_from, system_tokens, turn_tokens, turn_tokens_bound, turn_tokens_exact,
     lease, lease_expires_at, stop_requested, debited_tokens, debited_on)
-  values (t.session_id, t.reply_id, reply_seq, 'assistant', 'streaming', '', 0, asked_seq, at,
-    turn_store.window_from, t.system_tokens, t.message_tokens, t.message_tokens, false,
-    t.lease, expires, false, debit, today);
+  select t.session_id, t.message_id, asked_seq, 'user', 'complete', t.content, t.context_text, t.metadata,
+    t.message_tokens, at, null, null, null, null, null, null, null, null, null, null, null
+  where r.verdict = 'new'
+  union all
+  select t.session_id, t.reply_id, reply_seq, 'assistant', 'streaming', '', null, '{}', 0, at,
+    asked_seq, turn_store.window_from, t.system_tokens, t.message_tokens, t.message_tokens, false,
+    t.lease, expires, false, debit, today;
   return t.reply_id;
 end $$;
 comment on function turn_store(turn_start, turn_ruling, integer, integer, date, timestamptz) is 'stores the message of a new turn, and the empty reply that bears its lease; returns the reply''s id';
@@ -291,6 +295,7 @@ declare
   t turn_start := jsonb_populate_record(null::turn_start, request);
   at timestamptz;
   today date;
+  running_until timestamptz;
   r turn_ruling;
   window_from integer;
   window_tokens integer;
@@ -303,13 +308,13 @@ begin
   -- Not statement_timestamp(), which is from before the wait for the lock.
   at := clock_timestamp();
   today := (at at time zone 'UTC')::date;
-  perform turn_settle(t, at);
-  r := turn_rule(t);
+  running_until := turn_settle(t, at);
+  r := turn_rule(t, running_until);
 
   if r.verdict in ('not_found', 'mismatch', 'not_last') then
     return json_build_object('verdict', r.verdict);
   elsif r.verdict in ('busy', 'running') then
-    return json_build_object('verdict', r.verdict, 'retry_after_ms', turn_wait_ms(r.lease_expires_at - at));
+    return json_build_object('verdict', r.verdict, 'retry_after_ms', turn_wait_ms(running_until - at));
   elsif r.verdict = 'replay' then
     return json_build_object('verdict', r.verdict, 'message', turn_message(t.session_id, t.message_id, at),
       'reply', turn_message(t.session_id, r.reply_id, at));

@@ -2,7 +2,15 @@ import { afterAll, beforeAll, test } from 'vitest'
 import { median, report, round } from './report.ts'
 import { type BenchServer, type FormName, formNames, startBenchServer } from './rig/bench-server.ts'
 import { seedSession, takeTurn, vacuum } from './rig/seed-history.ts'
-import { costOf, medianCost, type SqlCost, sumCost, totalMs } from './rig/sql-cost.ts'
+import {
+  costOf,
+  medianCost,
+  plansOf,
+  type SqlCost,
+  sumCost,
+  totalMs,
+  trackNestedStatements,
+} from './rig/sql-cost.ts'
 import type { BenchSession } from './turn-form.ts'
 
 const turns = Number(process.env['BENCH_TURNS'] ?? 100)
@@ -70,6 +78,21 @@ test('database time of a turn: planning and execution', async () => {
   const title = `Database time of a turn, a window of 20 turns in ${messageCount} messages, medians`
   await report(title, rows)
 }, 300_000)
+
+test('statements that are planned for a turn', async () => {
+  await trackNestedStatements(server)
+  const rows = []
+  for (const name of formNames) {
+    const take = () => takeTurn(server.databases[name], sessionOf(name))
+    // A backend reads the new setting before its next statement.
+    await take()
+    rows.push({
+      form: name,
+      'planned statements': await plansOf(server, server.databases[name], take),
+    })
+  }
+  await report('Statements planned for a turn, those inside functions included', rows)
+}, 60_000)
 
 test('bytes and round trips of a turn', async () => {
   const rows = []

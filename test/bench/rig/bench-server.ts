@@ -39,7 +39,7 @@ export interface BenchServer {
 /** Planning and execution of every statement are counted; no vacuum runs in between. */
 const settings = {
   shared_preload_libraries: 'pg_stat_statements',
-  'pg_stat_statements.track': 'all',
+  'pg_stat_statements.track': 'top',
   'pg_stat_statements.track_planning': 'on',
   'pg_stat_statements.track_utility': 'off',
   autovacuum: 'off',

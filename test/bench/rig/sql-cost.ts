@@ -4,7 +4,7 @@ import type { BenchDatabase, BenchServer } from './bench-server.ts'
 /** What statements cost the server. */
 export interface SqlCost {
   planningMs: number
-  /** Without the planning of statements inside functions. */
+  /** With everything that a function does, also the planning of its statements. */
   executionMs: number
   /** Pages of tables and indexes that were read, from the cache or the disk. */
   buffers: number
@@ -53,15 +53,41 @@ async function costSoFar({ admin }: BenchServer, database: string): Promise<SqlC
 }
 
 /**
- * With `track = all`, a statement inside a function has a row of its own (`toplevel` is false), and the execution of the
- * function's caller contains its time and its buffers. So callers alone count for the execution and the buffers, and
- * every row counts for the planning. The caller's execution contains the planning of inner statements: it is subtracted.
+ * With `track = top`, the statements that a client sends have a row each, which contains what the functions in them do. To
+ * track the statements inside functions as well would cost the functions more time than some of their statements take.
  */
 const costQuery = `
 select coalesce(sum(total_plan_time), 0) as "planningMs",
-  coalesce(sum(total_exec_time) filter (where toplevel), 0)
-    - coalesce(sum(total_plan_time) filter (where not toplevel), 0) as "executionMs",
-  coalesce(sum(shared_blks_hit + shared_blks_read) filter (where toplevel), 0)::float8 as buffers
+  coalesce(sum(total_exec_time), 0) as "executionMs",
+  coalesce(sum(shared_blks_hit + shared_blks_read), 0)::float8 as buffers
 from pg_stat_statements
 where dbid = (select oid from pg_database where datname = $1)
   and query not like '%pg_advisory_unlock_all%'`
+
+/** From now on, the statements inside functions are counted too. */
+export async function trackNestedStatements({ admin }: BenchServer): Promise<void> {
+  await admin.query("alter system set pg_stat_statements.track = 'all'")
+  await admin.query('select pg_reload_conf()')
+}
+
+/** How many statements were planned while `act` ran. */
+export async function plansOf(
+  { admin }: BenchServer,
+  { name }: BenchDatabase,
+  act: () => Promise<unknown>,
+): Promise<number> {
+  const before = await planCount(admin, name)
+  await act()
+  const after = await planCount(admin, name)
+  return after - before
+}
+
+async function planCount(admin: BenchServer['admin'], database: string): Promise<number> {
+  const { rows } = await admin.query<{ plans: number }>(
+    `select coalesce(sum(plans), 0)::float8 as plans from pg_stat_statements
+     where dbid = (select oid from pg_database where datname = $1)
+       and query not like '%pg_advisory_unlock_all%'`,
+    [database],
+  )
+  return rows[0]?.plans ?? 0
+}
