@@ -10,8 +10,8 @@ export type PgliteWorkerRequest =
   | { command: 'migrate' }
   | { command: 'close' }
 
-/** `start` is answered with the connection string and the endpoint; a failure with `error`. */
-export type PgliteWorkerReply = {
+/** The reply to `start` has the connection string and the endpoint; the reply to a failed request has `error`. */
+export interface PgliteWorkerReply {
   id: number
   connectionString?: string
   endpoint?: string
