@@ -55,7 +55,7 @@ async function runStatements(client: MigrationClient, migration: Migration): Pro
   for (const statement of migration.statements) await runStatement(client, statement)
   if ((await transactionId(client)) !== before) {
     throw new MigrationError(
-      'it ended its own transaction, so a part of it is committed but not recorded: ' +
+      'it ended the transaction it runs in, so a part of it is committed but not recorded: ' +
         'undo that part by hand and remove the statement that ended the transaction',
     )
   }
