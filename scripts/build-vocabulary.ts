@@ -7,11 +7,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
-/** A bigger vocabulary counts closer and weighs more: 32,768 tokens are twice as heavy. */
+/** A larger vocabulary counts more exactly and weighs more: 32,768 tokens weigh twice as much. */
 const vocabularySize = 16_384
 const byteTokens = 256
 
-/** Printable ASCII without the three characters that a string literal may have to escape. */
+/** Printable ASCII without the three characters that a string literal may need to escape. */
 const digits = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index))
   .filter((character) => !`"'\\`.includes(character))
   .join('')
@@ -20,7 +20,7 @@ const longDigit = digits.length - 2
 
 const vocabularyFile = new URL('../src/turn/tokens/vocabulary.ts', import.meta.url)
 
-/** The oldest tokens of o200k_base in the order of their rank, one character a byte. */
+/** The oldest tokens of o200k_base in the order of their rank, one character for each byte. */
 export async function readTokens(): Promise<string[]> {
   const file = fileURLToPath(import.meta.resolve('gpt-tokenizer/data/o200k_base.tiktoken'))
   const lines = (await readFile(file, 'latin1')).split('\n').slice(0, vocabularySize)
@@ -32,8 +32,8 @@ export async function readTokens(): Promise<string[]> {
 }
 
 /**
- * The ranks of two older tokens that make up this one. Of several such pairs, the one whose younger
- * half is oldest: small ranks repeat more, so the file compresses better.
+ * The ranks of two older tokens that together are this one. If there are several pairs, this takes the one whose younger
+ * half is oldest: small ranks repeat more often, so the file compresses better.
  */
 function splitToken(rank: number, token: string, ranks: ReadonlyMap<string, number>) {
   const pairs: [number, number][] = []
@@ -48,8 +48,8 @@ function splitToken(rank: number, token: string, ranks: ReadonlyMap<string, numb
 }
 
 /**
- * The rank's high part (of 64ths), then its low part, a digit each. A high part past the digits
- * takes two: one of the last two digits, and one more.
+ * The high part of the rank (in units of 64), then its low part, one digit each. A high part beyond the digits takes two:
+ * one of the last two digits, and one more.
  */
 function encodeRank(rank: number): string {
   const high = Math.floor(rank / lowDigits)
@@ -59,7 +59,7 @@ function encodeRank(rank: number): string {
   return [...highDigits, rank % lowDigits].map((digit) => digits.charAt(digit)).join('')
 }
 
-/** The text that src/turn/tokens/vocabulary.ts should have. */
+/** The text of src/turn/tokens/vocabulary.ts. */
 export async function buildVocabulary(): Promise<string> {
   const tokens = await readTokens()
   const ranks = new Map(tokens.map((token, rank) => [token, rank]))

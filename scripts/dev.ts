@@ -19,21 +19,25 @@ import type { SettingFault } from '../src/env.ts'
 
 const usage = `Usage: npm run dev [-- <option>…]
 
-Serves the page and the API on http://localhost:8787, with an embedded Postgres and an offline model. Settings are
-those of wrangler.toml and .dev.vars: there a DATABASE_URL is used instead of the embedded Postgres, an OPENAI_API_KEY
-or OPENAI_BASE_URL instead of the offline model.
+Serves the page and the API on http://localhost:8787, with an embedded Postgres and an offline model. It reads the
+settings of wrangler.toml and .dev.vars. A DATABASE_URL there replaces the embedded Postgres; an OPENAI_API_KEY or an
+OPENAI_BASE_URL replaces the offline model.
 
   --port N       the port to listen on, 0 for any free one; default is PORT of the environment, else 8787
   --data FOLDER  where the embedded Postgres keeps its files; default .data
   --vars FILE    a file to use instead of .dev.vars
   --help         show this`
 
-/** Of the site that is being worked on, whatever serves it. */
+/** The site under development may run on any port. */
 const localOrigins = 'http://localhost:*, http://127.0.0.1:*'
 
 type Settings = Record<string, string>
 
-type Options = { port: number; data: string; vars: string }
+interface Options {
+  port: number
+  data: string
+  vars: string
+}
 
 const say = (line: string) => console.log(line)
 const { use, fail } = createLifetime()
@@ -50,7 +54,7 @@ function parseOptions(args: string[]): Options | 'help' {
       },
     })
     const port = /^\d{1,5}$/.test(values.port) ? Number(values.port) : Infinity
-    if (port > 65_535) throw new DevError(`${values.port} is no port: give one from 1 to 65535`)
+    if (port > 65_535) throw new DevError(`${values.port} is not a port: give one from 1 to 65535`)
     return values.help ? 'help' : { ...values, port }
   } catch (error) {
     if (error instanceof DevError) throw error
@@ -71,14 +75,14 @@ async function main(options: Options): Promise<void> {
   }
   const worker = use(startDevWorker({ onLog, onOutput: (line) => console.error(line) }))
   worker.broken.catch(fail)
-  // What will be local has no port yet.
+  // The local parts have no ports yet.
   const checked = await worker.check({
     ...(databaseUrl === undefined && { DATABASE_URL: 'postgres://postgres:local@localhost/local' }),
     ...(!hasModel && { OPENAI_BASE_URL: 'http://localhost/v1' }),
     ...given,
   })
   if (checked.kind === 'faults') throw wrongSettings(checked.faults, vars)
-  for (const name of checked.unknownNames) say(`${vars}: ${name} is no setting of the Worker`)
+  for (const name of checked.unknownNames) say(`${vars}: ${name} is not a setting of the Worker`)
   if (databaseUrl === undefined) await refuseSecondStart(dataDir, options)
   const port = await choosePort(options.port)
 
@@ -103,7 +107,7 @@ async function main(options: Options): Promise<void> {
   })
 }
 
-const behind = `The database of DATABASE_URL has not all migrations. Apply them in another terminal, this one waits:
+const behind = `The database of DATABASE_URL lacks migrations. Apply them in another terminal; this one waits:
   npm run migrate`
 
 function wrongSettings(faults: SettingFault[], vars: string): DevError {
@@ -151,7 +155,7 @@ async function startDatabase(dataDir: string): Promise<Settings> {
   return { DATABASE_URL: connectionString, NEON_HTTP_ENDPOINT: endpoint }
 }
 
-/** A PostgreSQL server on this machine does not speak HTTP, as Neon's does: the endpoint stands between. */
+/** Unlike Neon, a PostgreSQL server on this machine does not speak HTTP: a local endpoint does it for the server. */
 async function reach(connectionString: string, given: Settings): Promise<Settings> {
   const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(new URL(connectionString).hostname)
   if (!isLocal || given['NEON_HTTP_ENDPOINT'] !== undefined) return {}
@@ -166,7 +170,7 @@ async function startModel(): Promise<Settings> {
   return { OPENAI_BASE_URL: baseUrl }
 }
 
-// npm starts it here; whoever starts it elsewhere means this project too.
+// The paths above are those of this project, wherever the command was started.
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 try {
   const options = parseOptions(process.argv.slice(2))

@@ -7,17 +7,17 @@ import { MigrationError } from './migrate/migration-error.ts'
 
 const usage = `Usage: npm run migrate [-- <option>]
 
-Applies the files of migrations/ that DATABASE_URL does not have yet, in order, each once.
-DATABASE_URL is that of the environment, else that of .dev.vars, with the direct host (not the pooled one).
+Applies each file of migrations/ once, in order, to the database of DATABASE_URL. DATABASE_URL comes from the
+environment or else from .dev.vars, and names the direct host (not the pooled one).
 
-  --status         list what is applied and what is pending
-  --dry-run        run what is pending in a transaction that is rolled back; it takes the locks of a real run
+  --status         list the applied and the pending files
+  --dry-run        run the pending files in a transaction and roll it back; it takes the locks of a real run
   --baseline NNNN  record the files up to NNNN as applied without running them, in a database without records
   --help           show this
 
-Exit codes: 0 done, or nothing to do; 1 refused or failed; 2 with --status, something is pending.
+Exit codes: 0 done, or nothing to do; 1 refused or failed; 2 with --status if a file is pending.
 
-A file runs in one transaction with its record. One whose first line is "-- migrate: no-transaction" holds a single
+A file and its record are one transaction. A file whose first line is "-- migrate: no-transaction" holds a single
 "create [unique] index concurrently if not exists …" or "drop index concurrently if exists …" instead.`
 
 const folder = 'migrations'

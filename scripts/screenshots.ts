@@ -4,131 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser } from 'playwright-core'
 import { launchBrowser } from './dev/launch-browser.ts'
+import { ask, type Scene, scenes } from './screenshots/scenes.ts'
 
 /**
- * `npm run screenshots [-- <folder>]`: pictures of the widget as a visitor meets it, on the demo
- * page, against a Worker, a database and an offline model of their own. By default in
- * `.data/screenshots`.
+ * `npm run screenshots [-- <folder>]` takes pictures of the widget on the demo page, as a visitor sees it, with a Worker, a
+ * database and an offline model of its own. The default folder is `.data/screenshots`.
  */
 const folder = process.argv[2] ?? '.data/screenshots'
 
-const CODE = `Put the script where the page ends:
+const window = { width: 1200, height: 740 }
 
-\`\`\`html
-<script
-  type="module"
-  src="/widget.js"
-  data-title="Ask us"
-></script>
-\`\`\`
-
-Then hear of each reply once it is **stored**:
-
-\`\`\`js
-// Says "Hello!"
-chat.addEventListener(
-  'reply-end',
-  ({ detail: { reply } }) =>
-    console.log(reply.content),
-)
-\`\`\``
-
-const TABLE = `Three plans, billed by the month:
-
-| Plan | Seats | Price |
-|:-----|------:|------:|
-| Solo | 1 | €9 |
-| Team | 10 | €49 |
-| House | 100 | €290 |
-
-All of them include:
-
-1. **history** that survives a reload,
-2. exports, at any time,
-3. [support](https://example.com/support) within a day.`
-
-const PROSE = `Yes. You can move your plan at any time, and only the difference is charged.
-
-- **Up**: at once, for the rest of the month.
-- **Down**: from the next month on.
-
-> Invoices are kept under *Account → Billing*.`
-
-const ARABIC = `نعم، يمكنك تغيير خطتك **في أي وقت**:
-
-1. افتح صفحة *الحساب*.
-2. اختر الخطة الجديدة.
-3. أكد التغيير.
-
-| الخطة | السعر |
-|:------|------:|
-| فردية | 9 € |
-| فريق | 49 € |`
-
-type Scene = {
-  context?: BrowserContextOptions
-  /** What the visitor asks, and the reply; both are shown as they stand here. */
-  asks?: [question: string, reply: string][]
-  prepare?: (page: Page) => Promise<unknown>
-  finish?: (page: Page) => Promise<unknown>
-}
-
-const WINDOW = { width: 1200, height: 740 }
-const FAILS = `[[fault status status=500 times=9 id=${crypto.randomUUID()}]]`
-const ask = (text: string) => async (page: Page) => {
-  await page.getByRole('textbox').fill(text)
-  await page.keyboard.press('Enter')
-}
-
-const scenes: Record<string, Scene> = {
-  open: {},
-  streaming: {
-    asks: [['Can I change my plan later?', `${PROSE} [[fault pace ms=120]]`]],
-    finish: (page) => page.locator('.assistant').getByText('at once').waitFor(),
-  },
-  code: { asks: [['How do I put it on my site?', CODE]] },
-  table: { asks: [['What does it cost?', TABLE]] },
-  error: {
-    asks: [
-      ['Can I change my plan later?', PROSE],
-      ['And what about refunds?', FAILS],
-    ],
-    finish: (page) => page.getByRole('button', { name: 'Try again' }).waitFor(),
-  },
-  sessions: {
-    asks: [['What does it cost?', TABLE]],
-    async finish(page) {
-      await page.locator('.message.is-open').waitFor({ state: 'detached' })
-      await page.getByRole('button', { name: 'New chat' }).click()
-      await ask('Can I change my plan later?')(page)
-      await page.locator('.message.is-open').waitFor({ state: 'detached' })
-      await page.getByRole('button', { name: 'Past chats' }).click()
-      await page.getByRole('button', { name: 'Rename' }).nth(1).waitFor()
-    },
-  },
-  phone: {
-    context: { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true },
-    prepare: (page) => page.getByRole('button', { name: 'Open chat' }).tap(),
-    asks: [['What does it cost?', TABLE]],
-  },
-  dark: { context: { colorScheme: 'dark' }, asks: [['How do I put it on my site?', CODE]] },
-  rtl: {
-    prepare: (page) =>
-      page.evaluate(`{
-        document.documentElement.lang = 'ar'
-        document.documentElement.dir = 'rtl'
-        const widget = document.querySelector('chatbot-widget')
-        widget.title = 'المساعدة'
-        widget.greeting = 'مرحبًا. اسأل عما تشاء.'
-        widget.suggestions = []
-      }`),
-    asks: [['هل يمكنني تغيير خطتي لاحقًا؟', ARABIC]],
-  },
-}
-
-/** A Worker with everything it needs, as `npm run dev` starts it, without anybody's settings. */
+/** Starts a Worker with everything it needs, as `npm run dev` does, but without the developer's settings. */
 async function startSite(dir: string): Promise<{ url: string; stop: () => Promise<void> }> {
   const vars = join(dir, 'vars')
   await writeFile(vars, '')
@@ -161,12 +49,12 @@ async function startSite(dir: string): Promise<{ url: string; stop: () => Promis
 
 async function take(browser: Browser, url: string, name: string, scene: Scene): Promise<void> {
   const context = await browser.newContext({
-    viewport: WINDOW,
+    viewport: window,
     colorScheme: 'light',
     ...scene.context,
   })
   const page = await context.newPage()
-  // The visitor's words are on the screen; what the offline model is to say goes with them unseen.
+  // The screen shows the visitor's words; the request also tells the offline model what to reply.
   const replies = new Map(scene.asks)
   await page.route('**/v1/chat', async (route, request) => {
     const body: { message: string } = request.postDataJSON()

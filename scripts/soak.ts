@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 
 /**
- * `npm run soak`: thousands of turns against the built Worker and a PostgreSQL server of its own, while one in twenty
- * goes wrong. Prints a table; fails unless nothing was lost, duplicated, left streaming or paid twice.
+ * `npm run soak` takes thousands of turns with the built Worker and a PostgreSQL server of its own; one turn in twenty
+ * meets a fault. It prints a table and fails if anything was lost, duplicated, left streaming or paid twice.
  */
 const { values } = parseArgs({
   options: {
     turns: { type: 'string', default: '5000' },
-    /** When no new turn is begun any more. */
+    /** After this time, no new turn begins. */
     minutes: { type: 'string', default: '10' },
-    /** Of a run whose faults shall come again. */
+    /** The seed of an earlier run, to repeat its faults. */
     seed: { type: 'string' },
   },
 })

@@ -5,7 +5,7 @@ import { startNeonHttp } from './neon-http.ts'
 import { pgliteBackend } from './pglite-backend.ts'
 import { startPglite } from './start-pglite.ts'
 
-/** What this thread tells its parent: once that it is ready or why it is not. Any message to it closes it. */
+/** The thread reports once to its parent that it is ready, or why it failed. Any message to the thread closes it. */
 export type DatabaseThreadReply =
   | { connectionString: string; endpoint: string; applied: string[] }
   | { error: string }

@@ -7,38 +7,38 @@ import { Problem } from '../../src/errors.ts'
 import { buildWidget } from '../build-widget.ts'
 
 /*
- * The process of wrangler's dev server. It is used by its programming interface for three reasons: settings come
- * over the channel to the parent, not in arguments that everybody on the machine can list; all of them reach the
- * Worker, where `[secrets]` makes the command leave out what it does not name; and when the channel closes, because
- * the parent has ended in whatever way, this process ends too.
+ * The process of wrangler's dev server. It uses the programming interface for three reasons. Settings come over the
+ * channel to the parent, not in arguments that everybody on the machine can list. All settings reach the Worker; the
+ * command would drop those that `[secrets]` does not name. And when the parent ends in any way, the channel closes and
+ * this process ends too.
  */
 
-/** `settings` are laid over `[vars]` of wrangler.toml. */
+/** `settings` override `[vars]` of wrangler.toml. */
 export type DevWorkerRequest =
   | { command: 'check'; settings: Record<string, string> }
   | { command: 'start'; settings: Record<string, string>; port: number }
 
 export type DevWorkerReply =
   | { kind: 'faults'; faults: SettingFault[] }
-  /** `model` is its name and where it is. */
+  /** `model` is the name and the host of the model. */
   | { kind: 'checked'; unknownNames: string[]; model: string }
   | { kind: 'started' }
-  /** What the Worker wrote with `console`. */
+  /** A line that the Worker wrote with `console`. */
   | { kind: 'log'; level: string; message: string }
   | { kind: 'failed'; message: string }
 
 const config = 'wrangler.toml'
 
-/** Ends what was started so far. */
+/** Ends the parts that were started so far. */
 let stop = async (): Promise<void> => {}
 
 async function start(settings: Record<string, string>, port: number): Promise<void> {
-  // Instead of `[build]`, which would stop wrangler from watching the Worker's own sources.
+  // This replaces `[build]`, with which wrangler would not watch the Worker's own sources.
   const widget = await buildWidget({ watch: true })
   stop = widget.stop
   const worker = await unstable_startWorker({
     config,
-    // Not the .env of this folder, nor .dev.vars a second time.
+    // Neither the .env of this folder, nor .dev.vars a second time.
     envFiles: [devNull],
     bindings: Object.fromEntries(
       Object.entries(settings).map(([name, value]) => [name, { type: 'secret_text', value }]),
@@ -105,7 +105,7 @@ process.on('message', (request: DevWorkerRequest) => {
   obey(request).catch((error: unknown) => reply({ kind: 'failed', message: messageOf(error) }))
 })
 
-// The terminal sends Ctrl-C to every process in it: this one waits for its parent's word.
+// The terminal sends Ctrl-C to all its processes; this one waits until its parent closes the channel.
 process.on('SIGINT', () => {})
 process.once('disconnect', () => {
   stop().then(
@@ -113,6 +113,6 @@ process.once('disconnect', () => {
     () => process.exit(1),
   )
 })
-// Nobody reads any more where the parent was killed.
+// If the parent was killed, nobody reads the output.
 process.stdout.on('error', () => {})
 process.stderr.on('error', () => {})

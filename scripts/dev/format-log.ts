@@ -3,7 +3,7 @@ import * as z from 'zod'
 
 const Fault = z.looseObject({ hint: z.string().optional() })
 
-/** The Worker's line about a request, as its middleware `accessLog` writes it. */
+/** The line that the Worker's middleware `accessLog` writes for each request. */
 const Access = z.object({
   request_id: z.string(),
   method: z.string(),
@@ -14,7 +14,7 @@ const Access = z.object({
   fault: Fault.optional(),
 })
 
-/** Its line about a reply that is not complete. */
+/** The line that the Worker writes for a reply that is not complete. */
 const Reply = z.object({
   request_id: z.string(),
   reply_id: z.string(),
@@ -23,8 +23,8 @@ const Reply = z.object({
 })
 
 /**
- * A line of the Worker's log for a terminal: `POST /v1/chat 200 812 ms`, with what to look at where something failed,
- * or else the fault itself. Whatever else the Worker wrote stays as it is.
+ * Formats a line of the Worker's log for a terminal: `POST /v1/chat 200 812 ms`. After a failure it adds the hint or, if
+ * there is none, the fault itself. Other lines stay as they are.
  */
 export function formatLog(message: string): string {
   const entry = parseJson(message)

@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 
-const EXECUTABLE = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+const executable = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
 /**
- * The browser that the widget is tested in: Debian's chromium, or the one at `CHROMIUM_PATH`.
- * @throws Error that says how to install it, where it is missing
+ * Starts the browser for the tests of the widget: Debian's chromium, or the one at `CHROMIUM_PATH`.
+ * @throws if it is missing; the error says how to install it
  */
 export async function launchBrowser(): Promise<Browser> {
-  if (!existsSync(EXECUTABLE)) {
+  if (!existsSync(executable)) {
     throw new Error(
-      `No browser at ${EXECUTABLE}: install it (Debian: apt-get install -y chromium) or name one in CHROMIUM_PATH`,
+      `No browser at ${executable}: install it (Debian: apt-get install -y chromium) or name one in CHROMIUM_PATH`,
     )
   }
   return chromium.launch({
-    executablePath: EXECUTABLE,
+    executablePath: executable,
     args: [
       '--no-sandbox',
       '--disable-gpu',

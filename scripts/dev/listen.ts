@@ -4,7 +4,7 @@ import type { Server } from 'node:net'
 /**
  * Lets a TCP or HTTP server listen and returns its port; 0 takes a free one.
  *
- * @throws where the port is taken.
+ * @throws if the port is taken.
  */
 export async function listen(server: Server, port = 0, host = '127.0.0.1'): Promise<number> {
   server.listen(port, host)

@@ -5,19 +5,19 @@ import { text as readText } from 'node:stream/consumers'
 import * as z from 'zod'
 import { listen } from './listen.ts'
 
-/** What the lock file holds: who has the folder, and the loopback port on which that process says `key`. */
+/** The lock file names the process that has the folder, and the loopback port on which that process answers `key`. */
 const Lock = z.object({ processId: z.int(), port: z.int().min(1).max(65_535), key: z.string() })
 
-/** How long to wait for the key. A database that works blocks its thread, so silence is taken for an owner. */
+/** How long to wait for the key. A busy database blocks its thread, so silence counts as an owner. */
 const answerTimeoutMs = 2_000
 
 /**
- * Takes a folder for this process, by a file `<folder>.lock` beside it. The lock lives as long as a port that only its
- * owner answers, so whatever a process leaves behind that was killed is taken over, also when its process id belongs
- * to another program by now. (Two that take over the same lock at the same moment could both succeed: accepted, for
- * folders that people start by hand.)
+ * Locks a folder for this process, by a file `<folder>.lock` beside it. The lock lives as long as a port that only its
+ * owner answers. So the next process takes over the lock of a process that was killed, even if its process id belongs to
+ * another program now. (Two processes that take over the same lock at the same moment could both succeed. This is
+ * accepted for folders that people use by hand.)
  *
- * @throws where a running process has it.
+ * @throws if a running process has the folder.
  */
 export async function lockFolder(folder: string): Promise<{ release(): Promise<void> }> {
   await mkdir(folder, { recursive: true })
@@ -48,7 +48,7 @@ export async function lockFolder(folder: string): Promise<{ release(): Promise<v
   }
 }
 
-/** The id of the running process that has the folder. */
+/** The id of the running process that has the folder, if there is one. */
 export async function findLockOwner(folder: string): Promise<number | undefined> {
   const lock = Lock.safeParse(await readJson(lockFileOf(folder)))
   if (!lock.success) return undefined
@@ -68,10 +68,10 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** Whether whoever listens on a port says the key, or does not get to it. */
+/** Whether the process that listens on a port answers the key, or is too busy to answer. */
 async function saysKey(port: number, key: string): Promise<boolean> {
   const socket = connect({ port, host: '127.0.0.1' })
-  // Asked for, since most servers are silent until they are, and answer this with an error.
+  // Most servers are silent until they get a request, and answer this one with an error.
   socket.write('key?\n\n')
   let isSilent = false
   socket.setTimeout(answerTimeoutMs, () => {

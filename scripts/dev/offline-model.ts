@@ -1,18 +1,22 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
-import { text as readText } from 'node:stream/consumers'
-import { answer } from './offline-model/answer.ts'
-import { ApiError, parseChatRequest } from './offline-model/chat-request.ts'
-import type { ChatMessage, ChatRequest } from './offline-model/chat-request.ts'
 import {
-  errorResponse,
-  parseFaults,
-  parseWantedReply,
-  withoutDirectives,
-} from './offline-model/faults.ts'
-import { composeReply } from './offline-model/reply.ts'
-import type { PlainResponse } from './offline-model/reply.ts'
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import { text as readText } from 'node:stream/consumers'
+import { listen } from './listen.ts'
+import { answer } from './offline-model/answer.ts'
+import {
+  ApiError,
+  type ChatMessage,
+  type ChatRequest,
+  parseChatRequest,
+} from './offline-model/chat-request.ts'
+import { errorResponse } from './offline-model/error-responses.ts'
+import { parseFaults, parseWantedReply, withoutDirectives } from './offline-model/faults.ts'
+import { answerOther } from './offline-model/other-routes.ts'
+import { composeReply, type PlainResponse } from './offline-model/reply.ts'
 import { sendReply } from './offline-model/send-reply.ts'
 
 export interface OfflineModelOptions {
@@ -21,14 +25,11 @@ export interface OfflineModelOptions {
   readonly host?: string
   /** `reading` sends some 33 words a second; `instant`, the default, waits for nothing. */
   readonly pace?: 'reading' | 'instant'
-  /**
-   * Whether a message may ask for a fault or for an exact reply (see `faults.ts`). Default true:
-   * this is a toy on the loopback address, and trying them by hand is half its use.
-   */
+  /** Whether a message may request a fault or an exact reply (see `faults.ts`). Default true, so anybody can try them by hand. */
   readonly faults?: boolean
-  /** Whether `requests` is kept. Default true; a server that runs for days wants false. */
+  /** Whether to keep `requests`. Default true; a server that runs for days should not keep them. */
   readonly record?: boolean
-  /** Called with each request once its body is read, before it is answered. */
+  /** Called with each request after its body is read, before the answer. */
   readonly onRequest?: (request: RecordedRequest) => void
 }
 
@@ -36,9 +37,9 @@ export interface RecordedRequest {
   readonly method: string
   readonly path: string
   readonly headers: Readonly<IncomingHttpHeaders>
-  /** The parsed JSON; undefined when the body was none. */
+  /** The parsed JSON; undefined if the body is not JSON. */
   readonly body: unknown
-  /** The conversation; empty where the request was refused as malformed. */
+  /** The conversation; empty if the request was refused as malformed. */
   readonly messages: readonly ChatMessage[]
   /** Content deltas sent so far. */
   readonly deltasSent: number
@@ -49,19 +50,19 @@ export interface RecordedRequest {
 export interface OfflineModel {
   /** `http://127.0.0.1:PORT/v1`, as `OPENAI_BASE_URL` wants it. */
   readonly baseUrl: string
-  /** All requests to whatever route, in the order in which their bodies came in. */
+  /** All requests to all routes, in the order in which their bodies arrived. */
   readonly requests: readonly RecordedRequest[]
-  /** Forgets the requests, and which faults have been met `times` times. */
+  /** Forgets the requests, and how often each fault was met. */
   clear(): void
-  /** Breaks off what is still being answered. */
+  /** Breaks off the replies that are still running. */
   close(): Promise<void>
 }
 
 const readingDelayMs = 30
 
 /**
- * Starts an OpenAI-compatible model server that needs no network and no key, and says openly that
- * it is no language model: it answers from the messages it is sent.
+ * Starts an OpenAI-compatible model server that needs no network and no key. It says openly that it is not a language
+ * model: it answers from the messages that it receives.
  *
  * @example
  * const model = await startOfflineModel()
@@ -129,7 +130,7 @@ export async function startOfflineModel({
   }
 
   const server = createServer((request, response) => {
-    // A write to a client that has just left; 'close' follows, and is dealt with.
+    // A write may fail because the client has just left; the handler of 'close' deals with that.
     response.on('error', () => {})
     respond(request, response).catch((error: unknown) => {
       if (request.readableAborted) return
@@ -137,7 +138,7 @@ export async function startOfflineModel({
       response.destroy()
     })
   })
-  // Never closes an idle connection: a client that is about to use it would see a reset.
+  // The server never closes an idle connection: a client that is about to use it would see a reset.
   server.keepAliveTimeout = 0
   const listeningPort = await listen(server, port, host)
 
@@ -156,7 +157,7 @@ export async function startOfflineModel({
   }
 }
 
-/** Directives are the tester's words, not the visitor's; a message of nothing else stays as is. */
+/** A directive is not part of what the visitor said. A message that holds nothing else stays as it is. */
 function forgetDirectives(message: ChatMessage): ChatMessage {
   const content = withoutDirectives(message.content)
   return message.role === 'user' && content !== '' ? { ...message, content } : message
@@ -171,23 +172,6 @@ function tryParseChat(body: unknown): ChatRequest | ApiError {
   }
 }
 
-function answerOther(method: string, path: string): PlainResponse {
-  if (path === '/v1/models' && method === 'GET') {
-    const offline = { id: 'offline', object: 'model', created: 0, owned_by: 'neon-chat-history' }
-    return {
-      status: 200,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ object: 'list', data: [offline] }),
-    }
-  }
-  const isKnown = path === '/v1/models' || path === '/v1/chat/completions'
-  return errorResponse(
-    isKnown
-      ? new ApiError(405, `Not allowed: ${method} ${path}.`, { code: 'method_not_supported' })
-      : new ApiError(404, `Unknown request URL: ${method} ${path}.`, { code: 'unknown_url' }),
-  )
-}
-
 function sendPlain(response: ServerResponse, { status, headers, body }: PlainResponse) {
   response.writeHead(status, headers).end(body)
 }
@@ -198,11 +182,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** The port, which is the asked one or, for 0, a free one. */
-async function listen(server: Server, port: number, host: string): Promise<number> {
-  await once(server.listen(port, host), 'listening')
-  const address = server.address()
-  return typeof address === 'object' && address !== null ? address.port : port
 }

@@ -6,11 +6,11 @@ import { listen } from './listen.ts'
 
 const loopbackHosts = ['127.0.0.1', '::1']
 
-/** Why nobody can listen on a port of `localhost`; undefined where it is free. */
+/** The reason why this process cannot listen on a port of `localhost`; undefined if the port is free. */
 export async function portFault(port: number): Promise<string | undefined> {
   const faults = await Promise.all(
     loopbackHosts.map(async (host) =>
-      // macOS lets a server listen on 127.0.0.1 beside one on all addresses: so knock first.
+      // macOS lets a server listen on 127.0.0.1 beside another on all addresses, so connect first.
       (await isAnswered(port, host)) ? 'EADDRINUSE' : listenFault(port, host),
     ),
   )
@@ -39,7 +39,7 @@ async function listenFault(port: number, host: string): Promise<string | undefin
   }
 }
 
-/** ` by node (process 123)`, where the system has `lsof`. */
+/** Such as ` by node (process 123)`, if the system has `lsof`. */
 async function listenerOf(port: number): Promise<string> {
   const list = ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc']
   const { stdout } = await promisify(execFile)('lsof', list).catch(() => ({ stdout: '' }))

@@ -3,9 +3,9 @@ import { parseEnv } from 'node:util'
 import { DevError } from './dev-error.ts'
 
 /**
- * The settings of a file such as `.dev.vars`; none where it is not there. An empty one counts as absent, so that a copy
- * of `.dev.vars.example` changes nothing until it is filled in. The shell's environment is left alone: a key that
- * another project exported there would be spent unasked.
+ * Reads the settings of a file such as `.dev.vars`; none if the file does not exist. An empty setting counts as absent,
+ * so a copy of `.dev.vars.example` changes nothing until it is filled in. The environment of the shell is not read: it
+ * may hold the API key of another project, and using that would cost money.
  */
 export async function readDevVars(file: string): Promise<Record<string, string>> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {

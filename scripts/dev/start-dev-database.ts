@@ -3,18 +3,18 @@ import { Worker } from 'node:worker_threads'
 import type { DatabaseThreadReply } from './database-thread.ts'
 import { DevError } from './dev-error.ts'
 
-export type DevDatabase = {
-  /** Settles, with what went wrong or as undefined, where the thread ends before `close`. */
+export interface DevDatabase {
+  /** Resolves when the thread ends: with its error, or undefined. */
   ended: Promise<unknown>
-  /** @throws DevError where the folder is in use, a migration fails, or Postgres does not start */
+  /** Rejects with a DevError if the folder is in use, a migration fails, or Postgres does not start. */
   ready: Promise<{ connectionString: string; endpoint: string; applied: string[] }>
-  /** Before it is ready this breaks it off, which PGlite bears at any moment. */
+  /** Before the database is ready, this ends it at once, which PGlite survives at any moment. */
   close(): Promise<void>
 }
 
 /**
- * Embedded Postgres in `dataDir`, with the migrations of `folder`, behind a local Neon endpoint. In a thread of its
- * own: PGlite blocks the event loop while it works, and Ctrl-C has to be heard meanwhile.
+ * Starts embedded Postgres in `dataDir`, with the migrations of `folder`, behind a local Neon endpoint. It has a thread of
+ * its own: PGlite blocks the event loop while it works, and this process must still handle Ctrl-C.
  */
 export function startDevDatabase(options: { dataDir: string; folder: string }): DevDatabase {
   const thread = new Worker(new URL('./database-thread.ts', import.meta.url), {

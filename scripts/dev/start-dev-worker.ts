@@ -7,22 +7,22 @@ import { stripVTControlCharacters } from 'node:util'
 import { DevError } from './dev-error.ts'
 import type { DevWorkerReply, DevWorkerRequest } from './dev-worker.ts'
 
-export type DevWorkerOptions = {
+export interface DevWorkerOptions {
   /** Called with each line of the Worker's log. */
   onLog: (line: { level: string; message: string }) => void
-  /** Called with each line of wrangler's own, which is quiet but for warnings and errors. */
+  /** Called with each line that wrangler itself writes: warnings and errors. */
   onOutput: (line: string) => void
 }
 
-export type DevWorker = {
-  /** What the Worker makes of settings, before anything is started. */
+export interface DevWorker {
+  /** Checks settings as the Worker does, before anything starts. */
   check(settings: Record<string, string>): Promise<SettingsCheck>
   /** @throws DevError */
   start(settings: Record<string, string>, port: number): Promise<void>
-  /** Rejects where wrangler ends or cannot go on before `close`. */
+  /** Rejects if wrangler ends or fails before `close`. */
   broken: Promise<never>
   close(): Promise<void>
-  /** At once and with whatever it has started, where the system knows process groups. */
+  /** At once; with all that wrangler has started, if the system has process groups. */
   kill(): void
 }
 
@@ -32,11 +32,11 @@ type Answer = SettingsCheck | Extract<DevWorkerReply, { kind: 'started' }>
 
 const closeTimeoutMs = 5_000
 
-/** Forks the process that runs wrangler; nothing is started in it yet. */
+/** Forks the process that runs wrangler, but starts nothing in it yet. */
 export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker {
   const child = fork(fileURLToPath(new URL('./dev-worker.ts', import.meta.url)), {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // A group of its own on POSIX, so that it can be ended whole. Windows would open a console for it.
+    // On POSIX, a group of its own can be killed as a whole. Windows would open a console for it.
     detached: process.platform !== 'win32',
     env: {
       ...process.env,
@@ -52,7 +52,7 @@ export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker
   const exited = once(child, 'exit')
   let isClosing = false
   const broken = Promise.withResolvers<never>()
-  // Whoever is interested awaits it; a command that is still in `check` may not be.
+  // A caller may await `broken` later, or not at all.
   broken.promise.catch(() => {})
   child.on('error', (error) => broken.reject(error))
   child.on('exit', (code, signal) => {
@@ -96,7 +96,7 @@ export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker
   }
 }
 
-/** Also what its leader has left behind. */
+/** Also ends the processes that the leader of the group has left behind. */
 function killGroup(groupId: number): void {
   try {
     process.kill(-groupId, 'SIGKILL')

@@ -6,21 +6,18 @@ import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import { lockFolder } from './lock-folder.ts'
 
-export type StartedPglite = {
+export interface StartedPglite {
   db: PGlite
-  /**
-   * For `startNeonHttp`, which checks it, and for the driver. PGlite listens nowhere: the password is
-   * the endpoint's alone, and new with each start.
-   */
+  /** For the driver, and for `startNeonHttp`, which checks it. Only the endpoint uses the password; each start has a new one. */
   connectionString: string
   close(): Promise<void>
 }
 
 /**
- * PostgreSQL in this process: in `dataDir`, which it makes and locks, or without one in memory, from
- * an initialised copy that the first start leaves in the project's `.cache` (0.6 s instead of 5).
+ * Starts PostgreSQL in this process. It uses `dataDir`, which it creates and locks. Without `dataDir` it runs in memory,
+ * from an initialised copy that the first start leaves in the project's `.cache` (0.6 s instead of 5).
  *
- * @throws where another process has `dataDir`.
+ * @throws if another process has `dataDir`.
  */
 export async function startPglite(options: { dataDir?: string } = {}): Promise<StartedPglite> {
   const { dataDir } = options
@@ -43,7 +40,7 @@ async function startInMemory(): Promise<PGlite> {
   if (saved) return PGlite.create({ loadDataDir: new Blob([saved]) })
   const db = await PGlite.create()
   const dump = await db.dumpDataDir('none')
-  // Renamed into place when complete: nobody reads half a file, and of two writers the last one wins.
+  // Rename the complete file into place: nobody reads half a file, and the last of two writers wins.
   const partFile = `${cacheFile}.${randomUUID()}.part`
   await mkdir(dirname(cacheFile), { recursive: true })
   try {
@@ -55,7 +52,7 @@ async function startInMemory(): Promise<PGlite> {
   return db
 }
 
-/** By version: another PGlite may not read this one's files. */
+/** Each version has its own file: another PGlite may be unable to read it. */
 async function cachePath(): Promise<string> {
   const entry = createRequire(import.meta.url).resolve('@electric-sql/pglite')
   const manifest = await readFile(resolve(dirname(entry), '../package.json'), 'utf8')

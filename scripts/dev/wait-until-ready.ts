@@ -8,11 +8,11 @@ const pollEveryMs = 200
 const pollTimeoutMs = 10_000
 
 /**
- * Resolves when the Worker answers `/health/ready` with 200, however long that takes: what it waits for (a compute that
- * wakes, migrations, a source file that does not compile) can still come about.
+ * Resolves when the Worker answers `/health/ready` with 200. It waits without limit, because the cause can go away: a
+ * compute wakes, migrations are applied, a source file compiles again.
  *
  * @param onWait called once with each reason that the Worker gives
- * @throws DevError where no waiting helps, which is a setting that was refused
+ * @throws DevError if the Worker refuses a setting, because then waiting does not help
  */
 export async function waitUntilReady(
   origin: string,
@@ -31,7 +31,7 @@ export async function waitUntilReady(
   }
 }
 
-/** Undefined where the Worker does not answer, or not as it does. */
+/** Undefined if nothing answers, or the answer is not the Worker's. */
 async function askReady(origin: string) {
   try {
     const signal = AbortSignal.timeout(pollTimeoutMs)

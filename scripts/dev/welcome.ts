@@ -1,14 +1,14 @@
-export type Places = {
+export interface Places {
   origin: string
-  /** Its name and place; undefined for the offline one. */
+  /** Its name and host; undefined for the offline model. */
   model: string | undefined
-  /** Where messages are kept. */
+  /** The place of the messages. */
   history: string
-  /** The file to put settings in. */
+  /** The file for settings. */
   vars: string
 }
 
-/** What a developer sees once everything runs: where things are and what to type. */
+/** The text that a developer sees once everything runs: where things are and what to type. */
 export function welcome({ origin, model, history, vars }: Places): string {
   const host = origin.replace('http://', '')
   const offline = `offline: no language model, but it shows the memory (for a real one put OPENAI_API_KEY into ${vars})`
@@ -24,7 +24,7 @@ export function welcome({ origin, model, history, vars }: Places): string {
 `
 }
 
-/** The command prompt of Windows knows no single quotes. */
+/** The command prompt of Windows does not know single quotes. */
 function curlLine(host: string): string {
   const body = '{"message":"My name is Ada."}'
   return process.platform === 'win32'

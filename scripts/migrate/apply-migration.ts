@@ -8,7 +8,7 @@ import { prepareSession } from './session.ts'
 import type { SqlStatement } from './split-statements.ts'
 import { inTransaction } from './transaction.ts'
 
-/** Runs a file and records it, both or neither. Throws a MigrationError that names the file and the line. */
+/** Runs a file and records it: both or neither. Throws a MigrationError that names the file and the line. */
 export async function applyMigration(client: MigrationClient, migration: Migration): Promise<void> {
   await naming(migration, async () => {
     await prepareSession(client)
@@ -25,9 +25,9 @@ export async function applyMigration(client: MigrationClient, migration: Migrati
 }
 
 /**
- * Runs files one after the other in the caller's transaction, so that each sees what those before it made, and holds
- * their locks until the last. What only a commit brings is missing: a new value of an enum, for one, cannot be used
- * by a later file.
+ * Runs files one after another in the caller's transaction: each file sees the changes of the files before it, and all
+ * locks are held until the last one. Changes that need a commit are missing: a later file cannot use a new value of an
+ * enum, for example.
  */
 export async function rehearseMigrations(
   client: MigrationClient,
@@ -46,7 +46,7 @@ export async function rehearseMigrations(
     })
     log(`would apply ${migration.name} (${Math.round(performance.now() - startedAt)} ms)`)
   }
-  // What is deferred to the commit, since none will come.
+  // Check the deferred constraints now: no commit will do it.
   await client.query('set constraints all immediate')
 }
 
@@ -55,8 +55,8 @@ async function runStatements(client: MigrationClient, migration: Migration): Pro
   for (const statement of migration.statements) await runStatement(client, statement)
   if ((await transactionId(client)) !== before) {
     throw new MigrationError(
-      'it ended the transaction it runs in, so that some of it is committed and not recorded: ' +
-        'undo that part by hand, and remove the statement that did it',
+      'it ended the transaction it runs in, so a part of it is committed but not recorded: ' +
+        'undo that part by hand and remove the statement that ended the transaction',
     )
   }
 }
@@ -67,16 +67,16 @@ async function transactionId(client: MigrationClient): Promise<string> {
 }
 
 /**
- * A kill after the statement and before its record makes the next run execute it again, which `if [not] exists` makes
- * harmless. A kill in the middle of a build leaves an INVALID index: `if not exists` would take it for the real one,
- * and it costs every write until it is gone. So such a one is dropped before a build, and after a failed one.
+ * After a kill between the statement and its record, the next run executes the statement again; `if [not] exists` makes
+ * that harmless. A kill in the middle of a build leaves an INVALID index. `if not exists` would take it for the real one,
+ * and it costs every write until it is gone. So this drops an INVALID index before a build and after a failed one.
  */
 async function applyConcurrently(
   client: MigrationClient,
   { statements }: Migration,
   target: ConcurrentIndex,
 ): Promise<void> {
-  // It waits for older transactions and holds nobody up: a limit would only leave more INVALID indexes.
+  // A build waits for older transactions and blocks nobody: a limit would only leave more INVALID indexes.
   await client.query('set lock_timeout = 0')
   const [statement] = statements
   if (!statement) return
@@ -88,7 +88,7 @@ async function applyConcurrently(
   try {
     await runStatement(client, statement)
   } catch (error) {
-    // With a lost connection it stays until the next run.
+    // If the connection is lost, the index stays until the next run.
     await dropIfInvalid(client, target).catch(() => {})
     throw error
   }
@@ -133,7 +133,7 @@ async function runStatement(client: MigrationClient, statement: SqlStatement): P
   }
 }
 
-/** `position` counts characters from 1; without one, it is the line on which the statement starts. */
+/** `position` counts characters from 1. Without a position, this is the line on which the statement starts. */
 function errorLine({ text, line }: SqlStatement, error: unknown): number {
   const position = isServerError(error) ? Number(error.position ?? 1) : 1
   const before = Array.from(text).slice(0, position - 1)

@@ -1,6 +1,6 @@
 import type { SqlStatement } from './split-statements.ts'
 
-/** Names as they are written in the statement, quotes and schema included. */
+/** The names are as the statement writes them, quotes and schema included. */
 export type ConcurrentIndex =
   | { action: 'create'; index: string; table: string }
   | { action: 'drop'; index: string }
@@ -18,8 +18,8 @@ const dropPattern = new RegExp(
 )
 
 /**
- * What a statement does, if it is one of the two that have to run outside a transaction and can be run again after
- * they were cut off; undefined for any other.
+ * Two statements must run outside a transaction and can run again after they were cut off. Returns what such a statement
+ * does; undefined for any other statement.
  */
 export function concurrentIndex({ text }: SqlStatement): ConcurrentIndex | undefined {
   const [, index, table] = createPattern.exec(text) ?? []

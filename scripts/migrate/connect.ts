@@ -8,8 +8,8 @@ import { MigrationError } from './migration-error.ts'
 const defaultConnectSeconds = 15
 
 /**
- * DATABASE_URL of the environment, else of `.dev.vars` in the current folder. One that is set and empty is refused:
- * it is a missing secret in CI, and no reason to migrate the developer's own database.
+ * Reads DATABASE_URL from the environment or else from `.dev.vars` in the current folder. Refuses an empty one: it is a
+ * missing secret in CI, and must not lead to the developer's own database.
  */
 export async function findDatabaseUrl(
   environment: NodeJS.ProcessEnv,
@@ -30,8 +30,8 @@ export async function findDatabaseUrl(
 }
 
 /**
- * Connects over TCP to the server itself. Throws a MigrationError that says why it could not, and never holds the URL
- * or its password. `PGCONNECT_TIMEOUT` (seconds) is the deadline for it, as for psql; 15 where it is not set.
+ * Connects to the server over TCP. As for psql, `PGCONNECT_TIMEOUT` is the deadline in seconds; the default is 15.
+ * Throws a MigrationError with the reason; it never contains the URL or its password.
  */
 export async function connect(
   databaseUrl: string,
@@ -40,7 +40,7 @@ export async function connect(
   const timeout = Number(environment.PGCONNECT_TIMEOUT)
   const seconds = timeout > 0 ? timeout : defaultConnectSeconds
   const client = createClient(parseDatabaseUrl(databaseUrl), seconds)
-  // A connection lost between two queries; the next query fails with it.
+  // If the connection is lost between two queries, the next query fails.
   client.on('error', () => {})
   try {
     await client.connect()
@@ -56,7 +56,7 @@ export async function connect(
       } catch (error) {
         if (isServerError(error)) throw error
         throw new MigrationError(
-          `the connection was lost (${reasonOf(error)}): run it again, it goes on after the last file that was applied`,
+          `the connection was lost (${reasonOf(error)}): run it again, and it goes on after the last applied file`,
         )
       }
     },
@@ -66,7 +66,7 @@ export async function connect(
 
 function parseDatabaseUrl(databaseUrl: string): URL {
   const url = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined
-  // A password with an unescaped / ? or # ends the host too early; what follows would then be printed as a host.
+  // An unescaped / ? or # in the password ends the host too early: the rest of the password would be printed as a host.
   const spilled = url && /@/.test(url.pathname + url.search + url.hash)
   if (!url || !/^postgres(ql)?:$/.test(url.protocol) || spilled) {
     throw new MigrationError(
@@ -74,7 +74,7 @@ function parseDatabaseUrl(databaseUrl: string): URL {
         '(special characters in the password are percent-encoded)',
     )
   }
-  // pg takes these three for verify-full, with a warning; said outright there is none.
+  // pg treats these three as verify-full and warns about it. Naming verify-full avoids the warning.
   if (/^(prefer|require|verify-ca)$/.test(url.searchParams.get('sslmode') ?? '')) {
     if (!url.searchParams.has('uselibpqcompat')) url.searchParams.set('sslmode', 'verify-full')
   }
@@ -88,12 +88,12 @@ function createClient(url: URL, connectSeconds: number): Client {
       connectionString: url.href,
       application_name: 'neon-chat-history migrate',
       connectionTimeoutMillis: connectSeconds * 1_000,
-      // Without it a network that went silent is noticed after hours.
+      // Without it, a silent network is noticed only after hours.
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
     })
   } catch (error) {
-    // Its parameters may name files: sslrootcert and the like.
+    // Parameters of the URL may name files that do not exist, such as sslrootcert.
     throw new MigrationError(`DATABASE_URL cannot be used: ${reasonOf(error)}`)
   }
   if (client.host.includes('-pooler.')) {
@@ -106,7 +106,7 @@ function createClient(url: URL, connectSeconds: number): Client {
 }
 
 function reasonOf(error: unknown): string {
-  // Node gives one error for all addresses of a host, without a message of its own.
+  // Node reports one error for all addresses of a host; it has no message of its own.
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
   return describeError(error)
 }

@@ -1,21 +1,27 @@
-/** What pg and PGlite both make of a refusal of the server. */
-type ServerError = Error & { code: string; position?: string; detail?: string; hint?: string }
+/** How both pg and PGlite report an error of the server. */
+interface ServerError extends Error {
+  code: string
+  position?: string
+  detail?: string
+  hint?: string
+}
 
 const advice: Record<string, string> = {
   '25001':
-    'a file with this one statement can do without: begin it with "-- migrate: no-transaction"',
-  '55P03': 'somebody held a lock that it needs for 10 s: run it again when that has ended',
-  '57P01': 'run it again: it goes on after the last file that was applied',
+    'a file with only this statement can run without one: begin it with "-- migrate: no-transaction"',
+  '55P03':
+    'another session held a lock that it needs for 10 s: run it again when that session has ended',
+  '57P01': 'run it again: it goes on after the last applied file',
 }
 
-/** True for an error with an SQLSTATE: the server has answered, so the connection is still there. */
+/** An error with an SQLSTATE: the server has answered, so the connection is still open. */
 export function isServerError(error: unknown): error is ServerError {
   return error instanceof Error && 'severity' in error && 'code' in error
 }
 
 /**
- * The server's message for a terminal or a CI log. Values that come out of a table are left out, since they may be
- * what a visitor wrote: class 22 quotes a bad value in its message (with a position, it stood in the file itself), 22
+ * The server's message for a terminal or a CI log. It omits values from tables, because a visitor may have written them.
+ * Errors of class 22 quote a bad value in their message (with a position, the value is from the file itself); classes 22
  * and 23 quote rows in their detail.
  */
 export function describeError(error: unknown): string {

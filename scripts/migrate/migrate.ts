@@ -3,25 +3,29 @@ import type { MigrationClient } from './migration-client.ts'
 import { MigrationError } from './migration-error.ts'
 import { readMigrations } from './migration-files.ts'
 import { withMigrationLock } from './migration-lock.ts'
-import { createRecordTable, listRecords, recordMigration } from './migration-records.ts'
-import type { MigrationRecord } from './migration-records.ts'
+import {
+  createRecordTable,
+  listRecords,
+  type MigrationRecord,
+  recordMigration,
+} from './migration-records.ts'
 import { pendingMigrations } from './pending-migrations.ts'
 import { restoreSession } from './session.ts'
 import { inRolledBackTransaction, inTransaction } from './transaction.ts'
 
-export type MigrateOptions = {
+export interface MigrateOptions {
   /** Path of the folder with the files NNNN_snake_case.sql. */
   folder: string
-  /** Called with what was done, line by line. */
+  /** Called with each line of the report. */
   log?: (line: string) => void
 }
 
 /**
  * Applies the files of a folder that are not recorded yet, in order, each with its record in one transaction. Waits
- * while another migrator runs. With `dryRun`, everything is run in a transaction that is rolled back.
+ * while another migrator runs. With `dryRun`, runs everything in one transaction and rolls it back.
  *
- * Throws a MigrationError that names the file where one is malformed, edited, renamed, missing, out of order, or
- * fails; what was applied before it stays.
+ * Throws a MigrationError if a file is malformed, edited, renamed, missing or out of order, or if it fails. The error
+ * names the file; the files before it stay applied.
  */
 export async function migrate(
   client: MigrationClient,
@@ -50,7 +54,7 @@ export async function migrate(
         log(`applied ${migration.name} (${Math.round(performance.now() - startedAt)} ms)`)
       }
     } finally {
-      // The caller may go on using this connection.
+      // The caller may continue to use this connection.
       await restoreSession(client).catch(() => {})
     }
   })
@@ -58,8 +62,8 @@ export async function migrate(
 }
 
 /**
- * Records the files up to `version` as applied without running them, for a database that got its tables in another
- * way. Throws a MigrationError where anything is recorded already.
+ * Records the files up to `version` as applied without running them, for a database that got its tables in another way.
+ * Throws a MigrationError if the database has records already.
  */
 export async function baseline(
   client: MigrationClient,
@@ -85,7 +89,7 @@ export async function baseline(
   })
 }
 
-/** What is applied and what is pending; changes nothing and waits for nobody. Throws as `migrate` does. */
+/** Lists the applied and the pending files; changes nothing and waits for no other migrator. Throws as `migrate` does. */
 export async function migrationStatus(
   client: MigrationClient,
   { folder }: Pick<MigrateOptions, 'folder'>,

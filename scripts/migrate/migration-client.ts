@@ -1,7 +1,7 @@
 /**
- * One connection to PostgreSQL that nobody else uses meanwhile. A `Client` of pg and a PGlite both are one.
- * `query` runs one statement; a refusal of the server is an Error with its SQLSTATE as `code`.
+ * One connection to PostgreSQL that nobody else uses meanwhile: a `Client` of pg, or a PGlite. `query` runs one
+ * statement; an error of the server has its SQLSTATE as `code`.
  */
-export type MigrationClient = {
+export interface MigrationClient {
   query(sql: string, params?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>
 }

@@ -1,33 +1,31 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { concurrentIndex } from './concurrent-index.ts'
-import type { ConcurrentIndex } from './concurrent-index.ts'
+import { type ConcurrentIndex, concurrentIndex } from './concurrent-index.ts'
 import { MigrationError } from './migration-error.ts'
-import { splitStatements } from './split-statements.ts'
-import type { SqlStatement } from './split-statements.ts'
+import { splitStatements, type SqlStatement } from './split-statements.ts'
 
-export type Migration = {
+export interface Migration {
   /** The number at the front of the name. */
   version: number
   name: string
-  /** Hex, of the content with CRLF as LF, so that a checkout on Windows is the same migration. */
+  /** In hex, of the content with LF instead of CRLF: a checkout on Windows is the same migration. */
   sha256: string
   statements: SqlStatement[]
-  /** Set where the file asks to run outside a transaction: what its one statement does. */
+  /** Set if the file asks to run outside a transaction: what its only statement does. */
   concurrently?: ConcurrentIndex
 }
 
 const namePattern = /^\d{4}_[a-z0-9]+(_[a-z0-9]+)*\.sql$/
 const noTransaction = '-- migrate: no-transaction'
 
-/** A record is written in the transaction of its file, so a file may not end that transaction. Savepoints are its own. */
+/** The record is written in the transaction of its file, so a file must not end that transaction. Savepoints are allowed. */
 const transactionControl =
   /^(begin|start transaction|commit|end|abort|prepare transaction|rollback(?!( work| transaction)? to\b))\b/
 
 /**
- * Reads and checks every migration of a folder, in order of version. Dot files and Markdown are passed over.
- * Throws a MigrationError that names each file that cannot be a migration, before anything is asked of a database.
+ * Reads and checks every migration of a folder, in order of version. Ignores dot files and Markdown.
+ * Throws a MigrationError that names every file that cannot be a migration. Asks no database.
  */
 export async function readMigrations(folder: string): Promise<Migration[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
@@ -121,7 +119,7 @@ function onlyStatement(statements: SqlStatement[]): ConcurrentIndex {
   const concurrently = statement && others.length === 0 ? concurrentIndex(statement) : undefined
   if (!concurrently) {
     throw new MigrationError(
-      'outside a transaction runs exactly one statement, and one that can be run again after a kill: ' +
+      'outside a transaction, a file holds exactly one statement, which can run again after a kill: ' +
         '"create [unique] index concurrently if not exists <name> on <table> …" or ' +
         '"drop index concurrently if exists <name>"',
     )

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MigrationClient } from './migration-client.ts'
 
-/** Any fixed pair will do, as long as every migrator of this project takes the same. */
+/** Any fixed pair will do, as long as every migrator of this project uses the same one. */
 const lockKey = [7_301_142, 1]
 
 const pollMs = 200
 
 /**
- * Runs `work` while this session is the only migrator of its database; waits without limit for another one, and says
- * so. The server frees the lock when the session ends, however it ends.
+ * Runs `work` while this session is the only migrator of its database. Waits without limit for another migrator, and
+ * reports it. The server frees the lock when the session ends in any way.
  *
- * It asks again and again, where `pg_advisory_lock` would wait within one statement: `create index concurrently` in the
- * other migrator waits for that statement to end, so that the server would end one of the two as a deadlock.
+ * It polls, because `pg_advisory_lock` would wait within one statement: `create index concurrently` in the other migrator
+ * waits for that statement to end, and the server would end one of the two as a deadlock.
  */
 export async function withMigrationLock<Result>(
   client: MigrationClient,
@@ -27,7 +27,7 @@ export async function withMigrationLock<Result>(
   try {
     return await work()
   } finally {
-    // A lost connection has freed it already.
+    // If the connection is lost, the server has freed the lock already.
     await client.query('select pg_advisory_unlock($1::int, $2::int)', lockKey).catch(() => {})
   }
 }
@@ -40,7 +40,7 @@ async function tryLock(client: MigrationClient): Promise<boolean> {
   return rows[0]?.locked === true
 }
 
-/** Whom to look for in pg_stat_activity when it takes too long. */
+/** The process to look for in pg_stat_activity if the wait takes too long. */
 async function holder(client: MigrationClient): Promise<string> {
   const { rows } = await client.query(
     `select l.pid from pg_locks l

@@ -2,7 +2,7 @@ import type { MigrationClient } from './migration-client.ts'
 import { MigrationError } from './migration-error.ts'
 import type { Migration } from './migration-files.ts'
 
-export type MigrationRecord = {
+export interface MigrationRecord {
   version: number
   name: string
   sha256: string
@@ -13,8 +13,8 @@ export type MigrationRecord = {
 const columns = ['applied_at', 'name', 'sha256', 'version']
 
 /**
- * What was applied, by version; undefined where the table is not there yet. Throws a MigrationError where a table of
- * that name is somebody else's: Rails, dbmate and golang-migrate call theirs the same.
+ * Lists the applied migrations by version; undefined if the table does not exist yet. Throws a MigrationError if the
+ * table belongs to another tool: Rails, dbmate and golang-migrate use the same name.
  */
 export async function listRecords(client: MigrationClient): Promise<MigrationRecord[] | undefined> {
   const table = await client.query(
@@ -62,7 +62,7 @@ export async function createRecordTable(client: MigrationClient): Promise<void> 
   for (const statement of statements) await client.query(statement)
 }
 
-/** In the transaction that runs the file, so that neither is there without the other. */
+/** In the transaction that runs the file: both or neither. */
 export async function recordMigration(
   client: MigrationClient,
   { version, name, sha256 }: Migration,

@@ -3,8 +3,8 @@ import type { Migration } from './migration-files.ts'
 import type { MigrationRecord } from './migration-records.ts'
 
 /**
- * The files that are still to be applied, in order. Throws a MigrationError that names every file which is edited,
- * renamed, missing or out of order: applied files are history, and a number is used once.
+ * Lists the files that are not applied yet, in order. Throws a MigrationError that names every file that is edited,
+ * renamed, missing or out of order: applied files do not change, and a number is used once.
  */
 export function pendingMigrations(
   migrations: Migration[],

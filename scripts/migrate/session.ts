@@ -1,12 +1,12 @@
 import type { MigrationClient } from './migration-client.ts'
 
 /**
- * Gives each file the same session, whatever the role's defaults are and the file before it has set.
+ * Gives each file the same session, independent of the role's defaults and of the settings of the file before it.
  *
- * - A migration that waits for a table's lock makes every later query on that table wait behind it: 10 s, then it
- *   gives up. A file may allow itself longer by `set local lock_timeout`.
- * - A statement of its own may take as long as it needs, also where the role has a limit for the Worker's queries.
- * - A migrator that is killed or cut off frees its locks within seconds, also in the middle of a long statement.
+ * - A migration that waits for the lock of a table makes every later query on that table wait: it gives up after 10 s. A
+ *   file may take longer with `set local lock_timeout`.
+ * - A statement may take as long as it needs, even if the role has a limit for the Worker's queries.
+ * - A migrator that is killed or cut off frees its locks within seconds, even in the middle of a long statement.
  */
 export async function prepareSession(client: MigrationClient): Promise<void> {
   await restoreSession(client)
@@ -16,13 +16,13 @@ export async function prepareSession(client: MigrationClient): Promise<void> {
       set_config('statement_timeout', '0', false),
       set_config('idle_in_transaction_session_timeout', '60s', false),
       set_config('standard_conforming_strings', 'on', false),
-      -- Other systems may refuse any value but 0.
+      -- Other systems may refuse every value except 0.
       set_config('client_connection_check_interval',
         case when version() like '%linux%' then '1s' else '0' end, false)`,
   )
 }
 
-/** Not `discard all`, which would free the migration lock. */
+/** `discard all` would also free the migration lock. */
 export async function restoreSession(client: MigrationClient): Promise<void> {
   await client.query('reset session authorization')
   await client.query('reset role')

@@ -1,13 +1,13 @@
-export type SqlStatement = {
+export interface SqlStatement {
   /** From its first word, without the semicolon. */
   text: string
-  /** The line of the file it starts on, from 1. */
+  /** The line of the file on which it starts, from 1. */
   line: number
-  /** Its unquoted words, in lower case, as far as is needed to tell what kind of statement it is. */
+  /** Its first unquoted words, in lower case: enough to tell the kind of statement. */
   head: string
 }
 
-/** Quotes, comments and words, as PostgreSQL reads them where standard_conforming_strings is on. */
+/** Quotes, comments and words, as PostgreSQL reads them if standard_conforming_strings is on. */
 const tokenPattern = new RegExp(
   [
     /(?<space>\s+|--[^\n]*)/,
@@ -26,8 +26,8 @@ const tokenPattern = new RegExp(
 const headWords = 8
 
 /**
- * Cuts a script into its statements where psql would: not in quotes, comments, parentheses, dollar-quoted bodies or
- * the `begin atomic … end` of an SQL function. Statements are then sent one by one, so that an error has a line.
+ * Cuts a script into its statements where psql would: not in quotes, comments, parentheses, dollar-quoted bodies or the
+ * `begin atomic … end` of an SQL function. The caller sends the statements one by one, so an error has a line.
  * Throws a SyntaxError that names the line of a quote or a comment that never ends.
  */
 export function splitStatements(sql: string): SqlStatement[] {

@@ -1,6 +1,6 @@
 import type { MigrationClient } from './migration-client.ts'
 
-/** Runs `work` between `begin` and `commit`; where either throws, rolls back and throws the same error. */
+/** Runs `work` between `begin` and `commit`. If `work` or the commit throws, rolls back and throws the same error. */
 export async function inTransaction(
   client: MigrationClient,
   work: () => Promise<void>,
@@ -15,7 +15,7 @@ export async function inTransaction(
   }
 }
 
-/** Runs `work` in a transaction that is rolled back, whatever comes of it. */
+/** Runs `work` in a transaction and always rolls it back. */
 export async function inRolledBackTransaction(
   client: MigrationClient,
   work: () => Promise<void>,
@@ -29,6 +29,6 @@ export async function inRolledBackTransaction(
 }
 
 async function rollBack(client: MigrationClient): Promise<void> {
-  // A lost connection has rolled back already, and its error is the one to tell.
+  // If the connection is lost, the server has rolled back already, and the first error is the one to report.
   await client.query('rollback').catch(() => {})
 }

@@ -26,12 +26,12 @@ import { Env } from '../../src/env.ts'
 import type { ChatResponse } from '../../src/protocol.ts'
 import { type Client, createClient } from '../rigs/client.ts'
 
-type Dev = {
+interface Dev {
   child: ChildProcess
   output(): string
-  /** Of the Worker, once it was announced. */
+  /** Resolves with the Worker's origin once the command prints it. */
   ready(): Promise<string>
-  /** What the command ended with. */
+  /** The exit code of the command. */
   exited: Promise<number | null>
 }
 
@@ -43,19 +43,19 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  // One that a failed test left; the others have ended.
+  // A failed test may leave one running; the others have ended.
   for (const { child } of started) child.kill('SIGTERM')
   await Promise.all(started.map(({ exited }) => exited))
   await rm(folder, { recursive: true })
 })
 
-/** `npm run dev` with a folder and settings of this test; through a shell as npm starts it, if asked. */
+/** Starts `npm run dev` with a folder and settings of this test; with `shell`, through a shell as npm does. */
 function startDev(args: string[] = [], { shell = false, settings = 'none' } = {}): Dev {
   const options = ['--data', folder, '--vars', join(folder, settings), '--port', '0', ...args]
   const command = [process.execPath, 'scripts/dev.ts', ...options]
   const env = { ...process.env, PORT: '', OPENAI_API_KEY: 'sk-of-the-shell' }
   const child = shell
-    ? // The second command keeps the shell from becoming the first.
+    ? // The second command keeps the shell alive: it would replace itself with an only one.
       spawn('sh', ['-c', `"$@"; true`, 'sh', ...command], { env })
     : spawn(command[0] ?? '', command.slice(1), { env })
   let text = ''
@@ -79,7 +79,7 @@ function startDev(args: string[] = [], { shell = false, settings = 'none' } = {}
   return dev
 }
 
-/** The processes below one, by `ps`. */
+/** The descendants of a process, by `ps`. */
 function descendants(processId: number): { id: number; command: string }[] {
   const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
     .split('\n')
@@ -121,7 +121,7 @@ describe('history', () => {
     visitor = createClient(origin)
   }, 60_000)
 
-  test('the line of curl that is printed gets an answer', async () => {
+  test('the printed curl line gets an answer', async () => {
     const line =
       dev
         .output()
@@ -153,14 +153,14 @@ describe('history', () => {
     expect(await statusFrom('https://www.example.com')).toBe(403)
   })
 
-  test('a second start in the same folder is refused, and told what to do', async () => {
+  test('a second start in the same folder is refused, with the way out', async () => {
     const second = startDev()
     expect(await second.exited).toBe(1)
     expect(second.output()).toContain(`in use by process ${dev.child.pid}`)
     expect(second.output()).toContain('npm run dev -- --data')
   })
 
-  test('a port that is taken is named before anything starts, with the way to choose another', async () => {
+  test('a taken port is reported before anything starts, with the way to choose another', async () => {
     const { port } = new URL(origin)
     const other = join(folder, 'other')
     const second = startDev(['--data', other, '--port', port])
@@ -174,7 +174,7 @@ describe('history', () => {
     const processes = descendants(dev.child.pid ?? 0)
     expect(processes.some(({ command }) => command.includes('workerd'))).toBe(true)
     dev.child.kill('SIGINT')
-    // npm passes on, a moment later, what the terminal has sent already.
+    // npm passes the signal on a moment later, although the terminal has sent it already.
     await sleep(50)
     dev.child.kill('SIGINT')
     expect(await dev.exited).toBe(0)
@@ -194,7 +194,7 @@ describe('history', () => {
     expect(reply.content).toContain('Your name is Ada')
   }, 60_000)
 
-  test('everything ends where the parent was killed', async () => {
+  test('everything ends when the parent is killed', async () => {
     const processes = descendants(dev.child.pid ?? 0)
     expect(processes.some(({ command }) => command.includes('workerd'))).toBe(true)
     onTestFinished(() => processes.filter(isRunning).forEach(({ id }) => process.kill(id)))
@@ -205,7 +205,7 @@ describe('history', () => {
 })
 
 describe('settings', () => {
-  test('a wrong setting is named before anything starts', async () => {
+  test('a wrong setting is reported before anything starts', async () => {
     await writeFile(join(folder, 'wrong'), 'CONTEXT_TOKEN_BUDGET=abc\nTURN_LEASE_MS=1')
     const dev = startDev(['--data', join(folder, 'unused')], { settings: 'wrong' })
     expect(await dev.exited).toBe(1)
@@ -213,7 +213,7 @@ describe('settings', () => {
     expect(await readdir(folder)).not.toContain('unused')
   })
 
-  test('the database and the model of .dev.vars are used, and no process has them in its arguments', async () => {
+  test('the command uses the database and the model of .dev.vars, and no process has them in its arguments', async () => {
     const model = await startOfflineModel()
     onTestFinished(() => model.close())
     const { connectionString, endpoint } = inject('database')
@@ -245,7 +245,7 @@ describe('settings', () => {
     expect(dev.output()).not.toContain('canary')
   }, 60_000)
 
-  test('a copy of .dev.vars.example sets nothing, and names only settings of the Worker', async () => {
+  test('a copy of .dev.vars.example sets nothing and names only settings of the Worker', async () => {
     expect(await readDevVars('.dev.vars.example')).toEqual({})
     const text = await readFile('.dev.vars.example', 'utf8')
     const names = [...text.matchAll(/^(?:# )?([A-Z_]+)=/gm)].map(([, name = '']) => name)
@@ -275,7 +275,7 @@ describe('the lock of a folder', () => {
     return locked
   }
 
-  test('is taken over where its process id and its port belong to other programs by now', async () => {
+  test('is taken over if its process id and its port belong to other programs now', async () => {
     const locked = await leaveLock({ port: await portThatSays('HTTP/1.1 400 Bad Request') })
     expect(await findLockOwner(locked)).toBeUndefined()
     await (await lockFolder(locked)).release()
@@ -287,7 +287,7 @@ describe('the lock of a folder', () => {
   })
 })
 
-test('a line about a request is short, a fault of the Worker is shown whole, other lines stay as they are', () => {
+test('the line of a request is short, a fault of the Worker is complete, and other lines stay as they are', () => {
   const line = { request_id: 'r1', method: 'GET', route: '/v1/sessions', status: 200, ms: 7 }
   expect(formatLog(JSON.stringify(line))).toBe('GET /v1/sessions 200 7 ms')
   const missing = { ...line, status: 404, code: 'not_found' }

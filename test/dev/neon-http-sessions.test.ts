@@ -1,6 +1,6 @@
-import { neon, NeonDbError, neonConfig } from '@neondatabase/serverless'
+import { neon, neonConfig } from '@neondatabase/serverless'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Exchange, type NeonHttp, startNeonHttp } from '../../scripts/dev/neon-http.ts'
+import { type NeonHttp, startNeonHttp } from '../../scripts/dev/neon-http.ts'
 import { pgBackend } from '../../scripts/dev/pg-backend.ts'
 import { databaseKind, startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 
@@ -10,7 +10,6 @@ let database: TestDatabase
 let backend: ReturnType<typeof pgBackend> | undefined
 let endpoint: NeonHttp | undefined
 let sql: ReturnType<typeof neon<false, false>>
-let exchanges: Exchange[] = []
 
 beforeAll(async () => {
   database = await startDatabase(kind)
@@ -20,7 +19,7 @@ beforeAll(async () => {
   if (kind === 'pglite') return
   // One connection, as PGlite has: the next request gets the session of this one.
   backend = pgBackend({ connectionString, poolSize: 1 })
-  endpoint = await startNeonHttp({ backend, onExchange: (exchange) => exchanges.push(exchange) })
+  endpoint = await startNeonHttp({ backend })
   neonConfig.fetchEndpoint = endpoint.url
 }, 60_000)
 
@@ -139,67 +138,4 @@ test('the plans of a function outlive the request that made them', async () => {
   await sql`discard plans`
   await cell('select planning.find()')
   expect(await plannings()).not.toBe(planned)
-})
-
-describe.runIf(kind === 'postgres')('the connection of a request', () => {
-  test('is closed after an SQL error of a single query', async () => {
-    const id = await backendId()
-    await expect(sql`select 1/0`).rejects.toThrow(NeonDbError)
-    expect(await backendId()).not.toBe(id)
-  })
-
-  test('serves the next request after an SQL error in a batch', async () => {
-    const id = await backendId()
-    await expect(sql.transaction([sql`select 1`, sql`select 1/0`])).rejects.toThrow(NeonDbError)
-    expect(await backendId()).toBe(id)
-  })
-
-  test('is closed after an error of COMMIT', async () => {
-    await database.exec(`drop table if exists late;
-      create table late (a int unique deferrable initially deferred)`)
-    const id = await backendId()
-    const batch = [sql`insert into late values (1)`, sql`insert into late values (1)`]
-    await expect(sql.transaction(batch)).rejects.toMatchObject({ code: '23505' })
-    expect(await backendId()).not.toBe(id)
-  })
-
-  test('is closed where a single query leaves a transaction open', async () => {
-    const id = await backendId()
-    await sql`begin`
-    expect(await backendId()).not.toBe(id)
-  })
-})
-
-describe.runIf(kind === 'postgres')('round trips between proxy and compute', () => {
-  beforeEach(() => {
-    exchanges = []
-  })
-  const roundTrips = () => exchanges.map((exchange) => exchange.roundTrips)
-
-  test('a single query is two', async () => {
-    await sql`select 1`
-    await sql`select ${1}::int`
-    expect(roundTrips()).toEqual([2, 2])
-  })
-
-  test('a batch of four is ten', async () => {
-    await sql.transaction([sql`select 1`, sql`select 2`, sql`select 3`, sql`select 4`])
-    expect(roundTrips()).toEqual([10])
-  })
-
-  test('a batch that fails in its second statement is six', async () => {
-    const batch = [sql`select 1`, sql`select 1/0`, sql`select 3`]
-    await expect(sql.transaction(batch)).rejects.toThrow(NeonDbError)
-    expect(roundTrips()).toEqual([6])
-  })
-
-  test('bytes are those of the two bodies', async () => {
-    const body = JSON.stringify({ query: 'select $1::text', params: ['é'] })
-    const headers = { 'Neon-Connection-String': database.connectionString }
-    const response = await fetch(endpoint?.url ?? '', { method: 'POST', headers, body })
-    const answer = Buffer.byteLength(await response.text())
-    expect(exchanges).toMatchObject([
-      { requestBytes: Buffer.byteLength(body), responseBytes: answer },
-    ])
-  })
 })

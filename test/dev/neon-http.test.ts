@@ -1,16 +1,13 @@
 import { request as httpRequest } from 'node:http'
 import { createServer } from 'node:net'
-import { neon, NeonDbError, neonConfig } from '@neondatabase/serverless'
-import type { NeonQueryFunction } from '@neondatabase/serverless'
-import { Kysely, sql as kyselySql } from 'kysely'
-import type { Generated } from 'kysely'
+import { neon, neonConfig, NeonDbError, type NeonQueryFunction } from '@neondatabase/serverless'
+import { type Generated, Kysely, sql as kyselySql } from 'kysely'
 import { NeonDialect } from 'kysely-neon'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { listen } from '../../scripts/dev/listen.ts'
 import { startNeonHttp } from '../../scripts/dev/neon-http.ts'
 import { pgBackend } from '../../scripts/dev/pg-backend.ts'
-import { databaseKind, startDatabase } from '../rigs/start-database.ts'
-import type { TestDatabase } from '../rigs/start-database.ts'
+import { databaseKind, startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 
 const kind = databaseKind()
 const isRealServer = kind === 'postgres'
@@ -43,7 +40,7 @@ async function errorOf(promise: Promise<unknown>): Promise<NeonDbError> {
   throw new Error('expected an error of the driver', { cause: error })
 }
 
-/** A request as the driver would not make it. */
+/** A request that the driver would not send. */
 function post(
   body: string | Uint8Array<ArrayBuffer>,
   headers: Record<string, string> = {},
@@ -66,7 +63,7 @@ async function tagOf(query: string): Promise<unknown[]> {
   return [command, rowCount]
 }
 
-/** The status, message and code that a request with this connection string is answered with. */
+/** The status, message and code of the answer to a request with this connection string. */
 async function answerTo(connectionString: string): Promise<unknown[]> {
   const { status, json } = await postJson(
     { query: 'select 1' },
@@ -165,7 +162,7 @@ describe('parameters are bound as text, of the type that the statement wants', (
     expect(await cell(`select ${expression}`, [param])).toEqual(expected)
   })
 
-  test('JSON that is not a string becomes a literal, every digit of a number kept', async () => {
+  test('JSON that is not a string becomes a literal, with every digit of a number', async () => {
     const params = `[9007199254740993, true, {"a":1.50}, [1,null,"b \\"c\\"",[]], [{"d":"e"}]]`
     const response = await post(
       `{"query":"select $1::int8 a, $2::bool b, $3::json c, $4::text d, $5::text e","params":${params}}`,
@@ -239,7 +236,7 @@ describe('the shape of a result', () => {
     expect(await tagOf('')).toEqual(['', null])
   })
 
-  test('without raw text, cells are JSON, and json cells are untouched', async () => {
+  test('without raw text, cells are JSON, and json cells are unchanged', async () => {
     const { text, json } = await postJson({
       query: `select true b, 1::int2 i, 2::int8 l, 1.5::float8 f, 'NaN'::float4 n, '{"x":1.50}'::json j,
         array[[1, null]] a, array['a "b" \\', 'NULL', null, ''] t, '{}'::int[] e, '[0:1]={1,2}'::int[] z`,
@@ -261,13 +258,13 @@ describe('the shape of a result', () => {
     expect(text).toContain('"j":{"x":1.50}')
   })
 
-  test('a query may ask for array mode by itself', async () => {
+  test('a single query may request array mode', async () => {
     const { json } = await postJson({ query: 'select 1 a', arrayMode: true })
     expect(json).toMatchObject({ rowAsArray: true, rows: [[1]] })
   })
 })
 
-describe('errors carry every field of PostgreSQL', () => {
+describe('an error has every field of PostgreSQL', () => {
   test('a unique violation names table, schema, constraint and the key', async () => {
     await database.exec(
       'drop table if exists once; create table once (a int constraint once_a unique)',
@@ -334,7 +331,7 @@ describe('errors carry every field of PostgreSQL', () => {
     expect(await errorOf(sql.query('select $1::int', [1, 2]))).toMatchObject({ code: '08P01' })
   })
 
-  test('COPY FROM STDIN is refused, and the next request is served', async () => {
+  test('COPY FROM STDIN is refused, and the endpoint serves the next request', async () => {
     await database.exec('drop table if exists copied; create table copied (a int)')
     expect(await errorOf(sql.query('copy copied from stdin'))).toMatchObject({ code: '57014' })
     expect(await cell('select 1')).toBe(1)
@@ -357,7 +354,7 @@ describe('a batch is one transaction', () => {
     ])
   })
 
-  test('a later statement sees an earlier one, all share one transaction id', async () => {
+  test('a later statement sees an earlier one, and all share one transaction id', async () => {
     const [first, second] = await sql.transaction([
       sql`select pg_current_xact_id()::text id`,
       sql`select pg_current_xact_id()::text id`,
@@ -375,7 +372,7 @@ describe('a batch is one transaction', () => {
     expect(await sql`select * from batch`).toEqual([])
   })
 
-  test('an error at the commit rolls back and is reported', async () => {
+  test('an error of COMMIT rolls back and is reported', async () => {
     await database.exec(
       'alter table batch add constraint later unique (a) deferrable initially deferred',
     )
@@ -417,7 +414,7 @@ describe('a batch is one transaction', () => {
     expect(await errorOf(write)).toMatchObject({ code: '25006' })
   })
 
-  test('its answer repeats the headers, a single query ignores them', async () => {
+  test('its answer repeats the headers; a single query ignores them', async () => {
     const headers = {
       'Neon-Batch-Isolation-Level': 'Serializable',
       'Neon-Batch-Read-Only': 'true',
@@ -444,7 +441,7 @@ describe('a batch is one transaction', () => {
     expect([status, json.message]).toEqual([400, 'invalid isolation level'])
   })
 
-  test('fifty at once: each sees its own work whole, and none is lost', async () => {
+  test('of fifty batches at once, each sees only its own work, and none is lost', async () => {
     await sql`insert into batch values (0)`
     const batches = Array.from({ length: 50 }, () =>
       sql.transaction([
@@ -464,13 +461,13 @@ describe('a batch is one transaction', () => {
   })
 })
 
-describe('what the endpoint refuses by itself', () => {
+describe('the endpoint itself refuses', () => {
   test.each([
-    ['no JSON', '{'],
+    ['malformed JSON', '{'],
     ['an empty body', ''],
     ['neither query nor queries', '{"sql":"select 1"}'],
-    ['a query that is no string', '{"query":1}'],
-    ['params that are no array', '{"query":"select 1","params":{}}'],
+    ['a query that is not a string', '{"query":1}'],
+    ['params that are not an array', '{"query":"select 1","params":{}}'],
     ['params that are null', '{"query":"select 1","params":null}'],
     ['a byte order mark', '\uFEFF{"query":"select 1"}'],
     ['a lone surrogate in a param', '{"query":"select $1","params":["\\ud800"]}'],
@@ -495,7 +492,7 @@ describe('what the endpoint refuses by itself', () => {
     })
   })
 
-  test('a NUL in a param is refused by the database', async () => {
+  test('the database refuses a NUL in a param', async () => {
     expect(await errorOf(sql`select ${'a\0b'}::text`)).toMatchObject({ code: '22021' })
   })
 
@@ -505,7 +502,7 @@ describe('what the endpoint refuses by itself', () => {
     expect(json.message).toContain('could not parse the HTTP request body')
   })
 
-  test('the body is JSON whatever its content type says', async () => {
+  test('the body is read as JSON, whatever its content type is', async () => {
     const response = await post('{"query":"select 1 a"}', {
       'content-type': 'application/x-www-form-urlencoded',
     })
@@ -520,7 +517,7 @@ describe('what the endpoint refuses by itself', () => {
     expect([status, json.message]).toEqual([413, 'request is too large (max is 10485760 bytes)'])
   })
 
-  test('a response over 10 MiB, and what its batch wrote is rolled back', async () => {
+  test('a response over 10 MiB, and rolls back its batch', async () => {
     await database.exec('drop table if exists large; create table large (a int)')
     const megabytes = (count: number) =>
       sql`select repeat('x', 1048576) from generate_series(1, ${count})`
@@ -554,7 +551,7 @@ describe('what the endpoint refuses by itself', () => {
 })
 
 describe('the connection string is the credential', () => {
-  test('none is refused', async () => {
+  test('a request without one is refused', async () => {
     const response = await fetch(database.endpoint, {
       method: 'POST',
       body: '{"query":"select 1"}',
@@ -565,7 +562,7 @@ describe('the connection string is the credential', () => {
     })
   })
 
-  test('a malformed one is refused, without being quoted', async () => {
+  test('a malformed one is refused, and the error does not quote it', async () => {
     expect(await answerTo('secret')).toEqual([400, 'invalid connection string: not a URL', ''])
     expect(await answerTo('https://u:secret@h/d')).toEqual([400, 'incorrect scheme', ''])
     expect(await answerTo('postgres://u:%ff@h/d')).toEqual([
@@ -600,7 +597,7 @@ describe('the connection string is the credential', () => {
     ])
   })
 
-  test("postgresql:// and the driver's parameters are fine", async () => {
+  test("postgresql:// and the driver's parameters are accepted", async () => {
     const url = `${database.connectionString.replace('postgres:', 'postgresql:')}?sslmode=require`
     expect((await answerTo(url))[0]).toBe(200)
   })
@@ -624,7 +621,7 @@ describe('clients that leave and databases that fail', () => {
       })
     await Promise.all(Array.from({ length: 3 }, leave))
     expect(await cell('select 42')).toBe(42)
-    // PGlite cannot be cancelled: there a batch that has begun is finished.
+    // A statement of PGlite cannot be cancelled: it finishes a batch that has begun.
     if (isRealServer) expect(await cell('select count(*) from left_alone')).toBe('0')
   })
 
@@ -653,7 +650,9 @@ describe('clients that leave and databases that fail', () => {
 })
 
 describe('Kysely with the Neon dialect', () => {
-  type Schema = { pets: { id: Generated<number>; name: string; tags: string[] | null } }
+  interface Schema {
+    pets: { id: Generated<number>; name: string; tags: string[] | null }
+  }
 
   test('inserts, returns and counts', async () => {
     await database.exec(

@@ -4,11 +4,13 @@ import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { answer } from '../../scripts/dev/offline-model/answer.ts'
-import { startOfflineModel } from '../../scripts/dev/offline-model.ts'
+import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
 import { renderMessage } from '../../src/turn/prompt/render.ts'
-import type { OfflineModel } from '../../scripts/dev/offline-model.ts'
 
-type Message = { role: 'system' | 'user' | 'assistant'; content: string }
+interface Message {
+  role: 'system' | 'user' | 'assistant'
+  content: string
+}
 
 let model: OfflineModel
 let openai: OpenAI
@@ -50,7 +52,7 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return collected
 }
 
-/** A raw request, as bytes go over the wire. */
+/** A request without the package, so a test sees the bytes of the answer. */
 function post(content: string, options: { stream?: boolean; signal?: AbortSignal } = {}) {
   const { stream = true, signal = null } = options
   const body = {
@@ -70,7 +72,7 @@ function dataLines(body: string): string[] {
   return body.split(/\n\n|\r\r/).flatMap((event) => /^data: ([^]*)$/.exec(event)?.[1] ?? [])
 }
 
-/** The content deltas among the data of a stream; what cannot be parsed is left out. */
+/** The content deltas of a stream, without the data that cannot be parsed. */
 function contents(body: string): string[] {
   return dataLines(body).flatMap((data) => {
     const content = /"delta":\{"content":("(?:[^"\\]|\\.)+")\}/.exec(data)?.[1]
@@ -99,7 +101,7 @@ async function errorOf(response: Response): Promise<unknown> {
 }
 
 describe('the API', () => {
-  test('a streamed reply says and costs what the JSON reply does', async () => {
+  test('a streamed reply has the text and the usage of the JSON reply', async () => {
     const messages = conversation('My name is Ada.', 'Noted.', 'Show me markdown')
     const json = await ask(messages)
     const chunks = await streamed(messages)
@@ -126,7 +128,7 @@ describe('the API', () => {
     expect(contents(body).length).toBeGreaterThan(5)
   })
 
-  test('a stream carries no usage unless it is asked for', async () => {
+  test('a stream has no usage unless the request asks for it', async () => {
     const stream = await openai.chat.completions.create({
       model: 'any',
       messages: conversation('Hello'),
@@ -136,7 +138,7 @@ describe('the API', () => {
     expect(chunks.every((chunk) => !('usage' in chunk))).toBe(true)
   })
 
-  test('usage counts exactly, and a special token in a text is ordinary text', async () => {
+  test('usage is exact, and a special token counts as ordinary text', async () => {
     const texts = [
       'Be brief.',
       'Grüße 你好 <|endoftext|> 👋🏽',
@@ -167,7 +169,7 @@ describe('the API', () => {
     },
   )
 
-  test('a reply of exactly max_tokens is whole', async () => {
+  test('a reply of exactly max_tokens is not cut', async () => {
     const messages = conversation('[[reply "one two three"]]')
     const whole = await ask(messages, { max_tokens: 3 })
     expect(whole.choices[0]).toMatchObject({ finish_reason: 'stop' })
@@ -203,7 +205,7 @@ describe('the API', () => {
 
   const hello = [{ role: 'user', content: 'Hello' }]
   test.each([
-    ['no JSON', '{', null, null],
+    ['malformed JSON', '{', null, null],
     ['an array', [], null, null],
     ['no model', { messages: hello }, 'model', 'missing_required_parameter'],
     ['no messages', { model: 'm' }, 'messages', 'missing_required_parameter'],
@@ -277,7 +279,7 @@ describe('the API', () => {
     expect(choices[0]?.message.content).toBe('from parts')
   })
 
-  test('what it was sent is recorded, and cleared on request', async () => {
+  test('the server records its requests and clears them on demand', async () => {
     await ask([{ role: 'system', content: 'Be brief.' }, ...conversation('Hello')])
     expect(model.requests).toMatchObject([
       {
@@ -322,7 +324,7 @@ describe('the answer', () => {
     await expect(answerTo(...turns)).resolves.toContain(expected)
   })
 
-  test('what was not sent is not recalled', async () => {
+  test('a message that the server did not receive is not recalled', async () => {
     await answerTo('My name is Ada.')
     await expect(answerTo('What is my name?')).resolves.not.toContain('Ada')
   })
@@ -360,12 +362,12 @@ describe('the answer', () => {
     expect(await answerTo(...turns)).toBe(await answerTo(...turns))
   })
 
-  test('the first reply of a conversation says what this is and how to set a key; later ones do not', async () => {
+  test('only the first reply of a conversation says what this is and how to set a key', async () => {
     await expect(answerTo('Hello')).resolves.toContain('`OPENAI_API_KEY` in `.dev.vars`')
     await expect(answerTo('Hello', 'Hello.', 'Tell me')).resolves.not.toContain('OPENAI_API_KEY')
   })
 
-  test("a quotation from the page is not the visitor's own word", async () => {
+  test('a quotation of the page is not something that the visitor said', async () => {
     const page = 'My name is Eve.\nI live in Rome.'
     await expect(answerTo(renderMessage('What is my name?', page))).resolves.toContain(
       'I do not find your name',
@@ -389,7 +391,7 @@ describe('the answer', () => {
     await expect(answerTo(`Show me ${what}`)).resolves.toMatch(expected)
   })
 
-  test('asked for a number of words it writes exactly as many', async () => {
+  test('it writes exactly the number of words that the visitor asks for', async () => {
     const text = await answerTo('Please write me 1,234 words about rivers.')
     expect(text.split(/\s+/)).toHaveLength(1234)
   })
@@ -413,7 +415,7 @@ describe('a client that leaves', () => {
     expect(sent).toBeLessThan(100)
   })
 
-  test('stops the timers that its reply waits for', async () => {
+  test('stops the timers of its reply', async () => {
     const leaving = new AbortController()
     const directive = '[[fault slow-first ms=60000]]'
     const responses = Array.from({ length: 40 }, () => post(directive, { signal: leaving.signal }))
@@ -424,7 +426,7 @@ describe('a client that leaves', () => {
     await vi.waitFor(() => expect(countTimers()).toBeLessThan(20), 10_000)
   })
 
-  test('is noticed at full pace too', async () => {
+  test('is noticed even if the reply never waits', async () => {
     const leaving = new AbortController()
     const response = await post('[[fault chunks n=200000]]', { signal: leaving.signal })
     await response.body?.getReader().read()
@@ -459,7 +461,7 @@ describe('a fault', () => {
     }
   })
 
-  test('context-length lets a prompt pass that is short enough', async () => {
+  test('context-length accepts a prompt that is short enough', async () => {
     expect((await post('[[fault context-length over=500]] Hello')).status).toBe(200)
   })
 
@@ -475,7 +477,7 @@ describe('a fault', () => {
     expect(model.requests).toMatchObject([{ deltasSent: 0, aborted: false }])
   })
 
-  test('silent accepts and never answers', async () => {
+  test('silent accepts the request and never answers', async () => {
     const leaving = new AbortController()
     const response = post('[[fault silent]]', { signal: leaving.signal })
     setTimeout(() => leaving.abort(), 100)
@@ -516,14 +518,14 @@ describe('a fault', () => {
     expect(body).not.toContain('"finish_reason":"')
   })
 
-  test('nonsense is a line that is no JSON, after which the stream goes on', async () => {
+  test('nonsense is a line of malformed JSON, and the stream continues after it', async () => {
     const { body } = await readAll(await post('[[fault nonsense after=2]]'))
     expect(() => JSON.parse(dataLines(body)[3] ?? '')).toThrow(SyntaxError)
     expect(contents(body).length).toBeGreaterThan(2)
     expect(dataLines(body).at(-1)).toBe('[DONE]')
   })
 
-  test('error-chunk is an error in the stream, and its end', async () => {
+  test('error-chunk is an error in the stream, which then ends', async () => {
     const { body } = await readAll(await post('[[fault error-chunk after=2]]'))
     expect(contents(body)).toHaveLength(2)
     expect(JSON.parse(dataLines(body).at(-1) ?? '')).toMatchObject({
@@ -543,19 +545,19 @@ describe('a fault', () => {
     expect(body).toContain('"finish_reason":"stop"')
   })
 
-  test('no-usage leaves the usage out', async () => {
+  test('no-usage omits the usage', async () => {
     expect((await ask(conversation('[[fault no-usage]]'))).usage).toBeUndefined()
     const { body } = await readAll(await post('[[fault no-usage]]'))
     expect(body).not.toContain('prompt_tokens')
   })
 
-  test('no-finish comes to [DONE] without a finish_reason', async () => {
+  test('no-finish ends with [DONE] but without a finish_reason', async () => {
     const { body } = await readAll(await post('[[fault no-finish]]'))
     expect(body).not.toContain('"finish_reason":"')
     expect(dataLines(body).at(-1)).toBe('[DONE]')
   })
 
-  test('slow-first keeps back even the headers', async () => {
+  test('slow-first delays even the headers', async () => {
     const leaving = new AbortController()
     const response = post('[[fault slow-first ms=60000]]', { signal: leaving.signal })
     await vi.waitFor(() => expect(model.requests).toHaveLength(1), 10_000)
@@ -584,7 +586,7 @@ describe('a fault', () => {
     expect(contents(body)).toEqual(['one two three'])
   })
 
-  test('empty-deltas puts chunks that say nothing between those that do', async () => {
+  test('empty-deltas puts empty chunks between the others', async () => {
     const messages = conversation('[[fault empty-deltas]] [[reply "one two"]]')
     const chunks = await streamed(messages)
     expect(chunks.filter(({ choices }) => choices.length === 0).length).toBeGreaterThan(1)
@@ -606,14 +608,14 @@ describe('a fault', () => {
     expect(contents(body).join('')).toContain('Grüße, 你好, שלום, 👋🏽')
   })
 
-  test('cr-only ends lines with a carriage return, which the client reads all the same', async () => {
+  test('cr-only ends lines with a carriage return, and the client reads them', async () => {
     const { body } = await readAll(await post('[[fault cr-only]] Hello'))
     expect(body).not.toContain('\n')
     const chunks = await streamed(conversation('[[fault cr-only]] [[reply "fine"]]'))
     expect(chunks[1]?.choices[0]?.delta.content).toBe('fine')
   })
 
-  test('surrogates sends a lone one, and a pair in two deltas, as JSON escapes', async () => {
+  test('surrogates sends a lone surrogate, and a pair in two deltas, as JSON escapes', async () => {
     const { body } = await readAll(await post('[[fault surrogates]]'))
     expect(body).toContain(String.raw`\ud800`)
     expect(contents(body)).toContain('A pair in two deltas: \ud83d')
@@ -624,7 +626,7 @@ describe('a fault', () => {
     expect(await answerTo('[[fault nul]]')).toBe('before\0after')
   })
 
-  test('reply says a text to the character', async () => {
+  test('reply sends exactly the given text', async () => {
     const text = '\r\n\nevent: x\u2028 "quoted" \\ ]] [[fault refused]] \ud800 👋  '
     const messages = conversation(`[[reply ${JSON.stringify(text)}]]`)
     expect((await ask(messages)).choices[0]?.message.content).toBe(text)
@@ -632,25 +634,25 @@ describe('a fault', () => {
     expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe(text)
   })
 
-  test('several in one message apply together', async () => {
+  test('several faults in one message apply together', async () => {
     const { body } = await readAll(await post('[[fault cr-only]] [[fault end after=1]]'))
     expect(contents(body)).toHaveLength(1)
     expect(body).not.toContain('\n')
   })
 
-  test('times=1 is met by one request only, until it is forgotten', async () => {
+  test('only one request meets times=1, until the server is cleared', async () => {
     await expect(statusesOfTwo('[[fault status=500 times=1]]')).resolves.toEqual([500, 200])
     await expect(statusesOfTwo('[[fault status=500 times=1 id=b]]')).resolves.toEqual([500, 200])
     model.clear()
     await expect(statusesOfTwo('[[fault status=500 times=1]]')).resolves.toEqual([500, 200])
   })
 
-  test('only the newest message may ask for one', async () => {
+  test('only the newest message may request a fault', async () => {
     const turns = conversation('[[fault status=500]]', '[[fault status=500]]', 'Hello')
     await expect(ask(turns)).resolves.toBeDefined()
   })
 
-  test('and its directive is no part of what the visitor said', async () => {
+  test('a directive is not part of what the visitor said', async () => {
     await expect(answerTo('My name is Ada [[fault no-usage]]')).resolves.toContain('name is Ada.')
   })
 
@@ -661,7 +663,7 @@ describe('a fault', () => {
     },
   )
 
-  test('is not to be had where faults are off', async () => {
+  test('is impossible if faults are off', async () => {
     const harmless = await startOfflineModel({ faults: false })
     try {
       const client = new OpenAI({ apiKey: 'none', baseURL: harmless.baseUrl, maxRetries: 0 })
@@ -676,7 +678,7 @@ describe('a fault', () => {
   })
 })
 
-test('closing breaks off what is still being read out', async () => {
+test('close breaks off a reply that is still running', async () => {
   const closing = await startOfflineModel({ pace: 'reading' })
   const response = await fetch(`${closing.baseUrl}/chat/completions`, {
     method: 'POST',

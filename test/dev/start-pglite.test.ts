@@ -26,16 +26,16 @@ test('data in a folder survives a restart, with a new password', async () => {
   await second.close()
 }, 60_000)
 
-test('two databases in memory know nothing of each other', async () => {
+test('two databases in memory are independent', async () => {
   const [one, other] = [await startPglite(), await startPglite()]
   await one.db.exec('create table mine (a int)')
   await expect(other.db.query('select * from mine')).rejects.toMatchObject({ code: '42P01' })
   await Promise.all([one.close(), other.close()])
 }, 60_000)
 
-test('the lock of a process that has ended is taken over, a released one is free', async () => {
+test('a start takes over the lock of a process that has ended; a released lock is free', async () => {
   const locked = join(folder, 'locked')
-  // No process has so high an id.
+  // No process has an id this high.
   await writeFile(`${locked}.lock`, '4194999')
   const lock = await lockFolder(locked)
   await expect(lockFolder(`${locked}/`)).rejects.toThrow('in use')

@@ -1,13 +1,10 @@
-import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
-import { neon, NeonDbError, neonConfig } from '@neondatabase/serverless'
-import type { NeonQueryFunction } from '@neondatabase/serverless'
+import { connect, createServer, type Socket } from 'node:net'
+import { neon, neonConfig, NeonDbError, type NeonQueryFunction } from '@neondatabase/serverless'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { listen } from '../../scripts/dev/listen.ts'
 import { startNeonHttp } from '../../scripts/dev/neon-http.ts'
 import { pgBackend } from '../../scripts/dev/pg-backend.ts'
-import { startDatabase } from '../rigs/start-database.ts'
-import type { TestDatabase } from '../rigs/start-database.ts'
+import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 
 let database: TestDatabase
 let sql: NeonQueryFunction<false, false>
@@ -28,7 +25,7 @@ function sleepers(mark: string): Promise<Record<string, unknown>[]> {
     where wait_event = 'PgSleep' and query like ${`%'${mark}' as mark%`}`
 }
 
-test('a connection lost in mid-query is a 400 with an empty code', async () => {
+test('a connection that is lost in mid-query is a 400 with an empty code', async () => {
   const target = new URL(database.connectionString)
   const sockets = new Set<Socket>()
   const proxy = createServer((socket) => {
@@ -69,7 +66,7 @@ test('a connection lost in mid-query is a 400 with an empty code', async () => {
   }
 })
 
-test('a backend that is terminated answers with its SQLSTATE, and the pool goes on', async () => {
+test('a terminated backend answers with its SQLSTATE, and the pool still serves requests', async () => {
   const victim = expect(sql.query(`select pg_sleep(60), 'victim' as mark`)).rejects.toMatchObject({
     code: '57P01',
     severity: 'FATAL',
@@ -81,7 +78,7 @@ test('a backend that is terminated answers with its SQLSTATE, and the pool goes 
   expect(await sql`select 1 as a`).toEqual([{ a: 1 }])
 })
 
-test('the query of a client that left is cancelled', async () => {
+test('the query of a client that has left is cancelled', async () => {
   const abort = new AbortController()
   const options = { fetchOptions: { signal: abort.signal } }
   const query = sql.query(`select pg_sleep(60), 'left' as mark`, [], options)
@@ -92,7 +89,7 @@ test('the query of a client that left is cancelled', async () => {
   await expect.poll(() => sleepers('left')).toEqual([])
 })
 
-test('more requests than the pool has connections wait for their turn', async () => {
+test('requests wait if the pool has no free connection', async () => {
   const backend = pgBackend({ connectionString: database.connectionString, poolSize: 2 })
   const endpoint = await startNeonHttp({ backend })
   try {
@@ -112,7 +109,7 @@ test('more requests than the pool has connections wait for their turn', async ()
   }
 })
 
-test('transactions run side by side: a serialization failure is reported as 40001', async () => {
+test('transactions run concurrently: a serialization failure is reported as 40001', async () => {
   await database.exec(
     'drop table if exists raced; create table raced (a int); insert into raced values (0)',
   )

@@ -10,7 +10,7 @@ export type PgliteWorkerRequest =
   | { command: 'migrate' }
   | { command: 'close' }
 
-/** `start` is answered with the connection string and the endpoint; a failure with `error`. */
+/** The reply to `start` has the connection string and the endpoint; the reply to a failed request has `error`. */
 export interface PgliteWorkerReply {
   id: number
   connectionString?: string

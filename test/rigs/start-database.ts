@@ -14,7 +14,7 @@ export interface TestDatabase {
   connectionString: string
   /** For `neonConfig.fetchEndpoint`. */
   endpoint: string
-  /** Runs a script of any number of statements, past the endpoint: migrations, test data. */
+  /** Runs a script of any number of statements without the endpoint: migrations, test data. */
   exec(script: string): Promise<void>
   /** Applies `migrations/`. */
   migrate(): Promise<void>
@@ -28,7 +28,7 @@ export function databaseKind(): DatabaseKind {
   throw new Error(`TEST_DATABASE is "${kind}": it must be pglite or postgres`)
 }
 
-/** An empty database of its own behind a local Neon endpoint. */
+/** Starts an empty database behind a local Neon endpoint. */
 export function startDatabase(kind = databaseKind()): Promise<TestDatabase> {
   return kind === 'postgres' ? startOnPostgres() : startOnPglite()
 }
@@ -66,7 +66,7 @@ async function withClient(connectionString: string, use: (client: Client) => Pro
   }
 }
 
-/** In a thread of its own, because PGlite blocks the event loop while it works. */
+/** PGlite blocks the event loop while it works, so it has a thread of its own. */
 async function startOnPglite(): Promise<TestDatabase> {
   const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url))
   const waiting = new Map<number, PromiseWithResolvers<PgliteWorkerReply>>()

@@ -1,13 +1,11 @@
 import type { ChatMessage } from './chat-request.ts'
-import { normalise, readChat, stem } from './read-chat.ts'
-import type { Chat } from './read-chat.ts'
+import { type Chat, normalise, readChat, stem } from './read-chat.ts'
 import { sampleOf, writeWords } from './sample-text.ts'
 import { capitalise, count, quote } from './wording.ts'
 
 /**
- * What the offline model says to a conversation: a pure function of the messages, so that the same
- * request gets the same answer, and whatever it recalls was in the request. It is no language
- * model, and says so in the first reply of a conversation.
+ * The offline model's answer to a conversation. It is a pure function of the messages: the same request gets the same
+ * answer, and everything that it recalls was in the request. Its first reply says that it is not a language model.
  */
 export function answer(messages: readonly ChatMessage[]): string {
   const chat = readChat(messages)
@@ -22,18 +20,18 @@ export function answer(messages: readonly ChatMessage[]): string {
 }
 
 const notice =
-  'I am the offline model: no language model, but a small program that answers from the messages ' +
-  'it is sent. For real answers set `OPENAI_API_KEY` in `.dev.vars` and start again.'
+  'I am the offline model: not a language model, but a small program that answers from the messages ' +
+  'that it receives. For real answers, set `OPENAI_API_KEY` in `.dev.vars` and start again.'
 
 interface Intent {
   readonly asked: RegExp
-  /** Undefined hands the message on to the next intent. */
+  /** Undefined passes the message to the next intent. */
   readonly say: (chat: Chat, match: RegExpExecArray) => string | undefined
   /** Without the notice, even as a first reply. */
   readonly isBare?: true
 }
 
-/** The first that matches and has something to say does so. */
+/** The first intent that matches and has an answer gives it. */
 const intents: readonly Intent[] = [
   {
     asked: /\bwrite\b.{0,20}?\b(\d[\d,]{0,6}) words\b/i,
@@ -79,7 +77,7 @@ function sayThing(chat: Chat, [, owner = '', words = '']: RegExpExecArray): stri
   return `I do not find your ${thing} in the ${count(chat.said.length, 'message')} that I was sent.`
 }
 
-/** The newest fact about one of the subjects, the first subject that has any. */
+/** The newest fact about the first of these subjects that has one. */
 function recall({ facts, said }: Chat, subjects: readonly string[]): string | undefined {
   const found = subjects
     .flatMap((subject) => [

@@ -1,4 +1,4 @@
-/** One message as the answer sees it: text parts are joined. */
+/** One message as the answer sees it, with its text parts joined. */
 export interface ChatMessage {
   readonly role: Role
   readonly content: string
@@ -22,7 +22,7 @@ interface ErrorDetails {
   readonly code?: string | null
 }
 
-/** An error that the client is told of in OpenAI's shape. */
+/** An error that the client receives in OpenAI's format. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   readonly status: number
@@ -41,10 +41,10 @@ export class ApiError extends Error {
 }
 
 /**
- * Reads the body of `POST /v1/chat/completions`. Fields that change nothing here (temperature,
- * user, …) are ignored, as an API that grows must.
+ * Reads the body of `POST /v1/chat/completions`. Ignores fields without an effect here (temperature, user, …), because
+ * the API grows.
  *
- * @throws {ApiError} 400 for what OpenAI refuses, with its `param` and `code`
+ * @throws {ApiError} 400 if OpenAI would refuse the body, with its `param` and `code`
  */
 export function parseChatRequest(body: unknown): ChatRequest {
   if (!isRecord(body)) throw new ApiError(400, 'The body must be a JSON object.')

@@ -1,17 +1,23 @@
 import { ApiError } from './chat-request.ts'
-import { contentSteps, splitIntoWords } from './reply.ts'
-import type { PlainResponse, Reply, Step } from './reply.ts'
+import {
+  contextLengthExceeded,
+  errorChunk,
+  errorOfStatus,
+  errorResponse,
+  htmlPage,
+} from './error-responses.ts'
+import { contentSteps, type Reply, splitIntoWords, type Step } from './reply.ts'
 
 /**
- * What can be asked for by writing it into a message: `[[fault cut after=3]]`. The values here are
- * the defaults. `after` counts content deltas, `ms` milliseconds. Several faults in one message
- * apply in their order. Each also takes `times=1` (only the first request with that very directive
- * meets it) and `id=…` (changes nothing: it makes a directive another one).
+ * The faults that a message can request: `[[fault cut after=3]]`. The values here are the defaults. `after` counts
+ * content deltas, `ms` milliseconds. Several faults in one message apply in their order. Every fault also takes `times=1`
+ * (only the first request with exactly this directive meets it) and `id=…` (it has no effect, but makes the directive
+ * different from others).
  *
- * A reply that is not streamed meets the same: it is cut, ends or stalls in the middle of its JSON.
+ * A reply that is not streamed meets the same faults: it is cut, ends or stalls in the middle of its JSON.
  */
 const faults: Readonly<Record<string, Fault>> = {
-  // Another answer than a completion
+  // The answer is not a completion
   status: fault({ status: 500, 'retry-after': '', code: '' }, (reply, options) => ({
     ...reply,
     instead: errorResponse(errorOfStatus(options), options['retry-after']),
@@ -27,7 +33,7 @@ const faults: Readonly<Record<string, Fault>> = {
   refused: fault({}, (reply) => ({ ...reply, steps: [{ kind: 'destroy' }] })),
   silent: fault({}, (reply) => ({ ...reply, steps: [{ kind: 'hang' }] })),
 
-  // An answer that breaks off
+  // The answer breaks off
   stall: fault({ after: 3 }, (reply, { after }) => cutAfter(reply, after, { kind: 'hang' })),
   cut: fault({ after: 3 }, (reply, { after }) => cutAfter(reply, after, { kind: 'destroy' })),
   end: fault({ after: 3 }, (reply, { after }) => cutAfter(reply, after)),
@@ -38,12 +44,12 @@ const faults: Readonly<Record<string, Fault>> = {
     insertAfter(reply, after, { kind: 'raw', data: '{"id":"chatcmpl-0","choices":[{"del' }),
   ),
 
-  // An answer that lacks something
+  // The answer lacks something
   empty: fault({}, (reply) => withDeltas(reply, [])),
   'no-usage': fault({}, (reply) => without(reply, 'usage')),
   'no-finish': fault({}, (reply) => without(reply, 'finish')),
 
-  // Another pace, other pieces
+  // Pace and pieces
   'slow-first': fault({ ms: 1000 }, (reply, { ms }) => ({
     ...reply,
     steps: [{ kind: 'wait', ms }, ...reply.steps],
@@ -58,7 +64,7 @@ const faults: Readonly<Record<string, Fault>> = {
     ),
   })),
 
-  // Other characters, other bytes
+  // Characters and bytes
   'split-utf8': fault({}, (reply) => ({
     ...withDeltas(reply, splitIntoWords('Grüße, 你好, שלום, 👋🏽 und tschüss.')),
     splitCharacters: true,
@@ -74,7 +80,7 @@ type Options = Readonly<Record<string, number | string>>
 type Fault = (given: ReadonlyMap<string, string>) => (reply: Reply) => Reply
 
 interface Directive {
-  /** As written, which is what `times` counts by. */
+  /** As written; `times` counts requests with the same source. */
   readonly source: string
   /** How many requests meet it. */
   readonly times: number
@@ -85,10 +91,9 @@ const faultPattern = /\[\[fault ([^\][]*)\]\]/g
 const replyPattern = /\[\[reply ("(?:[^"\\]|\\.)*")\]\]/
 
 /**
- * The faults that a message asks for, in their order.
+ * Reads the faults that a message requests, in their order.
  *
- * @throws {ApiError} 400 for a fault or an option that does not exist, so that a typing error in a
- * test is seen
+ * @throws {ApiError} 400 for a fault or an option that does not exist, so a typing error in a test is seen
  */
 export function parseFaults(text: string): Directive[] {
   return [...text.replace(replyPattern, '').matchAll(faultPattern)].map(([source, words = '']) => {
@@ -102,9 +107,9 @@ export function parseFaults(text: string): Directive[] {
 }
 
 /**
- * The text of `[[reply "…"]]`, a JSON string: what the model is to say, to the character.
+ * Reads the text of `[[reply "…"]]`, a JSON string: exactly this will be the reply.
  *
- * @throws {ApiError} 400 when it is not a JSON string
+ * @throws {ApiError} 400 if it is not a JSON string
  */
 export function parseWantedReply(text: string): string | undefined {
   const json = replyPattern.exec(text)?.[1]
@@ -120,18 +125,7 @@ export function withoutDirectives(text: string): string {
   return text.replace(replyPattern, '').replace(faultPattern, '').trim()
 }
 
-export function errorResponse(error: ApiError, retryAfter = ''): PlainResponse {
-  return {
-    status: error.status,
-    headers: {
-      'content-type': 'application/json',
-      ...(retryAfter !== '' && { 'retry-after': retryAfter }),
-    },
-    body: JSON.stringify(error.toBody()),
-  }
-}
-
-/** A fault with options: where the default is a number, it takes numbers only. */
+/** A fault with options. If the default is a number, the option takes only numbers. */
 function fault<Defaults extends Options>(
   defaults: Defaults,
   apply: (reply: Reply, options: Defaults) => Reply,
@@ -139,7 +133,7 @@ function fault<Defaults extends Options>(
   return (given) => {
     const options: Record<string, number | string> = {}
     for (const [index, [key, value]] of [...given].entries()) {
-      // The first word is the fault's name, with or without a value: `[[fault status=500]]`.
+      // The first word is the name of the fault, with or without a value: `[[fault status=500]]`.
       const isBareName = index === 0 && value === ''
       if (isBareName || key === 'times' || key === 'id') continue
       if (!Object.hasOwn(defaults, key)) {
@@ -185,58 +179,9 @@ function insertAfter(reply: Reply, deltas: number, step: Step): Reply {
   return { ...reply, steps: reply.steps.toSpliced(indexAfter(reply, deltas), 0, step) }
 }
 
-/** Where the steps go on after so many content deltas; after the last one if there are fewer. */
+/** The index of the step after so many content deltas, or after the last delta if there are fewer. */
 function indexAfter({ steps }: Reply, deltas: number): number {
   const ends = steps.flatMap((step, index) => (step.kind === 'content' ? [index + 1] : []))
   const start = steps.findIndex((step) => step.kind === 'role') + 1
   return [start, ...ends][Math.min(deltas, ends.length)] ?? start
 }
-
-function errorOfStatus({ status, code }: { status: number; code: string }): ApiError {
-  if (status < 400 || status > 599) {
-    throw new ApiError(400, `status wants an error, not ${status}.`, { code: 'unknown_fault' })
-  }
-  const usual = usualErrors[status] ?? { message: 'The request failed.', type: 'server_error' }
-  const details = { type: usual.type, code: code === '' ? (usual.code ?? null) : code }
-  return new ApiError(status, `${usual.message} (asked for by the message)`, details)
-}
-
-const usualErrors: Readonly<Record<number, { message: string; type: string; code?: string }>> = {
-  400: { message: 'Bad request.', type: 'invalid_request_error' },
-  401: {
-    message: 'Incorrect API key provided.',
-    type: 'invalid_request_error',
-    code: 'invalid_api_key',
-  },
-  404: {
-    message: 'The model does not exist.',
-    type: 'invalid_request_error',
-    code: 'model_not_found',
-  },
-  429: { message: 'Rate limit reached.', type: 'requests', code: 'rate_limit_exceeded' },
-  503: { message: 'The engine is overloaded.', type: 'server_error' },
-}
-
-function contextLengthExceeded(limit: number, promptTokens: number): ApiError {
-  const message =
-    `This model's maximum context length is ${limit} tokens. However, your messages resulted in ` +
-    `${promptTokens} tokens. Please reduce the length of the messages.`
-  return new ApiError(400, message, { param: 'messages', code: 'context_length_exceeded' })
-}
-
-function htmlPage(status: number): PlainResponse {
-  return {
-    status,
-    headers: { 'content-type': 'text/html; charset=utf-8' },
-    body: '<!doctype html>\n<title>Sign in</title>\n<h1>Sign in to this network</h1>\n',
-  }
-}
-
-const errorChunk = JSON.stringify({
-  error: {
-    message: 'The server had an error while processing your request.',
-    type: 'server_error',
-    param: null,
-    code: null,
-  },
-})

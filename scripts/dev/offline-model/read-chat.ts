@@ -5,13 +5,13 @@ interface Said {
   readonly role: 'user' | 'assistant'
   readonly text: string
   readonly quotation: string | undefined
-  /** Its place among the messages of the conversation, from 1. */
+  /** Its place in the conversation, from 1. */
   readonly number: number
 }
 
-/** Something the visitor told, as it is to be told back: `your name is Ada`. */
+/** A fact from the visitor, in the words of the answer: `your name is Ada`. */
 interface Fact {
-  /** What it is about, as `normalise` spells it: `name`, `favourite colour`, `live`. */
+  /** Its subject, as `normalise` spells it: `name`, `favourite colour`, `live`. */
   readonly about: string
   readonly sentence: string
   readonly number: number
@@ -25,7 +25,7 @@ export interface Chat {
   readonly quotation: string | undefined
 }
 
-/** What was said, and what of it the visitor may want to be told again. */
+/** Reads a conversation: its messages, and the facts that the visitor may ask for later. */
 export function readChat(messages: readonly ChatMessage[]): Chat {
   const said = messages
     .flatMap(({ role, content }) =>
@@ -45,10 +45,10 @@ export function readChat(messages: readonly ChatMessage[]): Chat {
   }
 }
 
-/** Quoted lines, with the line that introduces them: `The visitor selected this text:`. */
+/** Quoted lines, with the line before them that introduces them: `The visitor selected this text:`. */
 const quotationPattern = /(?:^[^\n]{1,200}:\n+)?((?:^>.*(?:\n|$))+)/m
 
-/** A message may carry text of the page as a quotation, which is not the visitor's own word. */
+/** A message may contain a quotation of the page, which the visitor did not write. */
 function splitQuotation(content: string): { text: string; quotation: string | undefined } {
   const match = quotationPattern.exec(content)
   if (!match) return { text: content, quotation: undefined }
@@ -78,7 +78,7 @@ type Statement = readonly [
   read: (...groups: string[]) => { readonly about: string; readonly sentence: string },
 ]
 
-/** From the most particular to the least. */
+/** From the most specific to the least specific. */
 const statements: readonly Statement[] = [
   [
     /\b(?:[Cc]all me|[Mm]y name(?: is|'s)|I(?: am|'m) called|I(?: am|'m)(?= \p{Lu}[\p{L}-]+$)) (.+)/u,
@@ -121,7 +121,7 @@ function readFact(clause: string) {
   return undefined
 }
 
-/** The visitor's words as said to the visitor. */
+/** The visitor's words, turned from the first to the second person. */
 function asYou(text: string): string {
   return text
     .replaceAll(/\bI(?: am|'m)\b/gi, 'you are')
@@ -130,7 +130,7 @@ function asYou(text: string): string {
     .replaceAll(/\bmine\b/gi, 'yours')
 }
 
-/** One spelling for a subject, so that `favorite color` finds `favourite colour`. */
+/** One spelling for a subject: `favorite color` finds `favourite colour`. */
 export function normalise(text: string): string {
   return text
     .toLowerCase()

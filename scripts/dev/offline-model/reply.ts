@@ -1,12 +1,12 @@
 import type { ChatRequest } from './chat-request.ts'
 import { countPromptTokens, cutToTokens } from './token-count.ts'
 
-/** What the server is about to do, step by step. A fault is a function from one to another. */
+/** The steps that the server is about to take. A fault is a function from one reply to another. */
 export interface Reply {
   readonly promptTokens: number
-  /** Counted from the deltas unless the text was cut at `max_tokens`. */
+  /** Undefined: counted from the deltas. Set if the text was cut at `max_tokens`. */
   readonly completionTokens: number | undefined
-  /** Answered instead of a completion: an error, or something that is not even an answer. */
+  /** Sent instead of a completion: an error, or a page that is not an API response at all. */
   readonly instead: PlainResponse | undefined
   readonly steps: readonly Step[]
   /** Between two content deltas. */
@@ -23,8 +23,8 @@ export interface PlainResponse {
 }
 
 /**
- * `raw` is the data of one event, as is; `empty` are chunks that say nothing, as some providers
- * send them; `hang` waits until the client leaves.
+ * `raw` is the unchanged data of one event; `empty` is a chunk without content, as some providers send it; `hang` waits
+ * until the client leaves.
  */
 export type Step =
   | SentStep
@@ -37,7 +37,7 @@ export type SentStep =
   | { readonly kind: 'finish'; readonly reason: 'stop' | 'length' }
   | { readonly kind: 'raw'; readonly data: string }
 
-/** The reply that says `text`, cut at the request's limit of tokens. */
+/** A reply with this text, cut at the token limit of the request. */
 export async function composeReply(
   request: ChatRequest,
   text: string,
@@ -65,7 +65,7 @@ export function contentSteps(deltas: readonly string[]): Step[] {
   return deltas.map((content) => ({ kind: 'content', content }))
 }
 
-/** Word by word as a tokenizer would, the space before its word; never inside a surrogate pair. */
+/** Splits a text into words as a tokenizer does, with the space before its word; never inside a surrogate pair. */
 export function splitIntoWords(text: string): string[] {
   return text.match(/\s*\S{1,16}|\s+$/gu) ?? []
 }

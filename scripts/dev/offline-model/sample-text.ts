@@ -14,7 +14,7 @@ const samples: Readonly<Record<string, string>> = {
 
 const imageSample = 'An image: ![a cat](https://example.com/cat.png)'
 
-/** A piece of Markdown of that kind, such as `table`; for `markdown` all of them but the image. */
+/** A sample of one kind of Markdown, such as `table`; for `markdown`, all samples except the image. */
 export function sampleOf(name: string): string | undefined {
   if (name === 'markdown') return Object.values(samples).join('\n\n')
   return name === 'image' ? imageSample : samples[name]
@@ -25,7 +25,7 @@ const vocabulary =
     ' ',
   )
 
-/** Exactly so many words, 20,000 at most, in sentences of 12 and paragraphs of 60. */
+/** Writes exactly this many words, at most 20,000, in sentences of 12 and paragraphs of 60. */
 export function writeWords(wanted: number): string {
   const total = Math.min(wanted, 20_000)
   let text = ''

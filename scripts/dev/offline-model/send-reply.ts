@@ -7,11 +7,10 @@ import type { Reply, SentStep } from './reply.ts'
 import { countTokens } from './token-count.ts'
 
 /**
- * Performs the steps, as server-sent events or as one JSON body. A JSON body that is broken off
- * ends in its middle.
+ * Performs the steps, as server-sent events or as one JSON body. A JSON body that breaks off ends in its middle.
  *
- * @param signal aborted when the client is gone; ends every wait, by rejecting
- * @param observer told of each content delta sent, and before the connection is destroyed
+ * @param signal aborted when the client has left; every wait then rejects
+ * @param observer called after each content delta, and before the connection is destroyed
  */
 export async function sendReply(
   reply: Reply,
@@ -59,7 +58,7 @@ export async function sendReply(
 
 interface Sink {
   send(step: SentStep): Promise<void>
-  /** Sends what there is, without an end. */
+  /** Sends what there is so far, without an end. */
   breakOff(): void
   end(): Promise<void>
 }
@@ -115,7 +114,7 @@ function eventStream(
         for (const part of parts) {
           signal.throwIfAborted()
           if (!response.write(part)) await once(response, 'drain', { signal })
-          // Lets the part leave, and a disconnect be noticed, before the next one.
+          // Lets the part leave before the next one, and lets a disconnect be noticed.
           await nextTurn(undefined, { signal })
         }
       }

@@ -1,26 +1,22 @@
 import type { ChatMessage } from './chat-request.ts'
 
-/**
- * Exactly o200k's count. A special token such as `<|endoftext|>` in a text is ordinary text, as it
- * is for the API.
- */
+/** Exactly o200k's count. A special token such as `<|endoftext|>` counts as ordinary text, as it does for the API. */
 export async function countTokens(text: string): Promise<number> {
-  // 2 MB of vocabulary: loaded by the first request, not by whoever imports this.
+  // 2 MB of vocabulary: loaded by the first request, not on import.
   const tokenizer = await import('gpt-tokenizer/encoding/o200k_base')
   return tokenizer.countTokens(text, { disallowedSpecial: new Set() })
 }
 
-/** OpenAI's overhead: 4 a message, 3 for the reply. */
+/** Includes OpenAI's overhead: 4 for each message, 3 for the reply. */
 export async function countPromptTokens(messages: readonly ChatMessage[]): Promise<number> {
   const counts = await Promise.all(messages.map(({ content }) => countTokens(content)))
   return counts.reduce((sum, count) => sum + count + 4, 3)
 }
 
 /**
- * The longest beginning of `text` that has at most `maxTokens`. Found by counting, since
- * gpt-tokenizer's `decode` keeps half a character for its next caller. Where a character is
- * several tokens the beginning may have fewer: the limit is reported, as a provider does that
- * spent them on half of it.
+ * The longest beginning of `text` with at most `maxTokens`. It is found by counting, because gpt-tokenizer's `decode`
+ * keeps half a character for its next caller. If a character takes several tokens, the beginning may have fewer tokens
+ * than the limit. The limit is still reported, as by a provider that spent the tokens on half a character.
  */
 export async function cutToTokens(text: string, maxTokens: number | undefined) {
   const tokens = await countTokens(text)

@@ -5,7 +5,7 @@ export function clip(text: string, maxCharacters = 200): string {
     : text
 }
 
-/** As a Markdown quotation. */
+/** A Markdown quotation of the first 400 characters. */
 export function quote(text: string): string {
   return clip(text, 400).replaceAll(/^/gm, '> ')
 }

@@ -3,6 +3,7 @@ import { type BareEnv, type BareRequest, callModel, readReply } from '../bare-wo
 import { floorAfter, floorBefore } from './floor-statements.ts'
 
 /** A chat by hand: one statement, the model, one statement. */
+// oxlint-disable-next-line import/no-default-export -- workerd reads it
 export default {
   async fetch(request: Request, env: BareEnv): Promise<Response> {
     neonConfig.fetchEndpoint = env.NEON_HTTP_ENDPOINT

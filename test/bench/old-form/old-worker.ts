@@ -15,6 +15,7 @@ interface OldEnv extends BareEnv {
 }
 
 /** A bare Worker with the batches of commit 77e6131. */
+// oxlint-disable-next-line import/no-default-export -- workerd reads it
 export default {
   async fetch(request: Request, env: OldEnv): Promise<Response> {
     neonConfig.fetchEndpoint = env.NEON_HTTP_ENDPOINT
