@@ -174,7 +174,7 @@ describe('spending', () => {
     const { rows } = await sql<{ payer: string; days: number }>`
 select payer, ${today} - day as days from spending order by payer, day desc`.execute(db.kysely)
     return Object.groupBy(
-      rows.map(({ payer, days }) => `${payer} ${days}`),
+      rows.map((row) => `${row.payer} ${row.days}`),
       (row) => row.split(':')[0]?.split(' ')[0] ?? '',
     )
   }
