@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { anyCharacter } from './any-character.ts'
 
 export const anyPlaces = fc.array(fc.nat(10_000), { maxLength: 12 })
 
@@ -6,7 +7,7 @@ export const anyPlaces = fc.array(fc.nat(10_000), { maxLength: 12 })
 export const anyText = fc.string({
   unit: fc.oneof(
     fc.constantFrom('a', '\0', '\ud83d', '\ude00', 'é', '你', '\r', '\n', '"', '\u2028'),
-    fc.string({ unit: 'binary', maxLength: 1 }),
+    anyCharacter,
   ),
   maxLength: 60,
 })

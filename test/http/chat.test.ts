@@ -8,8 +8,8 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 describe('a conversation', () => {
   test('is remembered: the second answer shows that the model saw the first message', async () => {
-    const visitor = createClient(rig.url)
-    const first = await visitor.chat({ message: 'My name is Ada.' })
+    const newcomer = createClient(rig.url)
+    const first = await newcomer.chat({ message: 'My name is Ada.' })
     expect(first).toMatchObject({
       session_id: expect.stringMatching(uuid),
       visitor_token: expect.stringMatching(/^vst_[\w-]{43}$/),
@@ -17,8 +17,8 @@ describe('a conversation', () => {
       history: [{ seq: 1, role: 'user', content: 'My name is Ada.' }, { seq: 2 }],
       has_more: false,
     })
-    visitor.token = first.visitor_token
-    const second = await visitor.chat({
+    newcomer.token = first.visitor_token
+    const second = await newcomer.chat({
       session_id: first.session_id,
       message: 'What is my name?',
     })
@@ -28,7 +28,6 @@ describe('a conversation', () => {
   })
 
   test('is sent to the model as system prompt, whole turns and the new message', async () => {
-    const visitor = await newVisitor(rig.url)
     const { session_id, reply } = await visitor.chat({ message: 'One' })
     await visitor.chat({ session_id, message: 'Two', context_text: 'Some\ntext' })
     expect(rig.model.requests.at(-1)?.messages).toEqual([
@@ -57,7 +56,6 @@ describe('a conversation', () => {
   })
 
   test('shows its usage as the provider counted it', async () => {
-    const visitor = await newVisitor(rig.url)
     const { reply } = await visitor.chat({ message: 'Hello' })
     expect(reply.usage).toEqual({
       prompt_tokens: expect.any(Number),
@@ -66,7 +64,6 @@ describe('a conversation', () => {
   })
 
   test('answers with as much history as was asked for', async () => {
-    const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: 'One' })
     const none = await visitor.chat({ session_id, message: 'Two', history_limit: 0 })
     expect([none.history, none.has_more]).toEqual([[], true])
@@ -77,8 +74,8 @@ describe('a conversation', () => {
 
 describe('a stream', () => {
   test('is turn.started, the text in deltas, turn.completed after the commit', async () => {
-    const visitor = createClient(rig.url)
-    const events = await visitor.stream({ message: 'write 40 words' })
+    const newcomer = createClient(rig.url)
+    const events = await newcomer.stream({ message: 'write 40 words' })
     const [started, ...rest] = events
     const completed = rest.pop()
     expect(started).toMatchObject({
@@ -98,16 +95,16 @@ describe('a stream', () => {
     }
     expect(text).toBe(reply.content)
 
-    visitor.token = started?.data.visitor_token
+    newcomer.token = started?.data.visitor_token
     const path = `/v1/sessions/${started?.data.session_id}/messages`
-    const stored = await visitor.expect(200, 'GET', path)
+    const stored = await newcomer.expect(200, 'GET', path)
     expect(stored.data).toEqual([started?.data.message, reply])
   })
 
   test('keeps line breaks, separators and emoji of the model inside one event each', async () => {
-    const visitor = createClient(rig.url)
+    const newcomer = createClient(rig.url)
     const text = 'a\r\n\ndata: x\n\nevent: turn.failed\u2028\u2029\u0085😀\u0000'
-    const events = await visitor.stream({ message: `[[reply ${JSON.stringify(text)}]]` })
+    const events = await newcomer.stream({ message: `[[reply ${JSON.stringify(text)}]]` })
     const deltas = events.filter(({ event }) => event === 'delta')
     expect(deltas.map(({ data }) => data.text).join('')).toBe(text.replace('\0', '\uFFFD'))
     expect(events.map(({ event }) => event).filter((event) => event !== 'delta')).toEqual([
@@ -117,7 +114,6 @@ describe('a stream', () => {
   })
 
   test('of a replay is the whole text as one delta', async () => {
-    const visitor = await newVisitor(rig.url)
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const first = await visitor.stream(turn)
     const replay = await visitor.stream(turn)
@@ -133,7 +129,6 @@ describe('a stream', () => {
 
 describe('a retry', () => {
   test('with the same message_id returns the stored reply and calls no model', async () => {
-    const visitor = await newVisitor(rig.url)
     const turn = { message: 'Hello', message_id: crypto.randomUUID(), metadata: { a: 1 } }
     const first = await visitor.chat(turn)
     const second = await visitor.chat(turn)
@@ -142,7 +137,6 @@ describe('a retry', () => {
   })
 
   test('with another body is a 422 and stores nothing', async () => {
-    const visitor = await newVisitor(rig.url)
     const message_id = crypto.randomUUID()
     const { session_id } = await visitor.chat({ message: 'Hello', message_id })
     const problem = await visitor.expect(422, 'POST', '/v1/chat', {
@@ -156,7 +150,6 @@ describe('a retry', () => {
   })
 
   test('of a failed turn runs it again under the same message', async () => {
-    const visitor = await newVisitor(rig.url)
     const message = '[[fault status=500 times=1 id=retry]] My name is Ada.'
     const turn = { message, message_id: crypto.randomUUID() }
     const problem = await visitor.expect(502, 'POST', '/v1/chat', turn)
@@ -174,7 +167,6 @@ describe('a retry', () => {
   })
 
   test('that names a reply with regenerate makes another instead of it', async () => {
-    const visitor = await newVisitor(rig.url)
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const { reply, session_id } = await visitor.chat(turn)
     const other = await visitor.chat({ ...turn, session_id, regenerate: reply.id })
@@ -193,13 +185,13 @@ describe('a message that cannot fit in the context window', () => {
   test('is refused with 413 before anything is stored or sent', async () => {
     const small = await startRig({ CONTEXT_TOKEN_BUDGET: '400', MAX_COMPLETION_TOKENS: '100' })
     try {
-      const visitor = await newVisitor(small.url)
-      const problem = await visitor.expect(413, 'POST', '/v1/chat', {
+      const newcomer = await newVisitor(small.url)
+      const problem = await newcomer.expect(413, 'POST', '/v1/chat', {
         message: 'word '.repeat(500),
       })
       expect(problem).toMatchObject({ code: 'message_too_long', errors: [{ field: 'message' }] })
       expect(small.timeline).toEqual([])
-      expect((await visitor.expect(200, 'GET', '/v1/sessions')).data).toEqual([])
+      expect((await newcomer.expect(200, 'GET', '/v1/sessions')).data).toEqual([])
     } finally {
       await small.close()
     }

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { unstable_readConfig as readConfig } from 'wrangler'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
+import { createDeps } from '../../src/deps.ts'
+import { createScheduled } from '../../src/retention.ts'
 import { expireLease, takeTurn, turnStart } from '../rigs/conversation.ts'
 import { midnightIsOver } from '../rigs/midnight.ts'
 import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
@@ -30,12 +32,29 @@ afterAll(async () => {
 })
 
 /** What the one line of a run says. */
-async function run(of = worker) {
-  of.clear()
-  await of.scheduled()
-  const lines = await vi.waitUntil(() => of.logs().length > 0 && of.logs())
+async function run() {
+  worker.clear()
+  await worker.scheduled()
+  const lines = await vi.waitUntil(() => worker.logs().length > 0 && worker.logs())
   expect(lines).toHaveLength(1)
   return JSON.parse(lines[0] ?? '')
+}
+
+/** The same of a Worker with other settings: its trigger, in this process. */
+async function runWith(settings: Record<string, string>) {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  try {
+    await createScheduled(createDeps)(undefined, {
+      DATABASE_URL: database.connectionString,
+      NEON_HTTP_ENDPOINT: database.endpoint,
+      OPENAI_API_KEY: 'sk-of-nobody',
+      ...settings,
+    })
+    expect(log).toHaveBeenCalledTimes(1)
+    return JSON.parse(String(log.mock.calls[0]?.[0]))
+  } finally {
+    log.mockRestore()
+  }
 }
 
 const erased = (erased_sessions: number, looked_at: number, complete = true) => ({
@@ -174,7 +193,7 @@ describe('spending', () => {
     const { rows } = await sql<{ payer: string; days: number }>`
 select payer, ${today} - day as days from spending order by payer, day desc`.execute(db.kysely)
     return Object.groupBy(
-      rows.map(({ payer, days }) => `${payer} ${days}`),
+      rows.map((row) => `${row.payer} ${row.days}`),
       (row) => row.split(':')[0]?.split(' ')[0] ?? '',
     )
   }
@@ -193,14 +212,10 @@ select payer, ${today} - day as days from spending order by payer, day desc`.exe
   })
 
   test('is kept for two days if RETENTION_DAYS is shorter, since a refund may come late', async () => {
-    const forgetful = await startWorker({ vars: { RETENTION_DAYS: '1' }, database })
-    try {
-      await seedSpending()
-      expect(await run(forgetful)).toMatchObject({ pruned_spending: 3 * 5, complete: true })
-      expect(await kept()).toEqual(keptUpTo({ addresses: 2, others: 2 }))
-    } finally {
-      await forgetful.close()
-    }
+    await seedSpending()
+    const line = await runWith({ RETENTION_DAYS: '1' })
+    expect(line).toMatchObject({ pruned_spending: 3 * 5, complete: true })
+    expect(await kept()).toEqual(keptUpTo({ addresses: 2, others: 2 }))
   })
 
   test('is pruned a few thousand rows at a time', async () => {
@@ -215,27 +230,16 @@ select ${today} - 10 - number % 20, 'address:' || number, 1 from generate_series
   }, 90_000)
 
   test('of an address is not kept either where RETENTION_DAYS is absent, and nothing else is lost', async () => {
-    const keeping = await startWorker({ database })
-    try {
-      await seedSpending()
-      await seedEmptySessions(2, 4_000)
-      expect(await run(keeping)).toEqual({ ...erased(0, 0), pruned_spending: 5 })
-      expect(await kept()).toEqual(keptUpTo({ addresses: 2, others: 40 }))
-      expect(await sessionIds()).toHaveLength(2)
-    } finally {
-      await keeping.close()
-    }
+    await seedSpending()
+    await seedEmptySessions(2, 4_000)
+    expect(await runWith({})).toEqual({ ...erased(0, 0), pruned_spending: 5 })
+    expect(await kept()).toEqual(keptUpTo({ addresses: 2, others: 40 }))
+    expect(await sessionIds()).toHaveLength(2)
   })
 })
 
-test('a wrong setting is told by the run, without its value', async () => {
-  const wrong = await startWorker({ database, vars: { RETENTION_DAYS: 'canary' } })
-  try {
-    const line = await run(wrong)
-    expect(line).toMatchObject({ complete: false, fault: { code: 'misconfigured' } })
-    expect(JSON.stringify(line)).not.toContain('canary')
-    expect(wrong.timeline).toEqual([])
-  } finally {
-    await wrong.close()
-  }
+test('a wrong setting is reported by the run, without its value', async () => {
+  const line = await runWith({ RETENTION_DAYS: 'canary' })
+  expect(line).toMatchObject({ complete: false, fault: { code: 'misconfigured' } })
+  expect(JSON.stringify(line)).not.toContain('canary')
 })

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { anyCharacter } from '../../generators/any-character.ts'
 import { type ModelFault, modelFaults, slowFaults } from './model-faults.ts'
 import { quotations } from './quotations.ts'
 import { databaseFaults, type Words } from './turns.ts'
@@ -15,7 +16,7 @@ const fault = fc.record({
   isLasting: fc.boolean(),
 })
 const says = fc
-  .string({ unit: 'binary', minLength: 1, maxLength: 20 })
+  .string({ unit: anyCharacter, minLength: 1, maxLength: 20 })
   .filter((text) => text.trim() !== '')
 export const words: fc.Arbitrary<Words> = fc.record({
   text: fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => text.isWellFormed()),
