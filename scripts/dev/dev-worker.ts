@@ -74,11 +74,11 @@ function check(settings: Record<string, string>): DevWorkerReply {
     return { kind: 'faults', faults: error.options.members?.['settings'] as SettingFault[] }
   }
   const unknownNames = Object.keys(settings).filter((name) => !Object.hasOwn(Env.shape, name))
-  const { OPENAI_MODEL, OPENAI_BASE_URL = 'https://api.openai.com' } = parseEnv(bindings)
+  const env = parseEnv(bindings)
   return {
     kind: 'checked',
     unknownNames,
-    model: `${OPENAI_MODEL} at ${new URL(OPENAI_BASE_URL).host}`,
+    model: `${env.OPENAI_MODEL} at ${new URL(env.OPENAI_BASE_URL ?? 'https://api.openai.com').host}`,
   }
 }
 

@@ -1,6 +1,7 @@
 import { type BareEnv, type BareRequest, callModel } from './bare-worker.ts'
 
 /** A bare Worker that copies the model's stream piece by piece, as any Worker must that looks at it. */
+// oxlint-disable-next-line import/no-default-export -- workerd reads it
 export default {
   async fetch(request: Request, env: BareEnv): Promise<Response> {
     const { message } = (await request.json()) as BareRequest

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Receipt, ReceiptPart } from '../../src/protocol-receipt.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
 import { type Client, newVisitor } from '../rigs/client.ts'
+import { expireLease, testDatabase, turnCheckpoint, turnStart } from '../rigs/conversation.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { storedMessages } from '../rigs/stored-session.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
+
+const db = testDatabase()
 
 const systemPrompt = 'You sell bicycles and keep your secrets.'
 let rig: Rig
@@ -79,6 +86,33 @@ describe('the receipt of the next message', () => {
       { from_seq: 12, to_seq: 12, turns: 1, reason: 'failed' },
       { from_seq: 2, to_seq: 4, turns: 2, reason: 'max_turns' },
     ])
+  })
+
+  test('names a failed reply of a session that has no other', async () => {
+    const failing = { message: '[[fault status=500]]', message_id: crypto.randomUUID() }
+    const { session_id } = await visitor.expect(502, 'POST', '/v1/chat', failing)
+    const path = `/v1/sessions/${session_id}/context`
+    const receipt: Receipt = await visitor.expect(200, 'POST', path, { message: 'Hi' })
+    expect(receipt.left_out).toEqual([{ from_seq: 2, to_seq: 2, turns: 1, reason: 'failed' }])
+  })
+
+  test('holds the text of a reply whose Worker died, and leaves its turn as it is', async () => {
+    const { path } = await sessionOf(2)
+    const sessionId = path.split('/').at(-1) ?? ''
+    const start = turnStart({ sessionId, userId: visitorIdOf(visitor.token ?? '') })
+    await beginTurn(db, start)
+    await checkpointTurn(db, start, turnCheckpoint({ content: 'So far' }))
+    await expireLease(db, start)
+    const message = 'And then?'
+    const receipt: Receipt = await visitor.expect(200, 'POST', `${path}/context`, { message })
+    expect(kinds(receipt.parts)).toEqual(['system', 'turn', 'turn', 'turn', 'message'])
+    expect(messagesOf(receipt).at(-2)).toEqual({ role: 'assistant', content: 'So far' })
+    expect(receipt.left_out).toEqual([])
+    const reply = (await storedMessages(db, sessionId)).at(-1)
+    expect(reply).toMatchObject({ status: 'streaming', lease: start.lease })
+
+    await visitor.chat({ message, session_id: sessionId })
+    expect(messagesOf(receipt)).toEqual(lastPrompt())
   })
 
   test('counts a quotation with the message', async () => {

@@ -110,6 +110,8 @@ const paths: Record<string, (id: string) => [string, string, unknown?][]> = {
   ReplyPath: (id) => [
     ['GET', `/v1/sessions/${id}/messages/${uuid}/stream`],
     ['GET', `${session}/messages/${id}/stream`],
+    ['GET', `/v1/sessions/${id}/messages/${uuid}/context`],
+    ['GET', `${session}/messages/${id}/context`],
   ],
   MessagePath: (id) => [
     ['PUT', `/v1/sessions/${id}/messages/${uuid}/feedback`, { rating: 'up' }],

@@ -40,6 +40,9 @@ const skippedColumns = {
   reason: column.oneOf<Skipped['reason']>(),
 }
 
+/** Counts in a window as soon as its turn is settled. */
+const isExpiredWithText = sql`status = 'streaming' and lease_expires_at <= statement_timestamp() and content <> ''`
+
 /** How many failed, superseded or running replies a receipt lists. */
 const maxSkipped = 50
 
@@ -49,9 +52,30 @@ export async function findNextContext(
   { userId, sessionId }: { userId: string; sessionId: string },
   window: WindowLimits,
 ): Promise<NextContext | undefined> {
-  const session = sql`(select id, next_seq from sessions where id = ${sessionId} and user_id = ${userId}) session`
-  const turns = sql`turn_window(session.id, session.next_seq, ${window.maxTurns}, ${window.tokens},
-  ${window.overheadTokens}, ${window.countedBy})`
+  const { maxTurns, tokens, overheadTokens, countedBy } = window
+  // The next begin would settle a reply whose lease has expired, and send its text. A receipt does not settle it, as its
+  // Worker may still finish it.
+  const session = sql`(
+  select sessions.id, next_seq, expired.seq as expired_seq, coalesce(expired.reply_to, next_seq) as before,
+    coalesce(expired.tokens, 0) as expired_tokens
+  from sessions left join lateral (
+    select seq, reply_to, ${overheadTokens}::integer + turn_tokens_bound as tokens from messages
+    where session_id = sessions.id and ${isExpiredWithText}
+  ) expired on true
+  where sessions.id = ${sessionId} and user_id = ${userId}
+) session`
+  const turns = sql`(
+  select * from turn_window(session.id, session.before,
+    greatest(${maxTurns}::integer - (session.expired_seq is not null)::integer, 0),
+    ${tokens}::integer - session.expired_tokens, ${overheadTokens}, ${countedBy})
+  union all
+  select message.seq, session.expired_tokens, false, message.content, message.context_text, reply.content, reply.seq
+  from messages reply
+  join messages message on message.session_id = reply.session_id and message.seq = reply.reply_to
+    and message.status <> 'superseded'
+  where reply.session_id = session.id and reply.seq = session.expired_seq and reply.status = 'streaming'
+    and session.expired_tokens <= ${tokens}::integer and ${maxTurns}::integer > 0
+)`
   const bounds = sql`
 select session.id, coalesce(min(turn.seq), session.next_seq) as window_from, session.next_seq as before
 from ${session} left join lateral ${turns} turn on true
@@ -148,7 +172,7 @@ order by turn.seq`.compile(db.kysely),
   )
 }
 
-/** What is not sent, newest first: one row for all turns before the window, and one for each reply inside its range. */
+/** What is not sent, newest first: one row for all older turns that count, and one for each later reply that does not. */
 function skippedIn(bounds: RawBuilder<unknown>) {
   return rowsOf(skippedColumns)`
 with bounds as (${bounds}
@@ -161,9 +185,9 @@ with bounds as (${bounds}
       when status = 'superseded' then 'superseded'
       when status = 'streaming' and lease_expires_at > statement_timestamp() then 'running'
       else 'failed' end as reason
-  from bounds join messages m on m.session_id = bounds.id and role = 'assistant' and seq > bounds.window_from
-    and seq < bounds.before
-    and status not in ('complete', 'interrupted')
+  from bounds cross join older join messages m on m.session_id = bounds.id and role = 'assistant'
+    and seq > coalesce(older.to_seq, 0) and seq < bounds.before
+    and status not in ('complete', 'interrupted') and not (${isExpiredWithText})
   order by seq desc limit ${maxSkipped}
 )
 select * from skipped union all select * from older where turns > 0 order by to_seq desc`

@@ -53,9 +53,9 @@ with bounds as (select session_id as id, window_from, reply_to as before from (
       when status = 'superseded' then 'superseded'
       when status = 'streaming' and lease_expires_at > statement_timestamp() then 'running'
       else 'failed' end as reason
-  from bounds join messages m on m.session_id = bounds.id and role = 'assistant' and seq > bounds.window_from
-    and seq < bounds.before
-    and status not in ('complete', 'interrupted')
+  from bounds cross join older join messages m on m.session_id = bounds.id and role = 'assistant'
+    and seq > coalesce(older.to_seq, 0) and seq < bounds.before
+    and status not in ('complete', 'interrupted') and not (status = 'streaming' and lease_expires_at <= statement_timestamp() and content <> '')
   order by seq desc limit $4
 )
 select * from skipped union all select * from older where turns > 0 order by to_seq desc;
