@@ -104,6 +104,8 @@ const paths: Record<string, (id: string) => [string, string, unknown?][]> = {
     ['DELETE', `/v1/sessions/${id}`],
     ['GET', `/v1/sessions/${id}/messages`],
     ['POST', `/v1/sessions/${id}/stop`],
+    ['POST', `/v1/sessions/${id}/context`, { message: 'Hello' }],
+    ['GET', `/v1/sessions/${id}/stream`],
     ['GET', `/v1/admin/sessions/${id}/messages`],
     ['DELETE', `/v1/admin/sessions/${id}`],
   ],
