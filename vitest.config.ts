@@ -3,14 +3,15 @@ import { defineConfig } from 'vitest/config'
 const reporters = ['default', './test/rigs/totals-reporter.ts']
 
 /**
- * The projects, told apart in test/README.md. `unit` needs nothing but Node; the others share a built Worker and a
- * database, started once for all their files.
+ * test/README.md explains the projects. `unit` has no set-up; each of the others builds the Worker and starts a database
+ * once, for all its files.
  */
 export default defineConfig({
   test: {
     reporters,
     projects: [
-      project('unit', ['test/unit/**/*.test.ts'], {}),
+      // A test of a second may take ten on a busy machine.
+      project('unit', ['test/unit/**/*.test.ts'], { testTimeout: 20_000 }),
       project(
         'http',
         ['test/*.test.ts', 'test/{db,dev,http}/**/*.test.ts'],
@@ -38,7 +39,7 @@ function withDatabase(kind: 'pglite' | 'postgres') {
   return {
     globalSetup: 'test/global-setup.ts',
     env: { TEST_DATABASE: kind },
-    // Most of them wait for a Worker, a model or a database of their own.
+    // Most files wait for a Worker or a model, so one more than the cores of a small machine.
     maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 120_000,

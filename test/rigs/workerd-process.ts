@@ -22,9 +22,6 @@ export interface WorkerdProcess {
   close(): Promise<void>
 }
 
-const running = new Set<ChildProcess>()
-process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))
-
 /**
  * Starts the built Worker in a workerd process of its own, without wrangler. A start costs a tenth of what the harness of
  * wrangler costs, a request a third, and the upstream sees when a call is aborted.
@@ -38,8 +35,7 @@ export async function startWorkerdProcess(vars: Record<string, string>): Promise
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
   })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
+  killWithThisProcess(child)
   const lines: string[] = []
   if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))
   const port = await listeningPort(child)
@@ -63,6 +59,18 @@ export async function startWorkerdProcess(vars: Record<string, string>): Promise
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** However this process ends, its input to the shell ends too, and the shell kills the child. */
+function killWithThisProcess(child: ChildProcess): void {
+  const script = 'read released || kill -9 "$0"'
+  const shell = spawn('sh', ['-c', script, String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  shell.unref()
+  shell.stdin.on('error', () => {})
+  child.once('exit', () => shell.stdin.end('released\n'))
 }
 
 function configOf(vars: Record<string, string>): string {

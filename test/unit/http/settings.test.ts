@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { createApp } from '../../src/app.ts'
-import { createDeps } from '../../src/deps.ts'
-import { parseEnv } from '../../src/env.ts'
-import { type ProblemJson, problemOf } from '../rigs/problem.ts'
+import { createApp } from '../../../src/app.ts'
+import { createDeps } from '../../../src/deps.ts'
+import { parseEnv } from '../../../src/env.ts'
+import { type ProblemJson, problemOf } from '../../rigs/problem.ts'
 
 const right = {
   AUTH_AUDIENCE: 'chat',
@@ -11,7 +11,9 @@ const right = {
 }
 
 const log = vi.spyOn(console, 'log')
-beforeEach(() => log.mockReset())
+beforeEach(() => {
+  log.mockReset().mockImplementation(() => {})
+})
 
 /** What the first request to a Worker with these settings is answered. */
 async function firstAnswer(settings: Record<string, unknown>, path: string): Promise<ProblemJson> {
