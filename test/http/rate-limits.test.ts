@@ -1,8 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-<<<<<<< HEAD
-import { clientAddress } from '../../src/http/caller.ts'
-=======
->>>>>>> wt-tests
 import { createClient, newVisitor } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { startRig } from '../rigs/start-rig.ts'

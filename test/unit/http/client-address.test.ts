@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { clientAddress } from '../../../src/http/client-address.ts'
+import { clientAddress } from '../../../src/http/caller.ts'
 
 describe('the address of a client', () => {
   test.each([
