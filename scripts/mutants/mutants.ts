@@ -180,7 +180,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     bug: 'a receipt shows the turns after its reply',
-    file: 'src/db/turns/context.ts',
+    file: 'src/db/turns/reply-context.ts',
     from: 'and turn.seq < reply.reply_to',
     to: '',
     project: 'http',

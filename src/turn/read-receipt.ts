@@ -1,4 +1,5 @@
-import { findNextContext, findReplyContext } from '../db/turns/context.ts'
+import { findNextContext } from '../db/turns/next-context.ts'
+import { findReplyContext } from '../db/turns/reply-context.ts'
 import type { Receipt } from '../protocol-receipt.ts'
 import { receiptParts } from './prompt/receipt.ts'
 import { renderMessage } from './prompt/render.ts'
