@@ -1,7 +1,5 @@
 import { once } from 'node:events'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { buffer } from 'node:stream/consumers'
+import { answerWith, type RelayedCall, startDatabaseRelay } from './database-relay.ts'
 import { checkpointText, statementsOf, type TurnCall, turnCall } from './turn-call.ts'
 
 export interface GatedCall {
@@ -20,11 +18,11 @@ export type Moment = 'asked' | 'committed' | 'answered'
 export interface DatabaseGate {
   /** The URL to give as NEON_HTTP_ENDPOINT. */
   url: string
-  /** Waited for at each moment of each call; one that says `drop` ends the call there, unheard. */
+  /** Awaited at each moment of each call. If it returns `drop`, the call ends there without an answer. */
   at: (call: GatedCall, moment: Moment) => Promise<'drop' | void>
   /** What the last checkpoint that was carried out has stored. */
   saved: string
-  /** Resolves once no call is under way: what was asked is carried out or dropped. */
+  /** Resolves once no call is under way: each was carried out or dropped. */
   idle(): Promise<void>
   close(): Promise<void>
 }
@@ -33,52 +31,41 @@ export interface DatabaseGate {
 export async function startDatabaseGate(endpoint: string): Promise<DatabaseGate> {
   const underWay = new Set<Promise<void>>()
   const seen = new Map<GatedCall['kind'], number>()
-  const server = http.createServer((request, response) => {
-    const served = serve(request, response).catch(() => void response.destroy())
-    underWay.add(served)
-    void served.then(() => underWay.delete(served))
+  const relay = await startDatabaseRelay(endpoint, (relayed) => {
+    const passed = pass(relayed)
+    underWay.add(passed)
+    return passed.finally(() => underWay.delete(passed))
   })
 
-  async function serve(request: http.IncomingMessage, response: http.ServerResponse) {
-    const body = await buffer(request)
+  async function pass(relayed: RelayedCall) {
+    const { response, body } = relayed
     const { kind, text } = read(body)
     const nth = (seen.get(kind) ?? 0) + 1
     seen.set(kind, nth)
     const call = { kind, nth, text, body: body.toString() }
     if ((await gate.at(call, 'asked')) === 'drop') return void response.destroy()
 
-    const headers = Object.entries(request.headers).filter(([name]) => name.startsWith('neon-'))
-    const answer = await fetch(endpoint, {
-      method: 'POST',
-      headers: Object.fromEntries(headers) as Record<string, string>,
-      body: new Uint8Array(body),
-    })
-    const bytes = Buffer.from(await answer.arrayBuffer())
+    const { status, bytes } = await relayed.forward()
     if (kind === 'checkpoint') gate.saved = text
     if ((await gate.at(call, 'committed')) === 'drop') return void response.destroy()
 
-    // Whoever asked may be gone by now.
+    // The caller may be gone by now.
     if (response.destroyed) return
     const left = Promise.race([once(response, 'finish'), once(response, 'close')])
-    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(bytes)
+    answerWith(response, status, bytes)
     await left
     await gate.at(call, 'answered')
   }
 
   const gate: DatabaseGate = {
-    url: '',
+    url: relay.url,
     at: async () => {},
     saved: '',
     async idle() {
-      while (underWay.size > 0) await Promise.all(underWay)
+      while (underWay.size > 0) await Promise.allSettled(underWay)
     },
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    close: () => relay.close(),
   }
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  gate.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/sql`
   return gate
 }
 

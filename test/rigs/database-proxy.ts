@@ -1,5 +1,4 @@
-import http from 'node:http'
-import { listen } from '../../scripts/dev/listen.ts'
+import { answerWith, type RelayedCall, startDatabaseRelay } from './database-relay.ts'
 import { statementsOf } from './turn-call.ts'
 
 /**
@@ -27,9 +26,9 @@ export interface DatabaseCall {
   path: string
   /** The SQL of its statements: one, or those of a batch. */
   statements: string[]
-  /** All that was sent: what a test of many turns at once knows its own by. */
+  /** All that was sent: by it, a test of many turns at once finds its own calls. */
   body: string
-  /** Bytes of the answer. */
+  /** Bytes of the answer; 0 until there is one. */
   bytes: number
 }
 
@@ -49,23 +48,18 @@ export interface DatabaseProxy {
   close(): Promise<void>
 }
 
-/** Stands between the Worker and the endpoint: counts, and fails on request. */
+/** Stands between the Worker and the endpoint: counts the calls, and fails on request. */
 export async function startDatabaseProxy(
   endpoint: string,
   onCall: (call: DatabaseCall) => void = () => {},
 ): Promise<DatabaseProxy> {
   let answered = Promise.withResolvers<void>()
-  const server = http.createServer((request, response) => {
-    void serve(request, response).catch(() => response.destroy())
-  })
-  // A Worker may take up a connection at the very moment the server would drop it as idle.
-  server.keepAliveTimeout = 0
+  const relay = await startDatabaseRelay(endpoint, pass)
 
-  async function serve(request: http.IncomingMessage, response: http.ServerResponse) {
-    const body = await readAll(request)
-    const path = request.url ?? ''
+  async function pass(relayed: RelayedCall) {
+    const { request, response, body } = relayed
     const call = {
-      path,
+      path: request.url ?? '',
       statements: statementsOf(body).map(({ query }) => query),
       body: body.toString(),
       bytes: 0,
@@ -73,60 +67,34 @@ export async function startDatabaseProxy(
     const faulty = proxy.fault(call, proxy.calls.push(call) - 1)
     onCall(call)
     const fault = await faulty
+    if (fault !== undefined && failsAtOnce(fault, relayed)) return
+    if (fault === 'late') await answered.promise
+
+    const { status, bytes } = await relayed.forward()
+    call.bytes = bytes.length
     switch (fault) {
-      case 'reset before':
+      case 'silent after':
+      case 'late':
+        return
+      case 'reset after':
         request.socket.resetAndDestroy()
         return
-      case 'silent before':
+      case 'lost connection after':
+        answerWith(response, 400, lostConnection)
         return
-      case 'lost connection':
-        refuse(response, lostConnection)
-        return
-      case 'server error':
-        response.writeHead(500).end('compute trouble')
-        return
-      case 'html':
-        response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><p>Hello')
-        return
-      case 'deadlock':
-        refuse(response, { message: 'deadlock detected', code: '40P01' })
-        return
-      case 'serialization failure':
-        refuse(response, { message: 'could not serialize access', code: '40001' })
-        return
-      case 'repeats everything': {
-        const everything = `${body.toString()} ${JSON.stringify(request.headers)}`
-        refuse(response, { message: everything, detail: everything, code: 'XX000' })
-        return
-      }
-      case 'late':
-        await answered.promise
+      case 'cut':
+        // In chunks: the test harness would make a silence of a body that ends before its told length.
+        response.writeHead(status, { 'content-type': 'application/json' })
+        response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
+        break
+      default:
+        answerWith(response, status, bytes)
     }
-    const headers = Object.fromEntries(
-      Object.entries(request.headers).filter(([name]) => name.startsWith('neon-')),
-    ) as Record<string, string>
-    const answer = await fetch(endpoint, { method: 'POST', headers, body: new Uint8Array(body) })
-    const bytes = Buffer.from(await answer.arrayBuffer())
-    call.bytes = bytes.length
-    if (fault === 'silent after' || fault === 'late') return
-    if (fault === 'reset after') {
-      request.socket.resetAndDestroy()
-      return
-    }
-    if (fault === 'lost connection after') {
-      refuse(response, lostConnection)
-      return
-    }
-    response.writeHead(answer.status, { 'content-type': 'application/json' })
-    // In chunks: the test harness would make a silence of a body that ends before its told length.
-    if (fault === 'cut')
-      response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
-    else response.end(bytes)
     answered.resolve()
   }
 
   const proxy: DatabaseProxy = {
-    url: '',
+    ...relay,
     calls: [],
     fault: () => undefined,
     clear() {
@@ -134,31 +102,45 @@ export async function startDatabaseProxy(
       proxy.fault = () => undefined
       answered = Promise.withResolvers()
     },
-    refuse: close,
-    listen: async () => {
-      await listen(server, Number(new URL(proxy.url).port))
-    },
-    close,
+    refuse: () => relay.close(),
   }
-  proxy.url = `http://127.0.0.1:${await listen(server)}/sql`
   return proxy
-
-  async function close() {
-    const closed = new Promise((resolve) => server.close(resolve))
-    server.closeAllConnections()
-    await closed
-  }
 }
 
+const errorOf = (message: string, code: string, detail?: string) =>
+  JSON.stringify({ message, code, detail })
 /** As Neon answers if its own connection broke: no SQLSTATE says whether the statement ran. */
-const lostConnection = { message: 'connection lost', code: '' }
+const lostConnection = errorOf('connection lost', '')
 
-function refuse(response: http.ServerResponse, error: Record<string, string>): void {
-  response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(error))
-}
-
-async function readAll(request: http.IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
+/** @returns whether the fault needs no statement to run */
+function failsAtOnce(fault: DatabaseFault, { request, response, body }: RelayedCall): boolean {
+  switch (fault) {
+    case 'reset before':
+      request.socket.resetAndDestroy()
+      return true
+    case 'silent before':
+      return true
+    case 'lost connection':
+      answerWith(response, 400, lostConnection)
+      return true
+    case 'deadlock':
+      answerWith(response, 400, errorOf('deadlock detected', '40P01'))
+      return true
+    case 'serialization failure':
+      answerWith(response, 400, errorOf('could not serialize access', '40001'))
+      return true
+    case 'server error':
+      response.writeHead(500).end('compute trouble')
+      return true
+    case 'html':
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><p>Hello')
+      return true
+    case 'repeats everything': {
+      const everything = `${body.toString()} ${JSON.stringify(request.headers)}`
+      answerWith(response, 400, errorOf(everything, 'XX000', everything))
+      return true
+    }
+    default:
+      return false
+  }
 }
