@@ -44,7 +44,7 @@ export function openaiModel(options: OpenaiOptions): ChatModel {
           { signal: deadline.signal },
         )
         .asResponse()
-      // The package's own reader ends at a frame that holds no chunk, and it costs more CPU than the rest of a turn.
+      // The package's own reader ends at a frame that holds no chunk, and needs more CPU.
       for await (const events of readEvents(bodyOf(response), deadline.signal)) {
         const { chunk, isLast, error } = toChunk(events)
         deadline.heard(chunk.text !== undefined)
