@@ -9,7 +9,7 @@ Measures alternatives side by side, in turn, on a PostgreSQL server of its own, 
 test/bench, by its name or a piece of it; without one, all parts run.
 
   --rounds N   runs of each alternative, of which the median counts; default 5
-  --seconds N  length of such a run; default 3
+  --seconds N  length of such a run; default 1.5
   --turns N    turns of each alternative in the parts that count turns
   --json FILE  writes the tables to a file too
   --picture    draws .github/images/turn-cost.svg, by the part history-cost
@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '1.5' },
     turns: { type: 'string' },
     json: { type: 'string' },
     picture: { type: 'boolean', default: false },

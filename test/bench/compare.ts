@@ -1,7 +1,7 @@
 import { median } from './report.ts'
 
 /** Seconds of each run, and how many runs of each kind: `npm run bench` sets them. */
-const seconds = Number(process.env['BENCH_SECONDS'] ?? 3)
+const seconds = Number(process.env['BENCH_SECONDS'] ?? 1.5)
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
 
 /** Makes a client: what it does over and over. */
