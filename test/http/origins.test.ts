@@ -1,10 +1,10 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { createClient } from '../rigs/client.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { openRaw, readAnswers } from '../rigs/raw-request.ts'
 import { appRoutes, type Request } from '../rigs/routes.ts'
-import { startRig, useRig } from '../rigs/start-rig.ts'
+import { type Rig, startRig, useRig } from '../rigs/start-rig.ts'
 
 const ALLOWED_ORIGINS = [
   'https://www.example.com',
@@ -190,9 +190,14 @@ describe('an answer to another origin', () => {
 })
 
 describe('a request without an origin', () => {
-  const strict = useRig({ ALLOWED_ORIGINS, ALLOW_NO_ORIGIN: 'false' })
+  let strict: Rig
+  beforeAll(async () => {
+    strict = await startRig({ ALLOWED_ORIGINS, ALLOW_NO_ORIGIN: 'false' })
+  })
+  afterAll(() => strict.close())
+
   const status = async (headers: Record<string, string>) => {
-    const client = createClient(strict.rig.url, visitor.token)
+    const client = createClient(strict.url, visitor.token)
     return (await client.request('GET', '/v1/sessions', undefined, headers)).status
   }
 

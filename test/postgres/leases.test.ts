@@ -4,14 +4,14 @@ import { type Client, createClient, newVisitor, parseEvents } from '../rigs/clie
 import { expireLease, testDatabase } from '../rigs/conversation.ts'
 import { beginAndLeave } from '../rigs/leaving-client.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'
-import { startWorkerdProcess, type WorkerdProcess } from '../rigs/workerd-process.ts'
+import { startWorkerd, type Workerd } from '../rigs/start-workerd.ts'
 import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 const workers = 5
 
 let rig: Rig
-let others: WorkerdProcess[]
+let others: Workerd[]
 /** The same visitor, at Workers that know nothing of each other. */
 let visitors: Client[]
 beforeAll(async () => {
@@ -22,7 +22,7 @@ beforeAll(async () => {
     NEON_HTTP_ENDPOINT: endpoint,
     OPENAI_BASE_URL: rig.model.baseUrl,
   }
-  others = await Promise.all(Array.from({ length: workers }, () => startWorkerdProcess(settings)))
+  others = await Promise.all(Array.from({ length: workers }, () => startWorkerd(settings)))
   const { token } = await newVisitor(rig.url)
   visitors = others.map(({ url }) => createClient(url, token))
 })

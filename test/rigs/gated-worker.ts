@@ -1,8 +1,8 @@
 import { inject } from 'vitest'
 import { type DatabaseGate, startDatabaseGate } from './database-gate.ts'
-import { startWorkerdProcess, type WorkerdProcess } from './workerd-process.ts'
+import { startWorkerd, type Workerd } from './start-workerd.ts'
 
-export interface GatedWorker extends WorkerdProcess {
+export interface GatedWorker extends Workerd {
   gate: DatabaseGate
 }
 
@@ -13,7 +13,7 @@ export async function startGatedWorker(
 ): Promise<GatedWorker> {
   const { connectionString, endpoint } = inject('database')
   const gate = await startDatabaseGate(endpoint)
-  const worker = await startWorkerdProcess({
+  const worker = await startWorkerd({
     DATABASE_URL: connectionString,
     NEON_HTTP_ENDPOINT: gate.url,
     OPENAI_BASE_URL: modelUrl,

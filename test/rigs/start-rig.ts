@@ -5,14 +5,14 @@ import { type Client, createClient } from './client.ts'
 import { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts'
 import { expectNoCredential } from './expect-no-credential.ts'
 import type { TestDatabase } from './start-database.ts'
-import { startWorkerdProcess, type WorkerdProcess } from './workerd-process.ts'
+import { startWorkerd, type Workerd } from './start-workerd.ts'
 
 type Vars = Record<string, string>
 
 export interface Rig {
   /** Of the Worker, without a slash at its end. */
   url: string
-  worker: WorkerdProcess
+  worker: Workerd
   model: OfflineModel
   database: DatabaseProxy
   /** The calls in their order: `database` for each round trip, `model` for each completion. */
@@ -39,7 +39,7 @@ export async function startRig(
   const timeline: Rig['timeline'] = []
   const model = await startOfflineModel({ onRequest: () => timeline.push('model') })
   const database = await startDatabaseProxy(endpoint, () => timeline.push('database'))
-  const worker = await startWorkerdProcess({
+  const worker = await startWorkerd({
     DATABASE_URL: connectionString,
     NEON_HTTP_ENDPOINT: database.url,
     OPENAI_BASE_URL: model.baseUrl,
