@@ -13,12 +13,12 @@ test(`the Worker is at most ${maxKiB} KiB, minified and gzipped`, async () => {
   const kiB = gzipSync(worker, { level: 9 }).length / 1024
   console.log(`Worker: ${kiB.toFixed(1)} KiB gz`)
   expect(kiB).toBeLessThan(maxKiB)
-  // It is the minified one that is measured.
+  // The measured file is the minified one.
   expect(worker.toString().split('\n').length).toBeLessThan(3_000)
 })
 
 const widgetMaxKiB = {
-  // What every page view loads, and what opening the chat adds.
+  // Every page view loads the first file, and opening the chat loads the second.
   'widget.js': 10.5,
   'chunks/conversation.js': 14,
   'ChatbotWidget.js': 1,
@@ -44,7 +44,7 @@ test('element, styles and Markdown are at most 16 KiB', async () => {
   expect(kiB).toBeLessThan(16)
 })
 
-test('each file of the widget, loaded when it is needed, has a limit of its own', async () => {
+test('each file of the widget, loaded on demand, has its own limit', async () => {
   const outDir = await mkdtemp(join(tmpdir(), 'widget-'))
   try {
     const { gzipBytes } = await buildWidget({ outDir })

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 
-/** Pieces that meet each other badly. */
+/** Pieces that conflict with each other. */
 const PIECES = [
   ['\n', '\n', '\n\n', '\r\n', '\r', ' ', '  ', '    ', '\t', '- ', '* ', '1. ', '2) ', '> '],
   ['# ', '```', '~~~', '---', '|', '| a | b |', '|--|:-:|', '**', '*', '_', '~~', '`', '['],

@@ -1,4 +1,4 @@
-/** A reply with every kind of block and of inline, as a model would write it. */
+/** A reply with every kind of block and inline element, as a model would write it. */
 export const EVERY_KIND = `# Heading with \`code\`
 
 A paragraph with **bold**, *emphasis*, ~~strike~~, \`code\`, snake_case_name, 2 * 3 and a

@@ -48,7 +48,7 @@ describe('a claim', () => {
     expect(next.reply.content).toContain('Ada')
   })
 
-  test('leaves the visitor with nothing there, as if it had never been', async () => {
+  test('leaves the visitor with nothing, as if the sessions had never existed', async () => {
     const { visitor, ids } = await visitorOfThree()
     await claim(await newUser(), visitor)
     expect(await idsOf(visitor)).toEqual([])
@@ -62,7 +62,7 @@ describe('a claim', () => {
     await visitor.expect(404, 'DELETE', `/v1/sessions/${ids[0]}`)
   })
 
-  test('that comes again moves nothing, or what has come since', async () => {
+  test('that is repeated moves only the sessions created since', async () => {
     const { visitor } = await visitorOfThree()
     const user = await newUser()
     expect(await claim(user, visitor)).toEqual({ claimed: 3 })
@@ -92,7 +92,7 @@ describe('a claim', () => {
     expect((await idsOf(other)).toSorted()).toEqual(ids.toSorted())
   })
 
-  test('of a token that nobody has used moves nothing', async () => {
+  test('of an unused token moves nothing', async () => {
     expect(await claim(await newUser(), await newVisitor(rig.url))).toEqual({ claimed: 0 })
   })
 
@@ -104,7 +104,7 @@ describe('a claim', () => {
     expect(rig.timeline).toEqual(['database'])
   })
 
-  test('moves the sessions of one who has thousands', async () => {
+  test('moves thousands of sessions', async () => {
     const visitor = await newVisitor(rig.url)
     const user = await newUser()
     const user_id = visitorIdOf(visitor.token ?? '')
@@ -116,7 +116,7 @@ describe('a claim', () => {
     expect((await storedUser(db, user_id)).sessions).toEqual([])
   })
 
-  test('in the middle of a turn lets it end: its visitor hears it, and it is stored for the user', async () => {
+  test('in the middle of a turn lets it end: the visitor receives it, and it is stored for the user', async () => {
     const visitor = await newVisitor(rig.url)
     const session = await visitor.expect(201, 'POST', '/v1/sessions', {})
     const path = `/v1/sessions/${session.id}`
@@ -129,7 +129,7 @@ describe('a claim', () => {
     const user = await newUser()
     expect(await claim(user, visitor)).toEqual({ claimed: 1 })
     expect((await messages(user))[1]).toMatchObject({ status: 'streaming' })
-    // It is the user's now: so is the stop.
+    // The session is the user's now, and only the user may stop the reply.
     await visitor.expect(404, 'POST', `${path}/stop`)
     expect(await user.expect(200, 'POST', `${path}/stop`)).toEqual({ stopped: true })
     const events = await running
@@ -141,7 +141,7 @@ describe('a claim', () => {
 })
 
 describe('both credentials are needed', () => {
-  test('the JWT: to a visitor, to nobody and with a wrong one it is a 401 that moves nothing', async () => {
+  test('the JWT: a visitor token, a wrong JWT or no credential is a 401 that moves nothing', async () => {
     const { visitor, ids } = await visitorOfThree()
     const body = { visitor_token: visitor.token }
     rig.clear()
@@ -168,7 +168,7 @@ describe('both credentials are needed', () => {
     ['visitor_token', { visitor_token: visitorIdOf('x') }],
     ['user_id', { visitor_token: `vst_${'a'.repeat(43)}`, user_id: 'user:1' }],
   ])(
-    'the visitor token: a body without one is refused by the field, %s: %j',
+    'the visitor token: a body without a valid one is a 400 that names the field %s: %j',
     async (field, body) => {
       const response = await (await newUser()).request('POST', '/v1/sessions/claim', body)
       const problem = await problemOf(response)
@@ -178,7 +178,7 @@ describe('both credentials are needed', () => {
     },
   )
 
-  test('in one request: neither is in a log', async () => {
+  test('in one request: neither of them is logged', async () => {
     const visitor = await newVisitor(rig.url)
     const user = await newUser()
     await claim(user, visitor)
@@ -190,7 +190,7 @@ describe('both credentials are needed', () => {
   })
 })
 
-test('where the site has no login nobody can claim', async () => {
+test('nobody can claim on a site without a login', async () => {
   const without = await startRig()
   try {
     const visitor = await newVisitor(without.url)

@@ -12,7 +12,7 @@ const workers = 5
 
 let rig: Rig
 let others: WorkerdProcess[]
-/** The same visitor, at Workers that know nothing of each other. */
+/** The same visitor at several Workers. */
 let visitors: Client[]
 beforeAll(async () => {
   const { connectionString, endpoint } = inject('database')
@@ -37,7 +37,7 @@ interface Turn {
   message: string
 }
 
-/** Of every Worker the same answer, which is returned. */
+/** Asks every Worker, and returns their answer, which must be the same. */
 async function fromAll<Answer>(ask: (visitor: Client) => Promise<Answer>): Promise<Answer> {
   const [first, ...rest] = await Promise.all(visitors.map(ask))
   for (const answer of rest) expect(answer).toEqual(first)
@@ -57,7 +57,7 @@ const join = ({ session_id }: Turn, { id }: Message) =>
     return events.map(({ event, data }) => [event, data.code, data.retryable, data.text])
   })
 
-/** Statuses of what all Workers answer at once, ascending. */
+/** Asks all Workers at once. @returns the statuses, ascending */
 async function statuses(body: (index: number) => object): Promise<number[]> {
   const answers = visitors.map(async (visitor, index) => {
     const response = await visitor.request('POST', '/v1/chat', body(index))
@@ -70,7 +70,7 @@ async function statuses(body: (index: number) => object): Promise<number[]> {
 const callsFor = ({ message }: Turn) =>
   rig.model.requests.filter(({ messages }) => messages.at(-1)?.content === message).length
 
-/** Turns whose Worker is killed: two with text that a checkpoint saved, two that had none yet. */
+/** Begins turns and kills their Worker: two have text that a checkpoint saved, two have none. */
 async function beginAndKill(): Promise<{ withText: Turn[]; without: Turn[] }> {
   const begin = async (fault: string): Promise<Turn> => {
     const { id } = await (visitors[0] as Client).expect(201, 'POST', '/v1/sessions', {})
@@ -114,7 +114,7 @@ describe('a reply whose Worker was killed', () => {
     }
   })
 
-  test('is interrupted then for every reader, or failed where it has no text', async () => {
+  test('is interrupted for every reader after that, or failed if it has no text', async () => {
     for (const turn of withText) {
       const reply = (await history(turn)).at(-1) as Message
       expect(reply).toMatchObject({ status: 'interrupted', content: expect.stringMatching(/./) })
@@ -132,7 +132,7 @@ describe('a reply whose Worker was killed', () => {
       expect((await storedMessages(db, session_id)).at(-1)?.status).toBe('streaming')
   })
 
-  test('is a replay for every retry where it has text, and costs nothing', async () => {
+  test('with text is replayed to every retry, and costs nothing', async () => {
     const [turn] = withText as [Turn]
     const reply = (await history(turn)).at(-1)
     const answer = await fromAll((visitor) => visitor.chat({ ...turn }))
@@ -141,7 +141,7 @@ describe('a reply whose Worker was killed', () => {
     await expectSound(db, turn.session_id)
   })
 
-  test('runs again for one of five retries where it has none', async () => {
+  test('without text runs again for one of five retries', async () => {
     const [turn] = without as [Turn]
     const { id } = (await history(turn)).at(-1) as Message
     const answers = await statuses(() => turn)
@@ -156,9 +156,9 @@ describe('a reply whose Worker was killed', () => {
   })
 
   test.each([
-    ['and is in its window where it has text', true],
-    ['and is not in its window where it has none', false],
-  ])('is written down by the next turn, of five at once by one, %s', async (_name, hasText) => {
+    ['and is in its window if it has text', true],
+    ['and is not in its window if it has none', false],
+  ])('is settled by the next turn, of which one in five runs, %s', async (_name, hasText) => {
     const turn = (hasText ? withText : without)[1] as Turn
     const { content } = (await history(turn)).at(-1) as Message
     const bodies = visitors.map((_, index) => ({

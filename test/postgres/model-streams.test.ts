@@ -28,14 +28,14 @@ const { rig, visitor } = useRig(async () => {
 afterAll(() => model.close())
 
 interface Heard {
-  /** All that was streamed. */
+  /** The streamed text. */
   text: string
   last: ServerEvent | undefined
-  /** As it is stored. */
+  /** The stored reply. */
   reply: MessageRow
 }
 
-/** A streamed turn of this script; what was heard is what is stored, and "done" is said of a complete reply alone. */
+/** Takes a streamed turn with this script. The received text must be the stored one; only a complete reply is completed. */
 async function hear(script: Script | Script['packets'], sessionId?: string): Promise<Heard> {
   const message = crypto.randomUUID()
   const session_id = sessionId ?? (await visitor.expect(201, 'POST', '/v1/sessions', {})).id
@@ -58,8 +58,8 @@ async function hear(script: Script | Script['packets'], sessionId?: string): Pro
 const says = (text: string, status = 'complete') => ({ text, reply: { status } })
 const clean = (text: string) => text.toWellFormed().replaceAll('\0', '\uFFFD')
 
-describe('whatever pieces a reply comes in, it is stored as it was told', () => {
-  test('cut into deltas anywhere, also inside a character', async () => {
+describe('a reply is stored as the model sent it, in whatever pieces it comes', () => {
+  test('cut into deltas anywhere, even inside a character', async () => {
     await fc.assert(
       fc.asyncProperty(anyText, anyPlaces, async (text, places) => {
         const deltas = cutAt(text, places).map(delta)
@@ -70,7 +70,7 @@ describe('whatever pieces a reply comes in, it is stored as it was told', () => 
     )
   })
 
-  test('cut into packets anywhere, also inside a byte sequence, whatever ends a line', async () => {
+  test('cut into packets anywhere, even inside a byte sequence, with any line end', async () => {
     const text = 'Grüße, 你好, שלום, 👋🏽!'
     const reply = [delta('Grüße, 你好, '), delta('שלום, 👋🏽!'), finished(), usage, done].join('')
     await fc.assert(
@@ -152,10 +152,7 @@ describe('a reply is complete', () => {
       [hi, delta(null), delta(7), delta(['x']), delta({ text: 'x' }), finished(), done],
     ],
     ['with a finish_reason told twice', [hi, finished(), finished(), done]],
-    [
-      'with a fault after the finish, which took nothing from it',
-      [hi, finished(), 'data: {"broken\n\n'],
-    ],
+    ['with a fault after the finish', [hi, finished(), 'data: {"broken\n\n']],
     [
       'with an error after the finish',
       [hi, finished(), event({ error: { message: 'late', code: null } })],
@@ -165,7 +162,7 @@ describe('a reply is complete', () => {
   })
 
   test.each(['length', 'content_filter', 'tool_calls', 'x'.repeat(10_000), 'a\0b\ud800'])(
-    'with whatever finish_reason the provider gives (%#)',
+    'with any finish_reason of the provider (%#)',
     async (reason) => {
       expect(await hear([hi, finished(reason), done])).toMatchObject({
         ...says('Hi'),
@@ -175,7 +172,7 @@ describe('a reply is complete', () => {
   )
 })
 
-test('no count of tokens that a provider tells makes a reply unstorable', async () => {
+test('no token count of a provider makes a reply unstorable', async () => {
   const { id } = await visitor.expect(201, 'POST', '/v1/sessions', {})
   const most = [2 ** 31 - 1, 500_000_000].flatMap((tokens) => [tokens, 0, tokens, tokens])
   for (const tokens of [...most, 2 ** 53, -1, 0.5, 1]) {
@@ -183,27 +180,21 @@ test('no count of tokens that a provider tells makes a reply unstorable', async 
     const packets = [hi, finished(), event({ choices: [], usage: told }), done]
     expect(await hear(packets, id), String(tokens)).toMatchObject(says('Hi'))
   }
-  // Nor does nonsense use up the day.
+  // Nonsense does not use up the day either.
   expect((await visitor.expect(200, 'GET', '/v1/usage')).tokens_left).toBeGreaterThan(0)
 })
 
 describe('a reply is not complete', () => {
   test.each<[string, Script['packets']]>([
-    ['where the stream merely ended', [hi]],
-    ['where it said [DONE] and no finish_reason', [hi, done]],
-    ['where the finish_reason is null or empty', [hi, finished(null), finished(''), done]],
-    ['where the finish_reason is no text', [hi, finished(1), finished({}), done]],
-    ['where the last event has no end', [hi, finished().trimEnd().slice(0, -2)]],
-    ['where a chunk is no JSON', [hi, 'data: {"choices\n\n', finished(), done]],
-    ['where a chunk is JSON of another kind', [hi, event(null), finished(), done]],
-    [
-      'where a chunk is an error',
-      [hi, event({ error: { message: 'overloaded' } }), finished(), done],
-    ],
-    [
-      'where an event is called error',
-      [hi, `event: error\n${event({ message: 'overloaded' })}`, done],
-    ],
+    ['if the stream ended without a finish_reason', [hi]],
+    ['if the stream ended with [DONE] but without a finish_reason', [hi, done]],
+    ['if the finish_reason is null or empty', [hi, finished(null), finished(''), done]],
+    ['if the finish_reason is not a text', [hi, finished(1), finished({}), done]],
+    ['if the last event has no end', [hi, finished().trimEnd().slice(0, -2)]],
+    ['if a chunk is not JSON', [hi, 'data: {"choices\n\n', finished(), done]],
+    ['if a chunk is JSON of another kind', [hi, event(null), finished(), done]],
+    ['if a chunk is an error', [hi, event({ error: { message: 'overloaded' } }), finished(), done]],
+    ['if an event is named error', [hi, `event: error\n${event({ message: 'overloaded' })}`, done]],
   ])('%s: interrupted, with the text', async (_name, packets) => {
     expect(await hear(packets)).toMatchObject({
       ...says('Hi', 'interrupted'),
@@ -233,7 +224,7 @@ describe('a reply is not complete', () => {
         headers: { 'content-type': 'application/json' },
       },
     ],
-  ])('where the model gave %s: failed, and tried again on request', async (_name, script) => {
+  ])('if the model gave %s: failed, and can be retried', async (_name, script) => {
     expect(await hear(script)).toMatchObject({
       ...says('', 'failed'),
       last: { data: { code: 'model_unavailable', retryable: true } },

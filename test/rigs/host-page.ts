@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import type { Site } from './visit-page.ts'
 
 export type HostPage = {
-  /** What stands in the body; by default the script of the widget. */
+  /** The content of the body; by default the script of the widget. */
   body?: string
   css?: string
   /** Attributes of the `html` element. */
@@ -16,7 +16,7 @@ export type HostPage = {
 const STRICT_POLICY =
   "default-src 'self'; style-src 'self'; img-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-/** A page of somebody else's, with the widget on it, at the Worker's own origin. Returns its address. */
+/** Serves a page of another site with the widget, at the Worker's own origin. @returns its address */
 export async function serveHostPage(
   site: Site,
   page: Page,

@@ -24,9 +24,9 @@ export type Chat = {
   messages: ReturnType<Page['locator']>
   lastReply: ReturnType<Page['locator']>
   lastNote: ReturnType<Page['locator']>
-  /** Sends once it is possible: not before the last turn has ended. */
+  /** Sends a message, once the last turn has ended. */
   say(text: string): Promise<void>
-  /** Until no reply is being written: what is read of one before may be half of it. */
+  /** Resolves once no reply is running. */
   settled(): Promise<void>
   texts(): Promise<string[]>
 }
@@ -36,15 +36,15 @@ export type Site = {
   readonly browser: Browser
   /** A new visitor on the demo page. */
   readonly visit: (options?: VisitOptions) => Promise<Chat>
-  /** Notes what a page must not cause; the test fails by it at its end. */
+  /** Records what a page must not cause; at its end, the test fails if there is any. */
   watch: (page: Page, url: string) => Request[]
   /** What no test may cause: errors, violations of the page's policy, requests to other hosts. */
   troubles: string[]
 }
 
 /**
- * A Worker and a browser for the tests of one file. Called at its top: it starts them before the
- * tests, closes every page after each, and fails a test whose page was in trouble.
+ * A Worker and a browser for the tests of one file, which calls this at its top: they start before the
+ * tests, every page is closed after its test, and a test whose page was in trouble fails.
  */
 export function setUpSite(options?: TestWorkerOptions): Site {
   let worker: TestWorker
@@ -70,7 +70,7 @@ export function setUpSite(options?: TestWorkerOptions): Site {
       viewport: { width: 1280, height: 800 },
       ...contextOptions,
     })
-    // Shorter than a test's own limit, so that a failure names what was waited for.
+    // Shorter than the timeout of a test, so that a failure names what it waited for.
     context.setDefaultTimeout(15_000)
     if (init) await context.addInitScript(init)
     const page = await context.newPage()
@@ -108,7 +108,7 @@ export function setUpSite(options?: TestWorkerOptions): Site {
 }
 
 export function chatOn(page: Page, requests: Request[]): Chat {
-  // The button that stops a reply is there from the moment that a message is sent.
+  // The stop button is visible as soon as a message is sent.
   const settled = async () => {
     await page.locator('.composer .send').last().waitFor({ state: 'hidden' })
     await page.locator('.message.is-open').waitFor({ state: 'detached' })
@@ -139,14 +139,14 @@ export function chatOn(page: Page, requests: Request[]): Chat {
 
 const isTurn = (request: Request) => request.url().endsWith('/v1/chat')
 
-/** A message to the offline model that asks for this very reply. */
+/** A message that makes the offline model reply with exactly this text. */
 export const reply = (text: string) => `[[reply ${JSON.stringify(text)}]]`
 
 export async function expectText(chat: Chat, text: string): Promise<void> {
   await chat.lastReply.getByText(text).first().waitFor()
 }
 
-/** A line to the server that can be cut: what is on it breaks off, and new connections go through. */
+/** A TCP proxy before the server. `cut` resets all its connections; new ones pass. */
 export async function startLine(url: string): Promise<{ url: string; cut(): void; close(): void }> {
   const { hostname, port } = new URL(url)
   const sockets = new Set<Socket>()
