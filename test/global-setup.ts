@@ -11,11 +11,11 @@ import { type DatabaseKind, startDatabase } from './rigs/start-database.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** A migrated database, which all tests share: each works with users and sessions of its own. */
+    /** A migrated database that all tests share. Each test works with its own users and sessions. */
     database: { kind: 'pglite' | 'postgres'; connectionString: string; endpoint: string }
     /** The folder of the built Worker. */
     workerDir: string
-    /** Of the built Worker, as wrangler.toml has them. */
+    /** The compatibility settings of the built Worker, from wrangler.toml. */
     compatibility: { compatibilityDate: string; compatibilityFlags: string[] }
   }
 }

@@ -46,7 +46,7 @@ test('the migrations of this project apply to an empty database', async () => {
   expect(applied.length).toBeGreaterThan(0)
 })
 
-test('every column of the records says why it is there', async () => {
+test('every column of the records has a comment', async () => {
   await migrate(db, { folder: await folderOf({ '0001_one.sql': 'select 1' }) })
   const comments = await values(
     `select col_description(attrelid, attnum) from pg_attribute
@@ -55,7 +55,7 @@ test('every column of the records says why it is there', async () => {
   expect(comments).toEqual(Array.from({ length: 4 }, () => expect.stringContaining(' ')))
 })
 
-test('a file that fails leaves nothing of itself and all that came before it', async () => {
+test('a file that fails leaves nothing of itself, and keeps the files before it', async () => {
   const folder = await folderOf({
     '0001_one.sql': 'create table a ()',
     '0002_two.sql': 'create table b ();\n\nselect 1,\n  nothing',
@@ -94,7 +94,7 @@ test.each([
   expect(String(error)).not.toContain('secret')
 })
 
-test('what a file sets in its session is gone for the next one and for the caller', async () => {
+test('the session settings of a file end with it', async () => {
   const folder = await folderOf({
     '0001_one.sql': `create schema other; set search_path = other; create table a ();
       set lock_timeout = 0; create role somebody; set role somebody; reset role`,
@@ -106,7 +106,7 @@ test('what a file sets in its session is gone for the next one and for the calle
   await db.exec('drop schema other cascade; drop role somebody')
 })
 
-test('a dry run runs what is pending, in order, and keeps nothing', async () => {
+test('a dry run runs the pending files in order, and keeps nothing', async () => {
   const folder = await folderOf({
     '0001_one.sql': 'create table a (b int)',
     '0002_two.sql':
@@ -130,7 +130,7 @@ test('a dry run runs what is pending, in order, and keeps nothing', async () => 
   await expect(migrate(db, dryRun)).rejects.toThrow('0003_three.sql: line 1: invalid input')
 })
 
-test('a baseline records files without running them, and only where nothing is recorded', async () => {
+test('a baseline records files without running them, and only if nothing is recorded', async () => {
   const folder = await folderOf({
     '0001_one.sql': 'create table a ()',
     '0002_two.sql': 'create table b ()',
@@ -144,7 +144,7 @@ test('a baseline records files without running them, and only where nothing is r
   await expect(baseline(db, { folder, version: 3 })).rejects.toThrow('this one has 3 migrations')
 })
 
-test('the status lists what is applied and pending, and changes nothing', async () => {
+test('the status lists applied and pending files, and changes nothing', async () => {
   const folder = await folderOf({ '0001_one.sql': 'select 1' })
   expect(await migrationStatus(db, { folder })).toEqual({
     applied: [],
@@ -168,7 +168,7 @@ test("another tool's table of the same name is left alone", async () => {
   expect(await values('select count(*)::int from schema_migrations')).toEqual([0])
 })
 
-test('an index built concurrently is there and recorded, whatever its names look like', async () => {
+test('an index that is built concurrently exists and is recorded, whatever its name', async () => {
   const folder = await folderOf({
     '0001_one.sql': 'create schema "My Site"; create table "My Site"."A.b" (b int)',
     '0002_two.sql': `-- migrate: no-transaction

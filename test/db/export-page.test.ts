@@ -7,7 +7,7 @@ import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
 const db = testDatabase()
 const turn: SeededTurn = { status: 'complete', tokens: 20 }
 
-/** A user with sessions of so many turns each, by their ids in order. */
+/** A user with one session for each number of turns, ordered by id. */
 async function userWith(...turns: number[]) {
   const userId = newUserId()
   const ids = turns.map(() => crypto.randomUUID()).toSorted()
@@ -69,7 +69,7 @@ describe('the pages of an export', () => {
     ])
   })
 
-  test('go on where the owner has deleted messages by hand', async () => {
+  test('continue after messages that the owner deleted by hand', async () => {
     const { userId, ids } = await userWith(300, 3)
     const [first = '', second = ''] = ids
     const erase = (id: string, from: number, to: number) =>

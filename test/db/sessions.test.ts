@@ -31,7 +31,7 @@ describe('a session', () => {
     expect(await findSession(db, userId, session.id)).toEqual(session)
   })
 
-  test('of another user is not there, for whatever is done to it', async () => {
+  test('of another user is not found, whatever is done with it', async () => {
     const owner = newUserId()
     const other = newUserId()
     const { id } = await sessionOf(owner, { title: 'Mine' })
@@ -42,7 +42,7 @@ describe('a session', () => {
     expect(await findSession(db, owner, id)).toMatchObject({ title: 'Mine' })
   })
 
-  test('is changed in what is named and in nothing else', async () => {
+  test('changes only the named fields', async () => {
     const userId = newUserId()
     const { id } = await sessionOf(userId, { title: 'Old', metadata: { a: 1 } })
     expect(await changeSession(db, userId, id, { title: 'New' })).toMatchObject({
@@ -55,7 +55,7 @@ describe('a session', () => {
     })
   })
 
-  test('keeps a title that it was given, and gets one of its first message else', async () => {
+  test('keeps the title it was given; without one, it takes the title from its first message', async () => {
     for (const [title, expected] of [
       ['Given', 'Given'],
       [undefined, 'First line'],
@@ -95,7 +95,7 @@ describe("a user's sessions", () => {
     expect(latest.sessions).toMatchObject([{ id: first.id }])
   })
 
-  test('come in pages without a gap or a double, also where times are equal', async () => {
+  test('come in pages without a gap or a duplicate, even if times are equal', async () => {
     const userId = newUserId()
     const rows = Array.from({ length: 7 }, (_, index) => ({
       id: crypto.randomUUID(),
@@ -141,7 +141,7 @@ describe("a session's messages", () => {
     expect(seqs(await listMessages(db, { ...range, limit: 3, after: 8 }))).toEqual([])
   })
 
-  test('come in pages of at most 1 MiB of text, but never none', async () => {
+  test('come in pages of at most 1 MiB of text, with at least one message', async () => {
     const range = await sessionOfTurns(3, 'x'.repeat(limits.historyBytes / 2))
     const newest = await listMessages(db, { ...range, limit: 200 })
     expect([seqs(newest), newest?.hasMore]).toEqual([[4, 5, 6].slice(1), true])

@@ -2,14 +2,14 @@ import http from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import { listen } from '../../scripts/dev/listen.ts'
 
-/** What it answers with: everything it was sent, headers and key too, as an indiscreet provider might. */
+/** What the model answers with: everything it was sent, including headers and key, as an indiscreet provider might. */
 export type Echo = 'error' | 'error code' | 'error chunk' | 'nonsense' | 'html'
 
 export interface EchoingModel {
   /** As `OPENAI_BASE_URL` wants it. */
   baseUrl: string
   echo: Echo
-  /** Path and query of each URL that was called. */
+  /** The path and query of each called URL. */
   paths: string[]
   close(): Promise<void>
 }

@@ -12,14 +12,14 @@ export interface Script {
 export interface ScriptedModel {
   /** As OPENAI_BASE_URL wants it. */
   baseUrl: string
-  /** Answers each completion; told the newest message, by which turns that run at once are told apart. */
+  /** Answers a completion. The newest message distinguishes turns that run at the same time. */
   script: (message: string) => Script
-  /** Completions asked for so far, by their newest message. */
+  /** The newest message of each completion requested so far. */
   calls: string[]
   close(): Promise<void>
 }
 
-/** A model server that sends exactly these bytes, whatever they are worth. */
+/** A model server that sends exactly these bytes, valid or not. */
 export async function startScriptedModel(): Promise<ScriptedModel> {
   const server = http.createServer((request, response) => {
     void answer(request, response).catch(() => response.destroy())
@@ -38,7 +38,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     response.writeHead(200, headers ?? { 'content-type': 'text/event-stream' })
     for (const packet of packets) {
       if (!response.write(packet)) await once(response, 'drain')
-      // Lets the packet leave as one of its own.
+      // Sends each packet on its own.
       await nextTurn()
     }
     response.end()
@@ -57,7 +57,7 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
   return model
 }
 
-/** The event of a delta, or of whatever else a chunk may be. */
+/** A server-sent event with this chunk. */
 export function event(chunk: unknown): string {
   return `data: ${JSON.stringify(chunk)}\n\n`
 }

@@ -3,7 +3,7 @@ import { anyCharacter } from './any-character.ts'
 
 export const anyPlaces = fc.array(fc.nat(10_000), { maxLength: 12 })
 
-/** Rich in what is refused by a database, or has a meaning in a stream of events. */
+/** Rich in characters that a database refuses or that mean something in a stream of events. */
 export const anyText = fc.string({
   unit: fc.oneof(
     fc.constantFrom('a', '\0', '\ud83d', '\ude00', 'é', '你', '\r', '\n', '"', '\u2028'),
@@ -12,7 +12,7 @@ export const anyText = fc.string({
   maxLength: 60,
 })
 
-/** `text` cut at these places, each put into the range of what is cut. */
+/** Cuts `text` at these places, each taken modulo its length. */
 export function cutAt<Text extends string | Uint8Array>(text: Text, places: number[]): Text[] {
   const ends = [...new Set(places.map((place) => place % (text.length + 1)))].toSorted(
     (a, b) => a - b,

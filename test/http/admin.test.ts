@@ -13,7 +13,7 @@ const idsOf = ({ data }: { data: AdminSession[] }) => data.map(({ id }) => id)
 const search = (query: string) => owner.expect(200, 'GET', `/v1/admin/sessions?${query}`)
 const reply = (text: string) => `[[reply ${JSON.stringify(text)}]]`
 
-/** A visitor whose sessions are told from all others by `user_id`. */
+/** A visitor, and the query that finds only this visitor's sessions. */
 async function visitorWithSessions(...messages: string[]) {
   const visitor = await newVisitor(rig.url)
   const userId = visitorIdOf(visitor.token ?? '')
@@ -47,11 +47,11 @@ describe('the owner', () => {
     const [one] = (await visitorWithSessions(`One ${word}`)).sessions
     const [two] = (await visitorWithSessions(`Two ${word}`)).sessions
     expect(idsOf(await search(`q=${word}`))).toEqual([two, one])
-    // Others of this database may be newer, but some are shown.
+    // Other tests of this database may have newer ones.
     expect((await search('limit=1')).data).toHaveLength(1)
   })
 
-  test('finds text in titles, messages, replies and quotations, whatever its case and signs', async () => {
+  test('finds text in titles, messages, replies and quotations, in any case and with any signs', async () => {
     const { visitor, sessions, of } = await visitorWithSessions(
       reply('A 100% Refund, a_b \\ c'),
       'Nothing to see',
@@ -68,12 +68,12 @@ describe('the owner', () => {
     expect(await found('A_B \\ C')).toEqual([first])
     expect(await found('small print')).toEqual([second])
     expect(await found('renamed')).toEqual([second])
-    // Signs of a pattern stand for themselves.
+    // The signs of a pattern are ordinary characters here.
     expect(await found('1__%')).toEqual([])
     expect(await found("' or 1 = 1 --")).toEqual([])
   })
 
-  test('finds sessions by time, by rating and by what became of a reply', async () => {
+  test('finds sessions by time, by rating and by the status of a reply', async () => {
     const { visitor, sessions, of } = await visitorWithSessions(
       'One',
       `${reply('Two')} [[fault cut after=1]]`,
@@ -116,7 +116,7 @@ describe('the owner', () => {
     expect(idsOf(await search(of))).toEqual([second])
   })
 
-  test('sees what was spent, by day and by user', async () => {
+  test('sees the spent tokens, by day and by user', async () => {
     const { visitor, userId, sessions, of } = await visitorWithSessions('One')
     const [id] = sessions
     const { reply: second } = await visitor.chat({ session_id: id, message: 'Two' })
@@ -176,7 +176,7 @@ describe('nobody else', () => {
     },
   )
 
-  test("is the owner's credential good for: a visitor's routes refuse it", async () => {
+  test("may use the owner's credential: a visitor's routes refuse it", async () => {
     for (const path of ['/v1/sessions', '/v1/usage', '/v1/export'])
       expect((await owner.request('GET', path)).status).toBe(401)
   })

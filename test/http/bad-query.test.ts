@@ -3,7 +3,7 @@ import { fieldsOf, problemOf } from '../rigs/problem.ts'
 import { useRig } from '../rigs/start-rig.ts'
 
 const { rig, visitor } = useRig()
-// Whatever this file asks is refused before the database hears of it.
+// Every request of this file is refused before the database is called.
 afterEach(() => expect(rig.timeline).toEqual([]))
 
 const uuid = '01890a5d-ac96-774b-bcce-b302099a8057'

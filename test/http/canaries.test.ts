@@ -12,7 +12,7 @@ import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'
 import { turnCall } from '../rigs/turn-call.ts'
 
-/** What belongs to one person; each is told from those of all others by its own text. */
+/** What belongs to one person. Each has a text that occurs nowhere else. */
 const kinds = ['message', 'context', 'reply', 'title', 'key', 'value', 'comment', 'wrong'] as const
 type Kind = (typeof kinds)[number]
 
@@ -24,7 +24,7 @@ const mark = (person: Person, kind: Kind) => `${person}-${kind}-${run}`
 const addressOf = (person: Person) => `203.0.113.${people.indexOf(person) + 70}`
 
 interface Answer {
-  /** Who asked; the owner sees what everybody wrote. */
+  /** The caller. The owner may see what everybody wrote. */
   by: Person | 'owner' | 'nobody'
   asked: string
   status: number
@@ -46,13 +46,13 @@ let database: TestDatabase
 let echoing: EchoingModel
 let login: Login
 let rig: Rig
-/** Its model tells all that it was sent. */
+/** Its model repeats all that it was sent. */
 let indiscreet: Rig
-/** It waits for no database. */
+/** It gives up on the database soon. */
 let impatient: Rig
 const clients = {} as Record<Person, Client>
 const answers: Answer[] = []
-/** By which somebody is let in, and which settings hold. */
+/** Credentials and secret settings. */
 let secrets: string[]
 let stored: StoredValue[]
 
@@ -121,7 +121,7 @@ const turnOf = (person: Person, directive = '') => ({
   message_id: crypto.randomUUID(),
 })
 
-/** What a visitor does in a year, right and wrong. */
+/** Everything that a visitor may do, right and wrong. */
 async function visit(person: Person, other: Person, theirs: { session: string; reply: string }) {
   const turn = turnOf(person)
   const first = await ask(person, 'POST', '/v1/chat', { body: turn })
@@ -157,7 +157,7 @@ async function visit(person: Person, other: Person, theirs: { session: string; r
   return { session: session_id as string, reply: reply.id as string }
 }
 
-/** Words that are refused, wherever they can be put. */
+/** Sends words that are refused, in every place that takes some. */
 async function makeMistakes(person: Person, path: string) {
   const wrong = mark(person, 'wrong')
   const bodies = [
@@ -267,7 +267,7 @@ async function breakDatabase(fault: DatabaseFault, session: string) {
   at.database.fault = () => undefined
 }
 
-/** A client that is gone in the middle of a reply, which is then stored as far as it came. */
+/** Disconnects in the middle of a reply, and waits until the reply is stored. */
 async function leave(person: Person) {
   const turn = turnOf(person, '[[fault pace ms=50]]')
   const leaving = beginAndLeave(rig.url, clients[person], turn, streaming)
@@ -283,7 +283,7 @@ async function leave(person: Person) {
   )
 }
 
-/** Carol was dave before she signed in. */
+/** Carol was the visitor dave before she signed in. */
 async function claim() {
   const body = { visitor_token: clients.dave.token }
   const claimed = await ask('carol', 'POST', '/v1/sessions/claim', { body })
@@ -296,12 +296,12 @@ const all = (...names: readonly Person[]) =>
   names.flatMap((person) => kinds.map((kind) => mark(person, kind)))
 const addresses = people.map(addressOf)
 
-/** Those that a text holds, which should be none. */
+/** The marks that a text holds. There should be none. */
 function foundIn(text: string, marks: string[]): string[] {
   return marks.filter((each) => text.includes(each))
 }
 
-test('all that could go wrong has gone wrong', () => {
+test('every kind of failure has happened', () => {
   const expected = [200, 201, 204, 400, 401, 403, 404, 413, 415, 422, 500, 502, 503]
   const statuses = answers.map(({ status }) => status)
   expect(expected.filter((status) => !statuses.includes(status))).toEqual([])
@@ -309,7 +309,7 @@ test('all that could go wrong has gone wrong', () => {
 })
 
 test(
-  'a log has nothing of what anybody said, no credential and no address',
+  'a log holds no word of anybody, no credential and no address',
   { timeout: 60_000 },
   async () => {
     const isRequest = (line: string) => line.includes('"route"')
@@ -326,22 +326,22 @@ test(
 )
 
 describe('an answer', () => {
-  test('has no secret, and a token once, for whom it was made', () => {
+  test('holds no secret; a new token is in one answer, to its owner', () => {
     const telling = answers.filter(({ body, headers }) => foundIn(body + headers, secrets).length)
     expect(telling.map(({ asked, by }) => `${by} ${asked}`)).toEqual(['nobody POST /v1/chat'])
   })
 
-  test('has nothing that anybody else said', () => {
+  test('holds no word of anybody else', () => {
     const others = (by: Answer['by']) => people.filter((person) => person !== by)
     for (const { by, asked, body } of answers) {
       if (by === 'owner' && asked.includes('/admin/')) continue
-      // Who has claimed a visitor's sessions was that visitor.
+      // Carol claimed the sessions of dave.
       const foreign = others(by).filter((person) => by !== 'carol' || person !== 'dave')
       expect(foundIn(body, all(...foreign)), `${by} ${asked}`).toEqual([])
     }
   })
 
-  test('that is an error repeats no word, but the name of a field that is not known', () => {
+  test('that is an error repeats no word except the name of an unknown field', () => {
     for (const { asked, status, body } of answers.filter((answer) => answer.status >= 400)) {
       const names = status === 400 ? people.map((person) => mark(person, 'wrong')) : []
       const marks = all(...people).filter((each) => !names.includes(each))
@@ -351,13 +351,13 @@ describe('an answer', () => {
       expect(foundIn(body, all(...people))).toEqual([])
   })
 
-  test('has nothing of all that in its headers', () => {
+  test('holds none of that in its headers', () => {
     for (const { asked, headers } of answers)
       expect(foundIn(headers, [...secrets, ...all(...people), ...addresses]), asked).toEqual([])
   })
 })
 
-test('no URL that is called, and nothing that the model or the database is sent, has a credential in it', () => {
+test('no called URL and no request to the model or the database holds a credential', () => {
   const paths = [...rig.database.calls.map(({ path }) => path), ...echoing.paths]
   expect(new Set(paths)).toEqual(new Set(['/sql', '/v1/chat/completions']))
   for (const { path, headers, body } of rig.model.requests) {
@@ -399,7 +399,7 @@ describe('the database', () => {
       expect(columnsWith(mark(person, kind)).toSorted()).toEqual(places[kind])
   })
 
-  test('holds nothing of who has erased all, but what they spent', () => {
+  test('holds nothing of a user who erased everything, except what they spent', () => {
     for (const each of all('carol', 'dave')) expect(columnsWith(each)).toEqual([])
     expect(columnsWith(`carol-${run}`)).toEqual(['spending.payer'])
   })
@@ -414,7 +414,7 @@ test('what is built has no secret in it', async () => {
     for (const file of files.filter((each) => each.isFile())) {
       const text = await readFile(join(file.parentPath, file.name), 'utf8')
       expect(foundIn(text, secrets), file.name).toEqual([])
-      // The driver has an example of a connection string in an error.
+      // An error text of the driver has an example of a connection string.
       const secretLike = text.replaceAll('postgresql://user:password@', '').match(secretFormat)
       expect(secretLike, file.name).toBeNull()
     }

@@ -63,7 +63,7 @@ describe('a conversation', () => {
     })
   })
 
-  test('answers with as much history as was asked for', async () => {
+  test('answers with as much history as requested', async () => {
     const { session_id } = await visitor.chat({ message: 'One' })
     const none = await visitor.chat({ session_id, message: 'Two', history_limit: 0 })
     expect([none.history, none.has_more]).toEqual([[], true])
@@ -166,7 +166,7 @@ describe('a retry', () => {
     ])
   })
 
-  test('that names a reply with regenerate makes another instead of it', async () => {
+  test('with regenerate makes a new reply in place of the named one', async () => {
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const { reply, session_id } = await visitor.chat(turn)
     const other = await visitor.chat({ ...turn, session_id, regenerate: reply.id })

@@ -13,7 +13,7 @@ beforeAll(async () => {
 const { rig, visitor } = useRig(settings)
 afterAll(() => other.close())
 
-/** Names by which proxies, SDKs and other chat servers take a server, a model, a key or a prompt. */
+/** Names under which proxies, SDKs and other chat servers accept a server, a model, a key or a prompt. */
 function choices(): Record<string, string> {
   const names = {
     [other.baseUrl]: [
@@ -48,7 +48,7 @@ function headersOf(): Record<string, string> {
   return Object.fromEntries(headers)
 }
 
-/** The configured server was asked as configured, and nobody else. */
+/** Only the configured server was called, as configured. */
 function expectConfiguredCall() {
   expect(other.requests).toEqual([])
   expect(rig.model.requests).toHaveLength(1)
@@ -58,19 +58,19 @@ function expectConfiguredCall() {
   expect(JSON.stringify([request?.headers, request?.body])).not.toMatch(/of-the-client|100000/)
 }
 
-test('no header chooses where the model is asked, which one, by which key', async () => {
+test('no header chooses the model, its server or its key', async () => {
   const body = { message: 'Hello' }
   expect((await visitor.request('POST', '/v1/chat', body, headersOf())).status).toBe(200)
   expectConfiguredCall()
 })
 
-test('no query chooses where the model is asked, which one, by which key', async () => {
+test('no query chooses the model, its server or its key', async () => {
   const query = new URLSearchParams(choices())
   await visitor.expect(200, 'POST', `/v1/chat?${query}`, { message: 'Hello' })
   expectConfiguredCall()
 })
 
-test('no field chooses where the model is asked, which one, by which key', async () => {
+test('no field chooses the model, its server or its key', async () => {
   for (const [name, value] of Object.entries(choices())) {
     const body = { message: 'Hello', [name]: value }
     const problem = await problemOf(await visitor.request('POST', '/v1/chat', body))

@@ -67,13 +67,13 @@ describe('what a turn reads', () => {
     }
     const short = await bytes(20)
     const long = await bytes(5_000)
-    // Larger only by the digits of `seq` in twenty turns.
+    // Larger only by the digits of the `seq`s of twenty turns.
     expect(long).toBeLessThan(short * 1.1)
   })
 })
 
 describe('a request that is refused', () => {
-  test('costs no round trip where its body is wrong, and one where its session is', async () => {
+  test('costs no round trip if its body is wrong, and one if its session is', async () => {
     rig.clear()
     await visitor.expect(400, 'POST', '/v1/chat', { message: '' })
     expect(rig.timeline).toEqual([])

@@ -14,7 +14,7 @@ import { visitorIdOf } from '../rigs/visitor-id.ts'
 const caps = { user: 20_000, address: 30_000, site: 40_000 }
 const completionTokens = 500
 
-/** Of its own, whose site and addresses are nobody else's. */
+/** A database of its own: no other test spends for its site and its addresses. */
 let database: TestDatabase
 let db: Database
 let rig: Rig
@@ -49,7 +49,7 @@ async function visitorAt(address = `192.0.2.${(lastHost += 1)}`): Promise<Client
   return at(address, (await newVisitor(rig.url)).token)
 }
 
-/** A caller that Cloudflare tells the address of. */
+/** A caller at an address that Cloudflare reports. */
 function at(address: string, token?: string): Client {
   const client = createClient(rig.url, token)
   const request = client.request.bind(client)
@@ -79,7 +79,7 @@ async function addressRow(): Promise<string> {
   return payers.find((payer) => payer.startsWith('address:')) ?? ''
 }
 
-/** As if others had spent so much. */
+/** Sets what a payer has spent today. */
 async function spend(payer: string, tokens: number): Promise<void> {
   await sql`
 insert into spending (day, payer, tokens) values ((now() at time zone 'UTC')::date, ${payer}, ${tokens})
@@ -95,7 +95,7 @@ function usageOf(client: Client): Promise<DailyUsage> {
   return client.expect(200, 'GET', '/v1/usage')
 }
 
-/** A visitor who has begun the day, of whom this payer has 100 tokens left. */
+/** A visitor who has had a turn today, one of whose payers has 100 tokens left. */
 async function visitorWithout(kind: keyof typeof caps): Promise<Client> {
   const visitor = await visitorAt()
   await visitor.chat({ message: 'Hello' })
@@ -118,7 +118,7 @@ async function debitOf(body: object): Promise<number> {
 
 describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (limit) => {
   test.each(['application/json', 'text/event-stream'])(
-    'is told to people, before the first byte, until midnight: %s',
+    'refuses a turn before the first byte, with a text for people and the time until midnight: %s',
     async (accept) => {
       const visitor = await visitorWithout(limit)
       const before = await rows()
@@ -158,7 +158,7 @@ describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (l
     }
   })
 
-  test('still lets a stored reply be read again', async () => {
+  test('still replays a stored reply', async () => {
     const visitor = await visitorAt()
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const { reply } = await visitor.chat(turn)
@@ -167,7 +167,7 @@ describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (l
     expect(await visitor.chat(turn)).toMatchObject({ replayed: true, reply })
   })
 
-  test('is not begun anew by erasing everything', async () => {
+  test('does not start again after everything is erased', async () => {
     const visitor = await visitorWithout(limit)
     const before = await usageOf(visitor)
     await visitor.expect(204, 'DELETE', '/v1/me')
@@ -178,7 +178,7 @@ describe.each(['user', 'address', 'site'] as const)('the cap of a day by %s', (l
 })
 
 describe('the cap of an address', () => {
-  test('is shared by all visitors there, an IPv6 network among them, and by nobody who is signed in', async () => {
+  test('is shared by all visitors at an address or in an IPv6 network, and not by signed-in users', async () => {
     for (const [one, other] of [
       ['192.0.2.200', '192.0.2.200'],
       ['2001:db8:1:2:3::4', '2001:db8:1:2::5'],
@@ -199,7 +199,7 @@ describe('the cap of an address', () => {
     }
   })
 
-  test('is stored under a hash that does not tell it', async () => {
+  test('is stored under a hash that hides the address', async () => {
     const address = '203.0.113.77'
     await (await visitorAt(address)).chat({ message: 'Hello' })
     const all = await rows()
@@ -213,7 +213,7 @@ describe('the cap of an address', () => {
 describe('what is left of the day', () => {
   const day = expect.stringMatching(/^\d{4}-\d\d-\d\d$/)
 
-  test('is all of it for a new visitor, asked for in one round trip', async () => {
+  test('is everything for a new visitor, and costs one round trip', async () => {
     const usage = await usageOf(await visitorAt())
     expect(usage).toEqual({
       day,
@@ -227,7 +227,7 @@ describe('what is left of the day', () => {
     expect(rig.timeline).toEqual(['database'])
   })
 
-  test('is told by the tightest of the caps', async () => {
+  test('is what the tightest cap leaves', async () => {
     const visitor = await visitorAt()
     const { reply } = await visitor.chat({ message: 'Hello' })
     const used = (reply.usage?.prompt_tokens ?? 0) + (reply.usage?.completion_tokens ?? 0)
@@ -241,7 +241,7 @@ describe('what is left of the day', () => {
     expect(await usageOf(visitor)).toMatchObject({ tokens_used, tokens_left: 0 })
   })
 
-  test('counts a reply that is being written with all that it may cost', async () => {
+  test('counts a running reply with all that it may cost', async () => {
     const visitor = await visitorAt()
     const running = visitor.chat({ message: '[[fault pace ms=100]] write 200 words' })
     await vi.waitUntil(() => rig.model.requests.length > 0, 10_000)
@@ -251,7 +251,7 @@ describe('what is left of the day', () => {
     expect((await usageOf(visitor)).tokens_used).toBeLessThan(completionTokens)
   })
 
-  test('is nothing to tell where there is no cap; what was used is', async () => {
+  test('is null without a cap; the used tokens are still reported', async () => {
     const free = await startRig({ DAILY_TOKENS_PER_USER: 'off' }, { database })
     try {
       const visitor = await newVisitor(free.url)
@@ -275,21 +275,21 @@ describe('a turn that has ended counts', () => {
     const events = await visitor.stream({ message })
     const usage = events.at(-1)?.data.reply?.usage
     const { tokens, prompt, completion, turns } = await rowOf(userOf(visitor))
-    // Whatever it was debited has been set against what it cost, for everybody who paid.
+    // For each payer, the debit was replaced by the cost.
     expect({ tokens, turns }).toEqual({ tokens: prompt + completion, turns: 1 })
     expect(await rowOf('site')).toEqual({ tokens, prompt, completion, turns })
     expect(await rowOf(await addressRow())).toEqual({ tokens, prompt, completion, turns })
     return { usage, prompt, completion }
   }
 
-  test('as the provider told it', async () => {
+  test('what the provider reported', async () => {
     const { usage, prompt, completion } = await spentOn('write 40 words')
     expect(usage).toEqual({ prompt_tokens: prompt, completion_tokens: completion })
     expect(completion).toBeGreaterThan(0)
   })
 
   test.each(['refused', 'status=401', 'status=500', 'status=429', 'context-length'])(
-    'nothing where the model did nothing: %s',
+    'nothing if the model did nothing: %s',
     async (fault) => {
       expect(await spentOn(`[[fault ${fault}]] write 40 words`)).toMatchObject({
         prompt: 0,
@@ -299,7 +299,7 @@ describe('a turn that has ended counts', () => {
   )
 
   test.each(['silent', 'html', 'cut after=0', 'error-chunk after=0'])(
-    'its prompt where the model may have read it: %s',
+    'its prompt if the model may have read it: %s',
     async (fault) => {
       const message = `[[fault ${fault}]] write 40 words`
       const { prompt, completion } = await spentOn(message)
@@ -310,7 +310,7 @@ describe('a turn that has ended counts', () => {
   )
 
   test.each(['cut after=3', 'stall after=3', 'nonsense after=3', 'no-usage'])(
-    'its prompt and its text, by the bound, where the provider did not tell: %s',
+    'the bounds of its prompt and its text if the provider reported nothing: %s',
     async (fault) => {
       const { usage, prompt, completion } = await spentOn(`[[fault ${fault}]] write 40 words`)
       expect(usage).toBeUndefined()
@@ -320,7 +320,7 @@ describe('a turn that has ended counts', () => {
     },
   )
 
-  test('so far where it was stopped', async () => {
+  test('only the text so far if it was stopped', async () => {
     const visitor = await visitorAt()
     const running = visitor.chat({ message: '[[fault pace ms=100]] write 200 words' })
     await vi.waitUntil(() => (rig.model.requests[0]?.deltasSent ?? 0) > 2, 10_000)
@@ -332,7 +332,7 @@ describe('a turn that has ended counts', () => {
     expect(completion).toBeLessThan(completionTokens)
   })
 
-  test('all that it may have cost where its reply could not be stored', async () => {
+  test('all that it may have cost if its reply could not be stored', async () => {
     const visitor = await visitorAt()
     rig.database.fault = (call) => (turnCall(call) === 'finish' ? 'server error' : undefined)
     const problem = await visitor.expect(503, 'POST', '/v1/chat', { message: 'Hello' })

@@ -19,7 +19,7 @@ const accept = { accept: 'text/event-stream' }
 
 const newTurn = () => ({ message: 'Hello', message_id: crypto.randomUUID() })
 
-/** Of the database's calls, by their number from 0, those that go wrong. */
+/** Lets the calls to the database with these numbers, from 0, go wrong. */
 function fail(fault: DatabaseFault, { from = 0, to = Infinity } = {}) {
   rig.database.fault = (_, index) => (index >= from && index <= to ? fault : undefined)
 }
@@ -28,7 +28,7 @@ function mend() {
   rig.database.fault = () => undefined
 }
 
-/** The one session of this turn as it is stored. */
+/** The stored messages of a session. */
 async function storedMessages(sessionId: string) {
   const { data } = await visitor.expect(200, 'GET', `/v1/sessions/${sessionId}/messages`)
   return data.map(({ role, status }: { role: string; status: string }) => `${role} ${status}`)
@@ -43,7 +43,7 @@ async function refusedChat(body: unknown, headers = {}): Promise<ProblemJson> {
   return problem
 }
 
-describe('where the database cannot be reached, a turn', () => {
+describe('while the database cannot be reached, a turn', () => {
   test.each([...notRun, ...ranUnseen])(
     'is a 503 after one repeat, with no call to the model: %s',
     async (fault) => {
@@ -57,13 +57,13 @@ describe('where the database cannot be reached, a turn', () => {
     },
   )
 
-  test('is a 503 too where it is silent, within one deadline for both calls', async () => {
+  test('is a 503 if the database is silent, within one deadline for both calls', async () => {
     fail('silent before')
     expect((await refusedChat(newTurn())).code).toBe('database_unavailable')
     expect(rig.timeline).toEqual(['database', 'database'])
   })
 
-  test('is a 503 too where nobody listens', async () => {
+  test('is a 503 if nobody listens', async () => {
     await rig.database.refuse()
     try {
       expect((await refusedChat(newTurn())).code).toBe('database_unavailable')
@@ -73,12 +73,12 @@ describe('where the database cannot be reached, a turn', () => {
     expect(rig.model.requests).toEqual([])
   })
 
-  test('is a problem and no stream, since nothing was accepted', async () => {
+  test('is a problem, not a stream, since nothing was accepted', async () => {
     fail('reset before')
     expect((await refusedChat(newTurn(), accept)).code).toBe('database_unavailable')
   })
 
-  test('that was not stored runs when it is sent again', async () => {
+  test('that was not stored runs when it is retried', async () => {
     const turn = newTurn()
     fail('reset before')
     await refusedChat(turn)
@@ -88,7 +88,7 @@ describe('where the database cannot be reached, a turn', () => {
     expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant complete'])
   })
 
-  test('that was stored unseen runs once its lease is over, and never twice', async () => {
+  test('that was stored without an answer runs once its lease has expired, and never twice', async () => {
     const { session_id } = await visitor.chat(newTurn())
     rig.clear()
     const turn = { ...newTurn(), session_id }
@@ -107,7 +107,7 @@ describe('where the database cannot be reached, a turn', () => {
   })
 })
 
-describe('where the first answer of the database is lost', () => {
+describe('if the first answer of the database is lost', () => {
   test.each([...notRun, ...ranUnseen, 'silent after'] as const)(
     'the turn runs, once and in one call to the model: %s',
     async (fault) => {
@@ -120,7 +120,7 @@ describe('where the first answer of the database is lost', () => {
     },
   )
 
-  test('the turn runs once also where the first call is carried out after the second', async () => {
+  test('the turn runs once, even if the first call is carried out after the second', async () => {
     fail('late', { to: 0 })
     const { session_id } = await visitor.chat(newTurn())
     await vi.waitUntil(() => (rig.database.calls[0]?.bytes ?? 0) > 0, 10_000)
@@ -129,7 +129,7 @@ describe('where the first answer of the database is lost', () => {
   })
 })
 
-describe('where the reply cannot be stored at once', () => {
+describe('if the reply cannot be stored at once', () => {
   test.each(['reset before', 'reset after', 'cut', 'deadlock'] as const)(
     'it is stored by a repeat: %s',
     async (fault) => {
@@ -144,7 +144,7 @@ describe('where the reply cannot be stored at once', () => {
     },
   )
 
-  test('a stream that cannot be stored ends with not_saved, and is never said to be done', async () => {
+  test('a stream that cannot be stored ends with not_saved, never with turn.completed', async () => {
     fail('reset before', { from: 1 })
     const events = await visitor.stream(newTurn())
     expect(events.map(({ event }) => event)).not.toContain('turn.completed')
@@ -155,7 +155,7 @@ describe('where the reply cannot be stored at once', () => {
     expect(events.at(-1)?.data).not.toHaveProperty('reply')
   })
 
-  test('a JSON turn that cannot be stored is a 503, and runs again once its lease is over', async () => {
+  test('a JSON turn that cannot be stored is a 503, and runs again once its lease has expired', async () => {
     const turn = newTurn()
     fail('reset before', { from: 1 })
     const problem = await refusedChat(turn)
@@ -176,7 +176,7 @@ describe('where the reply cannot be stored at once', () => {
     expect(rig.model.requests).toHaveLength(2)
   })
 
-  test('a reply that was stored unseen is not paid for twice', async () => {
+  test('a reply that was stored without an answer is not paid for twice', async () => {
     const turn = newTurn()
     fail('reset after', { from: 1 })
     expect((await refusedChat(turn)).code).toBe('not_saved')
@@ -189,7 +189,7 @@ describe('where the reply cannot be stored at once', () => {
   })
 })
 
-describe('where the database cannot be reached, every other route', () => {
+describe('while the database cannot be reached, every other route', () => {
   const session = `/v1/sessions/${crypto.randomUUID()}`
   const routes: [string, string, unknown?][] = [
     ['POST', '/v1/sessions', { title: 'Hello' }],
@@ -201,30 +201,27 @@ describe('where the database cannot be reached, every other route', () => {
     ['GET', '/health/ready'],
   ]
 
-  test.each([...notRun, ...ranUnseen])(
-    'is a 503 that says when to come again: %s',
-    async (fault) => {
-      fail(fault)
-      for (const [method, path, body] of routes) {
-        const response = await visitor.request(method, path, body)
-        expect(await problemOf(response)).toMatchObject({
-          code: 'database_unavailable',
-          status: 503,
-        })
-        expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
-      }
-      expect(rig.timeline).toHaveLength(routes.length)
-    },
-  )
+  test.each([...notRun, ...ranUnseen])('is a 503 with Retry-After: %s', async (fault) => {
+    fail(fault)
+    for (const [method, path, body] of routes) {
+      const response = await visitor.request(method, path, body)
+      expect(await problemOf(response)).toMatchObject({
+        code: 'database_unavailable',
+        status: 503,
+      })
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+    }
+    expect(rig.timeline).toHaveLength(routes.length)
+  })
 
-  test('is a 503 where it is silent', async () => {
+  test('is a 503 if the database is silent', async () => {
     fail('silent before')
     const answers = routes.map(([method, path, body]) => visitor.request(method, path, body))
     for (const answer of answers)
       expect((await problemOf(await answer)).code).toBe('database_unavailable')
   })
 
-  test('that needs no database answers all the same', async () => {
+  test('that needs no database still answers', async () => {
     fail('reset before')
     await visitor.expect(200, 'GET', '/health/live')
     await visitor.expect(201, 'POST', '/v1/visitors')

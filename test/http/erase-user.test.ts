@@ -29,7 +29,7 @@ from generate_series(1, ${count}::integer)`.execute(db.kysely)
 }
 
 describe('DELETE /v1/me', () => {
-  test('erases every session of the user with its messages, and nothing of anybody else', async () => {
+  test('erases every session of the user with its messages, and nothing of other users', async () => {
     const visitor = await newVisitor(rig.url)
     const other = await newVisitor(rig.url)
     await other.chat({ message: 'Hello' })
@@ -47,7 +47,7 @@ describe('DELETE /v1/me', () => {
     expect(await stored(other)).toEqual(others)
   })
 
-  test('is a 204 however often it is asked, in one call where there is nothing', async () => {
+  test('is a 204 each time; it costs one call if there is nothing to erase', async () => {
     const visitor = await newVisitor(rig.url)
     await visitor.chat({ message: 'Hello' })
     await visitor.expect(204, 'DELETE', '/v1/me')
@@ -56,7 +56,7 @@ describe('DELETE /v1/me', () => {
     expect(rig.timeline).toEqual(['database'])
   })
 
-  test('gives no new day: what was spent stays spent', async () => {
+  test('does not reset the day: what was spent stays spent', async () => {
     const visitor = await newVisitor(rig.url)
     await visitor.chat({ message: 'Hello' })
     const { spending } = await stored(visitor)
@@ -65,14 +65,14 @@ describe('DELETE /v1/me', () => {
     expect(await stored(visitor)).toEqual({ sessions: [], messages: [], spending })
   })
 
-  test('erases in batches, each of which is one call', async () => {
+  test('erases in batches of one call each', async () => {
     const visitor = await visitorWithSessions(250)
     await visitor.expect(204, 'DELETE', '/v1/me')
     expect((await stored(visitor)).sessions).toEqual([])
     expect(rig.timeline).toEqual(['database', 'database', 'database'])
   })
 
-  test('erases long sessions in smaller batches, and one at least', async () => {
+  test('erases long sessions in smaller batches of at least one session', async () => {
     const visitor = await newVisitor(rig.url)
     const turn = { status: 'complete', tokens: 20 } as const
     for (let count = 0; count < 3; count += 1)
@@ -87,7 +87,7 @@ describe('DELETE /v1/me', () => {
     expect(rig.timeline).toHaveLength(3)
   }, 90_000)
 
-  test('that cannot erase all within the calls of a request says so, and goes on when asked again', async () => {
+  test('that cannot erase everything in one request says so, and continues when repeated', async () => {
     const visitor = await visitorWithSessions(4_700)
     const response = await erase(visitor)
     expect(response.headers.get('retry-after')).toBe('1')
@@ -101,7 +101,7 @@ describe('DELETE /v1/me', () => {
 
   const faults: DatabaseFault[] = ['reset before', 'reset after', 'cut', 'server error']
   test.each(faults)(
-    'under a failing database is a 503, and done when asked again (%s)',
+    'is a 503 if the database fails, and is completed when repeated (%s)',
     async (fault) => {
       const visitor = await visitorWithSessions(150)
       rig.database.fault = (_, index) => (index === 1 ? fault : undefined)
@@ -114,7 +114,7 @@ describe('DELETE /v1/me', () => {
 })
 
 describe('a reply that is streaming', () => {
-  test('when all is erased leaves no row, and its client hears of it', async () => {
+  test('while everything is erased leaves no row, and its client receives session_deleted', async () => {
     const visitor = await newVisitor(rig.url)
     const message = '[[fault pace ms=50]] write 400 words'
     const turns = [1, 2, 3].map(() => visitor.stream({ message }))

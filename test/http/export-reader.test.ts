@@ -10,7 +10,7 @@ import { seedSession } from '../rigs/seed-session.ts'
 import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
-/** Messages of a page each: far more than the system's buffers between two sockets hold. */
+/** Each message fills a page. All together are far more than the buffers between two sockets hold. */
 const pages = 32
 const db = testDatabase()
 const { rig, visitor } = useRig()
@@ -30,7 +30,7 @@ afterAll(async () => {
   await visitor.expect(204, 'DELETE', '/v1/me')
 })
 
-/** An answer whose reader has not read anything yet. */
+/** Begins an export without reading the answer. */
 async function beginExport() {
   const headers = { authorization: `Bearer ${visitor.token}` }
   const request = http.get(`${rig.url}/v1/export`, { headers, agent: false })
@@ -41,12 +41,12 @@ async function beginExport() {
 const pagesRead = () =>
   rig.database.calls.filter(({ statements }) => statements[0]?.includes('items_left')).length
 
-/** Time enough for a Worker that does not wait for its reader, counted in what else it does meanwhile. */
+/** Gives a Worker that does not wait for its reader enough time, measured in other requests. */
 async function meanwhile() {
   for (let count = 0; count < 100; count += 1) await visitor.expect(200, 'GET', '/v1/sessions')
 }
 
-test('an export waits for a reader who is slow, and loses nothing', async () => {
+test('an export waits for a slow reader, and loses nothing', async () => {
   const { response } = await beginExport()
   await meanwhile()
   expect(pagesRead()).toBeLessThan(pages / 2)
@@ -56,7 +56,7 @@ test('an export waits for a reader who is slow, and loses nothing', async () => 
   expect(pagesRead()).toBe(pages)
 }, 90_000)
 
-test('an export ends with its reader: nothing more is read for who has left', async () => {
+test('an export ends when its reader disconnects: no more pages are read', async () => {
   const { request } = await beginExport()
   request.destroy()
   await meanwhile()

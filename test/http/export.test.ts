@@ -14,7 +14,7 @@ import { visitorIdOf } from '../rigs/visitor-id.ts'
 const db = testDatabase()
 const { rig } = useRig()
 
-/** A visitor with sessions of so many turns each. */
+/** A visitor with one session for each number of turns. */
 async function seededVisitor(turns: readonly number[]) {
   const visitor = await newVisitor(rig.url)
   const userId = visitorIdOf(visitor.token ?? '')
@@ -30,7 +30,7 @@ async function seededVisitor(turns: readonly number[]) {
   return { visitor, userId, ids }
 }
 
-/** What the other routes show of the caller, as the export has it: sessions by id, in each the messages in order. */
+/** What the other routes show of the caller, in the export's order: sessions by id, messages by seq. */
 async function shown(visitor: Client): Promise<ExportLine[]> {
   const { data: sessions } = await visitor.expect(200, 'GET', '/v1/sessions?limit=200')
   const lines: ExportLine[] = []
@@ -86,7 +86,7 @@ describe('an export', () => {
     expect(messages[2]).toMatchObject({ feedback })
   })
 
-  test('is a file of lines, whichever characters a reader takes for the end of one', async () => {
+  test('is a file of lines, whichever characters a reader takes for a line end', async () => {
     const visitor = await newVisitor(rig.url)
     await visitor.expect(201, 'POST', '/v1/sessions', { title: strange })
     const response = await visitor.request('GET', '/v1/export')
@@ -98,12 +98,12 @@ describe('an export', () => {
     expect(text).toContain('\u202eright to left \u0645')
   })
 
-  test('of who has nothing is its end alone', async () => {
+  test('of a user who has nothing is only its end line', async () => {
     const lines = await exportAnswer(await newVisitor(rig.url))
     expect(lines).toEqual([{ type: 'end', sessions: 0, messages: 0 }])
   })
 
-  test('is as long as it must be, in pages of one call each', async () => {
+  test('is complete, in pages of one call each', async () => {
     const { visitor } = await seededVisitor([150, 0, 1, 500, 0, 100])
     const lines = await exportAnswer(visitor)
     const { sessions, messages } = exportedData(lines)
@@ -112,13 +112,13 @@ describe('an export', () => {
       const seqs = messages.filter(({ session_id }) => session_id === id).map(({ seq }) => seq)
       expect(seqs).toEqual(seqs.map((_, index) => index + 1))
     }
-    // Two items are sessions that have nothing else.
+    // The two empty sessions are items too.
     expect(rig.database.calls).toHaveLength(Math.ceil((2 * 751 + 2) / 200))
   })
 })
 
 describe('an export that is longer than one answer may be', () => {
-  test('goes on by the cursor of its last line, within the calls that the platform allows', async () => {
+  test('continues from the cursor of its last line, within the calls that the platform allows', async () => {
     const { visitor, userId } = await seededVisitor([])
     const count = 9_500
     await sql`
@@ -132,7 +132,7 @@ insert into sessions (id, user_id) select gen_random_uuid(), ${userId} from gene
     expect(exportedData([...first, ...second]).sessions).toHaveLength(count)
   }, 90_000)
 
-  test('takes no cursor but its own', async () => {
+  test('accepts only its own cursors', async () => {
     const visitor = await newVisitor(rig.url)
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const id = crypto.randomUUID()
@@ -162,7 +162,7 @@ insert into sessions (id, user_id) select gen_random_uuid(), ${userId} from gene
     expect(rig.timeline).toEqual([])
   })
 
-  test("gives by another's cursor nothing of theirs", async () => {
+  test("gives nothing of another user for that user's cursor", async () => {
     const theirs = await seededVisitor([150, 150])
     const cursor = lastCursor(await exportAnswer(theirs.visitor))
     expect(cursor).toBeDefined()
@@ -174,24 +174,24 @@ insert into sessions (id, user_id) select gen_random_uuid(), ${userId} from gene
   })
 })
 
-describe('where the database fails under an export', () => {
+describe('if the database fails during an export', () => {
   const faults: DatabaseFault[] = ['reset before', 'cut', 'lost connection after', 'server error']
 
-  test.each(faults)('before its first page, it is refused (%s)', async (fault) => {
+  test.each(faults)('before the first page, the export is refused (%s)', async (fault) => {
     const { visitor } = await seededVisitor([150])
     rig.database.fault = () => fault
     const problem = await problemOf(await visitor.request('GET', '/v1/export'))
     expect(problem).toMatchObject({ status: 503, code: 'database_unavailable' })
   })
 
-  test.each(faults)('once, nobody sees it (%s)', async (fault) => {
+  test.each(faults)('once, the reader does not notice (%s)', async (fault) => {
     const { visitor } = await seededVisitor([150, 150])
     rig.database.fault = (_, index) => (index === 1 ? fault : undefined)
     expect(exportedData(await exportAnswer(visitor)).messages).toHaveLength(600)
     expect(rig.database.calls).toHaveLength(4)
   })
 
-  test('for longer, its last line says so, and it goes on from its last cursor', async () => {
+  test('for longer, the last line says so, and the export continues from its last cursor', async () => {
     const { visitor } = await seededVisitor([150, 150])
     rig.database.fault = (_, index) => (index > 0 ? 'reset before' : undefined)
     const lines = await exportAnswer(visitor)
@@ -209,7 +209,7 @@ describe('where the database fails under an export', () => {
   })
 })
 
-test('a session that is erased under an export ends in it, and what comes after it is there', async () => {
+test('a session that is erased during an export ends there, and later sessions follow', async () => {
   const { visitor, userId, ids } = await seededVisitor([150, 150, 1])
   rig.database.fault = async (_, index) => {
     if (index === 1) for (const id of ids.slice(0, 2)) await deleteSession(db, userId, id)

@@ -23,7 +23,7 @@ async function messagesOf(sessionId: string, query = ''): Promise<Message[]> {
 }
 
 describe('feedback', () => {
-  test('on a reply is shown with it from then on, and changes nothing else of it', async () => {
+  test('on a reply is shown with it from then on, and changes nothing else', async () => {
     const { sessionId, reply, path } = await newReply()
     expect(reply).not.toHaveProperty('feedback')
     const feedback = { rating: 'down', comment: 'Wrong door: 🚪' }
@@ -34,14 +34,14 @@ describe('feedback', () => {
     expect(history[1]).toEqual(rated)
   })
 
-  test('takes the place of what was there, the comment too', async () => {
+  test('replaces earlier feedback, including the comment', async () => {
     const { reply, path } = await newReply()
     await visitor.expect(200, 'PUT', path, { rating: 'down', comment: 'No' })
     const rated = await visitor.expect(200, 'PUT', path, { rating: 'up' })
     expect(rated).toEqual({ ...reply, feedback: { rating: 'up' } })
   })
 
-  test('is taken back by a rating of null, once or twice', async () => {
+  test('is removed by a rating of null, even if repeated', async () => {
     const { sessionId, reply, path } = await newReply()
     await visitor.expect(200, 'PUT', path, { rating: 'up', comment: 'Yes' })
     const takeBack = () => visitor.expect(200, 'PUT', path, { rating: null })
@@ -57,7 +57,7 @@ describe('feedback', () => {
     expect(rig.timeline).toEqual(['database'])
   })
 
-  test('on a reply that was superseded stays with it, and the new reply has none', async () => {
+  test('on a superseded reply stays with it, and the new reply has none', async () => {
     const turn = { message: 'Hello', message_id: crypto.randomUUID() }
     const { sessionId, reply, path } = await newReply(turn)
     await visitor.expect(200, 'PUT', path, { rating: 'down' })
@@ -72,7 +72,7 @@ describe('feedback', () => {
     expect(all.map(({ feedback }) => feedback?.rating)).toEqual([undefined, 'up', undefined])
   })
 
-  test('given while the reply is being written is kept when the turn is stored', async () => {
+  test('on a running reply is kept when the turn is stored', async () => {
     const session = await visitor.expect(201, 'POST', '/v1/sessions', {})
     const turn = { session_id: session.id, message: '[[fault pace ms=50]] write 400 words' }
     const running = visitor.chat(turn)
@@ -89,7 +89,7 @@ describe('feedback', () => {
     expect(reply).toMatchObject({ id: streaming.id, status: 'interrupted', feedback })
   })
 
-  test('on a reply that failed is gone once the turn is run again', async () => {
+  test('on a failed reply is removed when the turn runs again', async () => {
     const session = await visitor.expect(201, 'POST', '/v1/sessions', {})
     const message = '[[fault status=500 times=1]] Hello'
     const turn = { session_id: session.id, message, message_id: crypto.randomUUID() }
@@ -108,7 +108,7 @@ describe('feedback', () => {
 })
 
 describe('there is nothing to rate', () => {
-  test("in a user's message, in another session, or behind an id that is none", async () => {
+  test("in a user's message, in another session, or under an invalid id", async () => {
     const { sessionId, reply } = await newReply()
     const [message] = await messagesOf(sessionId)
     const other = await newReply()
@@ -124,7 +124,7 @@ describe('there is nothing to rate', () => {
     expect(await messagesOf(sessionId)).toEqual([message, reply])
   })
 
-  test("in somebody else's reply", async () => {
+  test("in another user's reply", async () => {
     const { sessionId, reply, path } = await newReply()
     const stranger = await newVisitor(rig.url)
     await stranger.expect(404, 'PUT', path, { rating: 'down' })
@@ -132,7 +132,7 @@ describe('there is nothing to rate', () => {
   })
 })
 
-describe('a body that is no feedback is refused by the name of its field', () => {
+describe('a body that is not feedback is a 400 that names the field', () => {
   test.each<[string, unknown]>([
     ['rating', {}],
     ['rating', { comment: 'No' }],

@@ -10,7 +10,7 @@ const { rig, visitor } = useRig()
 const turn: Request = ['POST', '/v1/chat', { message: 'Hello' }]
 const stream = { accept: 'text/event-stream' }
 
-/** An answer that is data can be sniffed, framed, run, cached or read by another site's tags nowhere. */
+/** Nobody can sniff, frame, run or cache an answer that is data, or read it by a tag of another site. */
 function expectGuarded({ headers }: Response, name: string) {
   expect(Object.fromEntries(headers), name).toMatchObject({
     'x-content-type-options': 'nosniff',
@@ -24,7 +24,7 @@ function expectGuarded({ headers }: Response, name: string) {
     expect(headers.has(header), `${name}: ${header}`).toBe(false)
 }
 
-/** A request to each route that is data, with ids of nothing. */
+/** A request to each route of the API, with ids that do not exist. */
 const everywhere: [method: string, path: string][] = appRoutes()
   .map((route) => route.split(' ') as [string, string])
   .filter(([, path]) => /^\/(v1|health)\//.test(path))
@@ -87,7 +87,7 @@ describe('every answer of the API is guarded by its headers', () => {
   })
 })
 
-test('a stream is passed on as it comes: what a model that hangs has said is there', async () => {
+test('a stream is passed on as it comes: the client has the text of a model that hangs', async () => {
   const message = '[[fault stall after=2]] Hello'
   const response = await visitor.request('POST', '/v1/chat', { message }, stream)
   let text = ''
@@ -106,7 +106,7 @@ describe('the page', () => {
   })
   afterAll(() => worker.close())
 
-  test('can be framed by nobody, and runs nothing but its own', async () => {
+  test('cannot be framed, and runs only its own scripts', async () => {
     const response = await fetch(worker.url)
     expect(response.headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
     expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
@@ -114,7 +114,7 @@ describe('the page', () => {
     await response.text()
   })
 
-  test('gives its scripts to every site', async () => {
+  test('lets every site load its scripts', async () => {
     const response = await fetch(`${worker.url}/widget.js`)
     expect(response.headers.get('cross-origin-resource-policy')).toBe('cross-origin')
     expect(response.headers.get('access-control-allow-origin')).toBe('*')

@@ -26,7 +26,7 @@ describe('a Worker whose database', () => {
     await own.close()
   })
 
-  test('was never migrated is not ready, and alive all the same', async () => {
+  test('was never migrated is alive but not ready', async () => {
     const client = createClient(rig.url)
     const problem = await problemOf(await client.request(...ready))
     expect(problem).toMatchObject({
@@ -39,7 +39,7 @@ describe('a Worker whose database', () => {
     await client.expect(200, ...live)
   })
 
-  test('is behind is not ready, and says by which migration', async () => {
+  test('is behind is not ready, and names the migration', async () => {
     await own.exec(`create table schema_migrations as select ${schemaVersion - 1} as version`)
     const problem = await problemOf(await createClient(rig.url).request(...ready))
     expect(problem).toMatchObject({
@@ -65,7 +65,7 @@ describe('a Worker whose database', () => {
 describe('a Worker', () => {
   const { rig } = useRig()
 
-  test('is not ready while the database is down, and alive all the same', async () => {
+  test('is alive but not ready while the database is down', async () => {
     rig.database.fault = () => 'reset before'
     const client = createClient(rig.url)
     const response = await client.request(...ready)
@@ -86,7 +86,7 @@ describe('a Worker whose settings are wrong', () => {
   })
   afterAll(() => rig.close())
 
-  test('names them at each request and when asked whether it is ready, and lives', async () => {
+  test('names them at each request and at /health/ready, and stays alive', async () => {
     const client = createClient(rig.url)
     for (const request of [chat, ready, ...others]) {
       const problem = await problemOf(await client.request(...request))
@@ -101,7 +101,7 @@ describe('a Worker whose settings are wrong', () => {
   })
 })
 
-describe('a Worker that the database does not let in', () => {
+describe('a Worker that the database refuses', () => {
   const changed = (change: (url: URL) => void) => {
     const url = new URL(inject('database').connectionString)
     change(url)
@@ -111,26 +111,23 @@ describe('a Worker that the database does not let in', () => {
   test.each([
     ['another password', () => changed((url) => (url.password = 'canary-password'))],
     ['another database', () => changed((url) => (url.pathname = '/nothing'))],
-  ])(
-    'says that it is misconfigured, and not with which password: %s',
-    async (_, connectionString) => {
-      const { password } = new URL(connectionString())
-      const rig = await startRig({ DATABASE_URL: connectionString() })
-      try {
-        for (const request of [ready, chat]) {
-          const problem = await problemOf(await createClient(rig.url).request(...request))
-          expect(problem).toMatchObject({
-            code: 'misconfigured',
-            status: 500,
-            settings: [{ name: 'DATABASE_URL' }],
-          })
-          expect(JSON.stringify(problem)).not.toContain(password)
-        }
-        expect(rig.logs().join()).not.toContain(password)
-        expect(rig.model.requests).toEqual([])
-      } finally {
-        await rig.close()
+  ])('says that it is misconfigured, without the password: %s', async (_, connectionString) => {
+    const { password } = new URL(connectionString())
+    const rig = await startRig({ DATABASE_URL: connectionString() })
+    try {
+      for (const request of [ready, chat]) {
+        const problem = await problemOf(await createClient(rig.url).request(...request))
+        expect(problem).toMatchObject({
+          code: 'misconfigured',
+          status: 500,
+          settings: [{ name: 'DATABASE_URL' }],
+        })
+        expect(JSON.stringify(problem)).not.toContain(password)
       }
-    },
-  )
+      expect(rig.logs().join()).not.toContain(password)
+      expect(rig.model.requests).toEqual([])
+    } finally {
+      await rig.close()
+    }
+  })
 })

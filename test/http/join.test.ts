@@ -16,7 +16,7 @@ async function join(path: string, place?: number) {
 const textOf = (events: { event: string; data: { text?: string } }[]) =>
   events.map(({ data }) => data.text ?? '').join('')
 
-/** Starts a turn that goes on for a while; resolves once it has begun. */
+/** Starts a long turn; resolves once it has begun. */
 async function begin(message: string, client = visitor) {
   const response = await client.request(
     'POST',
@@ -32,7 +32,7 @@ async function begin(message: string, client = visitor) {
 }
 
 describe('joining a reply', () => {
-  test('that is complete brings the whole at once', async () => {
+  test('that is complete sends the whole text at once', async () => {
     const { session_id, reply } = await visitor.chat({ message: 'Hello' })
     const events = await join(`/v1/sessions/${session_id}/messages/${reply.id}/stream`)
     expect(events).toEqual([
@@ -41,7 +41,7 @@ describe('joining a reply', () => {
     ])
   })
 
-  test('from any place in its text goes on exactly there, and never inside a character', async () => {
+  test('from any place in its text continues exactly there, and never inside a character', async () => {
     const text = 'a😀b👩‍👧c'
     const { session_id, reply } = await visitor.chat({
       message: `[[reply ${JSON.stringify(text)}]]`,
@@ -61,7 +61,7 @@ describe('joining a reply', () => {
     const { path } = await begin('[[fault pace ms=40]] write 120 words')
     const events = await join(path)
     const deltas = events.filter(({ event }) => event === 'delta')
-    // What was saved at 2 s, then the rest: more than one look found something new.
+    // First the text of the checkpoint at 2 s, then the rest.
     expect(deltas.length).toBeGreaterThan(1)
     for (const [index, { id }] of deltas.entries())
       expect(id).toBe(textOf(deltas.slice(0, index + 1)).length)
@@ -71,7 +71,7 @@ describe('joining a reply', () => {
     })
   })
 
-  test('that was interrupted or failed says so, with the text that was kept', async () => {
+  test('that was interrupted or failed says so, with the text so far', async () => {
     const cut = await visitor.chat({ message: '[[fault cut after=3]] write 20 words' })
     const events = await join(`/v1/sessions/${cut.session_id}/messages/${cut.reply.id}/stream`)
     expect(events.at(-1)).toMatchObject({
@@ -86,7 +86,7 @@ describe('joining a reply', () => {
     expect(last).toMatchObject({ event: 'turn.failed', data: { retryable: true } })
   })
 
-  test('that was superseded is whole only where it had been', async () => {
+  test('that was superseded is complete only if it was before', async () => {
     for (const [message, last] of [
       ['Hello', 'turn.completed'],
       ['[[fault cut after=3 times=1]] write 20 words', 'turn.failed'],
@@ -102,7 +102,7 @@ describe('joining a reply', () => {
     }
   })
 
-  test("of another's session, or of no reply, is the same 404", async () => {
+  test("of another user's session, or of no reply, is the same 404", async () => {
     const { session_id, reply, history } = await visitor.chat({ message: 'Hello' })
     const stranger = await newVisitor(rig.url)
     const paths = [
@@ -154,19 +154,19 @@ describe('stopping', () => {
     })
   })
 
-  test('is looked up at once where the client leaves', async () => {
+  test('is looked up at once when the client disconnects', async () => {
     const { session_id, reader } = await begin('[[fault pace ms=20]] write 50 words')
     await reader.cancel()
     await vi.waitFor(async () => {
       const path = `/v1/sessions/${session_id}/messages`
       expect((await visitor.expect(200, 'GET', path)).data[1].status).toBe('complete')
     }, 10_000)
-    // A reply of one second costs no checkpoint otherwise.
+    // A reply of one second has no other checkpoint.
     const checkpoints = rig.database.calls.filter((call) => turnCall(call) === 'checkpoint')
     expect(checkpoints).toHaveLength(1)
   })
 
-  test("another's session, or none, is a 404", async () => {
+  test("another user's session, or none, is a 404", async () => {
     const { session_id } = await visitor.chat({ message: 'Hello' })
     const stranger = await newVisitor(rig.url)
     await stranger.expect(404, 'POST', `/v1/sessions/${session_id}/stop`)

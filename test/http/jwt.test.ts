@@ -25,7 +25,7 @@ import { visitorIdOf } from '../rigs/visitor-id.ts'
 const db = testDatabase()
 
 let login: Login
-/** What a token's header may point to: keys that are not the login's. */
+/** A server of keys that are not the login's, for headers that point to it. */
 let elsewhere: { server: Server; url: string; calls: number; jwks: { keys: JWK[] } }
 
 beforeAll(async () => {
@@ -54,7 +54,7 @@ const now = () => Math.floor(Date.now() / 1_000)
 const get = (token: string) => createClient(rig.url, token).request('GET', '/v1/sessions')
 
 describe('a JWT', () => {
-  test('stands for the user whom its sub names, whatever signed it', async () => {
+  test('identifies the user that its sub names, under every algorithm', async () => {
     const sub = `ada|${crypto.randomUUID()} 🧮`
     const tokens = await Promise.all([
       ...publicKeyAlgorithms.map((alg) => login.sign({ sub }, { alg })),
@@ -78,7 +78,7 @@ describe('a JWT', () => {
     expect(await row.executeTakeFirst()).toEqual({ user_id: `user:${sub}` })
   })
 
-  test('is told no visitor token, and a visitor is one beside it', async () => {
+  test('gets no visitor token; a visitor without a JWT still does', async () => {
     const user = createClient(rig.url, await login.sign())
     expect(await user.chat({ message: 'Hello' })).not.toHaveProperty('visitor_token')
     expect(await user.expect(201, 'POST', '/v1/sessions')).not.toHaveProperty('visitor_token')
@@ -94,7 +94,7 @@ describe('a JWT', () => {
     expect((await user.expect(200, 'GET', '/v1/sessions')).data).toHaveLength(1)
   })
 
-  test('that looks like a visitor is a user of that name, and reads nothing of theirs', async () => {
+  test('with the sub of a visitor is another user, and reads nothing of the visitor', async () => {
     const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: 'Hello' })
     const { token = '' } = visitor
@@ -105,7 +105,7 @@ describe('a JWT', () => {
     }
   })
 
-  test("shows another's session as one that is not there: the same bytes, the same calls", async () => {
+  test("gets the same bytes and calls for another user's session as for a missing one", async () => {
     const users = await Promise.all([login.sign(), login.sign(), login.signBySecret()])
     const [owner, ...strangers] = users.map((token) => createClient(rig.url, token))
     const visitor = await newVisitor(rig.url)
@@ -135,7 +135,7 @@ describe('a JWT', () => {
   })
 })
 
-/** Every way to be wrong, and how such a token is made. */
+/** Every way to be wrong, with a function that makes such a token. */
 const wrong: Record<string, () => string | Promise<string>> = {
   'not yet valid': () => login.sign({ nbf: now() + 120 }),
   'for another audience': () => login.sign({ aud: 'shop' }),
@@ -246,7 +246,7 @@ const wrong: Record<string, () => string | Promise<string>> = {
   'whose key’s name is 6 KB': () => signKid('x'.repeat(6_000)),
 }
 
-/** Tokens whose header brings a key of its own, or says where one is. */
+/** Headers that bring a key of their own, or point to one. */
 const bringing: Record<string, (key: JWK) => Record<string, unknown>> = {
   jwk: (jwk) => ({ jwk }),
   jku: () => ({ jku: elsewhere.url }),
@@ -322,7 +322,7 @@ async function expectRefused(token: string, detail = refusedDetail) {
 
 const refusedDetail = 'The credential is neither a visitor token nor a JWT for this Worker'
 
-test('the log tells the owner which claim of a token is wrong, and of which kind another is', async () => {
+test('the log names the claim that is wrong, or the kind of another error', async () => {
   const kinds: [string, object][] = [
     [await login.sign({ aud: 'shop' }), { hint: 'claim aud' }],
     [await login.sign({ iss: 'x' }), { hint: 'claim iss' }],
@@ -338,7 +338,7 @@ test('the log tells the owner which claim of a token is wrong, and of which kind
   }
 })
 
-describe('a JWT is the same 401, told and logged without a word of it, with no call to the database', () => {
+describe('an invalid JWT is always the same 401, with no word of it in the answer or the log, and no call to the database', () => {
   test.each(Object.entries(wrong))('%s', async (_, make) => {
     await expectRefused(await make())
   })
@@ -354,11 +354,11 @@ describe('a JWT is the same 401, told and logged without a word of it, with no c
     expect(elsewhere.calls).toBe(0)
   })
 
-  test('that has expired, but for the word that says so', async () => {
+  test('that has expired; only the detail says so', async () => {
     const expired = 'The JWT has expired'
     await expectRefused(await login.sign({ exp: now() - 60 }), expired)
     await expectRefused(await login.signBySecret({ exp: 0 }), expired)
-    // Of one that somebody else signed not even that is told.
+    // The answer hides even that if somebody else signed it.
     const other = new TextEncoder().encode('x'.repeat(32))
     const sign = new SignJWT(login.claims({ exp: now() - 60 }))
     await expectRefused(await sign.setProtectedHeader({ alg: 'HS256' }).sign(other))
@@ -374,7 +374,7 @@ describe('a JWT is the same 401, told and logged without a word of it, with no c
   })
 })
 
-test('a token that is right is in no log, nor is the user or the secret', async () => {
+test('a valid token is in no log, and neither is the user or the secret', async () => {
   const sub = `canary-${crypto.randomUUID()}`
   const token = await login.signBySecret({ sub })
   const user = createClient(rig.url, token)

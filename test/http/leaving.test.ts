@@ -15,7 +15,7 @@ async function newSession(): Promise<string> {
   return (await visitor.expect(201, 'POST', '/v1/sessions', {})).id
 }
 
-/** The reply, once it is not being written any more. */
+/** The reply, once it has ended. */
 async function endedReply(sessionId: string): Promise<Message> {
   return vi.waitUntil(
     async () => {
@@ -36,7 +36,7 @@ async function expectWholeReply(sessionId: string) {
 }
 
 describe.each(ways)('a visitor who leaves (%s)', (how) => {
-  test('in the middle of a stream does not end the reply: it is stored whole', async () => {
+  test('in the middle of a stream does not end the reply, which is stored whole', async () => {
     const session_id = await newSession()
     const turn = { session_id, message, message_id: crypto.randomUUID() }
     const client = beginAndLeave(rig.url, visitor, turn, accept)
@@ -47,7 +47,7 @@ describe.each(ways)('a visitor who leaves (%s)', (how) => {
     expect(await visitor.chat(turn)).toMatchObject({ replayed: true, reply })
   })
 
-  test('while a JSON turn runs does not end the reply: it is stored whole', async () => {
+  test('while a JSON turn runs does not end the reply, which is stored whole', async () => {
     const session_id = await newSession()
     const client = beginAndLeave(rig.url, visitor, { session_id, message })
     await vi.waitUntil(() => (rig.model.requests[0]?.deltasSent ?? 0) > 3, { timeout: 10_000 })
@@ -57,7 +57,7 @@ describe.each(ways)('a visitor who leaves (%s)', (how) => {
   })
 })
 
-test('a retry while the reply is still written is told to come again, and calls no model', async () => {
+test('a retry while the reply is running is a 409 with Retry-After, and calls no model', async () => {
   const session_id = await newSession()
   const turn = { session_id, message, message_id: crypto.randomUUID() }
   const client = beginAndLeave(rig.url, visitor, turn, accept)

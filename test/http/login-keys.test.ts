@@ -20,9 +20,9 @@ async function start(
   return { login, rig, listSessions }
 }
 
-// They wait most of their time, for pauses and deadlines of the Worker.
+// Most of their time, these tests wait for pauses and deadlines of the Worker.
 describe.concurrent('the keys of the login', () => {
-  test('are fetched once for twenty requests, without a word of who asks', async (context) => {
+  test('are fetched once for twenty requests, without a word about the callers', async (context) => {
     const { login, listSessions } = await start(context)
     const algorithms = ['RS256', 'ES256', 'EdDSA']
     const tokens: string[] = []

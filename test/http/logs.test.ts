@@ -32,7 +32,7 @@ interface LogLine {
   [member: string]: unknown
 }
 
-/** Every line of the log, which must be JSON, once there are as many. */
+/** The lines of the log, once there are so many. Each must be JSON. */
 async function logLines(count: number): Promise<LogLine[]> {
   await vi.waitUntil(() => rig.logs().length >= count, { timeout: 5_000 })
   return rig.logs().map((line) => JSON.parse(line))
@@ -46,7 +46,7 @@ function expectNoSecret(text: string) {
 }
 
 describe('the log', () => {
-  test('has one line of JSON a request, with ids, codes, sizes and times alone', async () => {
+  test('has one line of JSON per request, with only ids, codes, sizes and times', async () => {
     const query = `access_token=${visitor.token}&q=${secret}`
     const bytesOf = async (response: Promise<Response>) =>
       (await (await response).arrayBuffer()).byteLength
@@ -77,7 +77,7 @@ describe('the log', () => {
     expectNoSecret(JSON.stringify(lines))
   })
 
-  test('has a line for whom it refuses, and nothing of what they sent', async () => {
+  test('has a line for each refused request, and nothing of what was sent', async () => {
     const listing = '/v1/sessions'
     const claims = Buffer.from(JSON.stringify({ sub: secret })).toString('base64url')
     const jwt = `eyJhbGciOiJub25lIn0.${claims}.${'c'.repeat(43)}`
@@ -115,7 +115,7 @@ describe('the log', () => {
     expect(JSON.stringify(lines)).not.toContain(claims)
   })
 
-  test('has no size of a stream, which nobody knows when its line is written', async () => {
+  test('has no size for a stream, since it is unknown when the line is written', async () => {
     await visitor.stream({ message: 'Hello' }).catch(() => {})
     const [line] = await logLines(1)
     expect(line).toMatchObject({ route: '/v1/chat', status: 200, request_bytes: 19 })
@@ -125,7 +125,7 @@ describe('the log', () => {
 
 const echoes: Echo[] = ['error', 'error code', 'error chunk', 'nonsense', 'html']
 
-describe.each(echoes)('where the model answers with everything it was sent (%s)', (echo) => {
+describe.each(echoes)('if the model answers with everything it was sent (%s)', (echo) => {
   test.each(['application/json', 'text/event-stream'])(
     'neither the log nor the answer repeats it (%s)',
     async (accept) => {
@@ -134,9 +134,9 @@ describe.each(echoes)('where the model answers with everything it was sent (%s)'
       const answer = await response.text()
       expect(answer).toContain('"code":"model_unavailable"')
       const isStream = accept === 'text/event-stream'
-      // The message itself is told back to its sender by turn.started.
+      // The event turn.started returns the message to its sender.
       expectNoSecret(isStream ? (answer.split('event: turn.failed')[1] ?? '') : answer)
-      // The request's line, and the one that says why its turn failed.
+      // One line for the request, and one for the failed turn.
       const lines = await logLines(2)
       expect(lines).toHaveLength(2)
       expect(new Set(lines.map(({ request_id }) => request_id)).size).toBe(1)
@@ -148,7 +148,7 @@ describe.each(echoes)('where the model answers with everything it was sent (%s)'
   )
 })
 
-describe('where the database answers with everything it was sent', () => {
+describe('if the database answers with everything it was sent', () => {
   test('neither the log nor the answer repeats it', async () => {
     rig.database.fault = () => 'repeats everything'
     const path = `/v1/sessions/${crypto.randomUUID()}`
@@ -175,7 +175,7 @@ describe('where the database answers with everything it was sent', () => {
     expectNoSecret(JSON.stringify(lines))
   })
 
-  test('a token is told once, to its owner, and logged never', async () => {
+  test('a token is sent once, to its owner, and never logged', async () => {
     const anybody = createClient(rig.url)
     const { visitor_token: token } = await anybody.expect(201, 'POST', '/v1/sessions', {})
     await createClient(rig.url, token).expect(200, 'GET', '/v1/sessions')

@@ -16,7 +16,7 @@ function faultyMessage(fault: string, times?: number) {
 
 interface Place {
   turn: string
-  /** How many turns the session has before: only with some is there a window, and so a second call to make. */
+  /** How many turns the session had before. Without any, the window is empty, and no second call can be made. */
   before: number
 }
 

@@ -15,11 +15,11 @@ import {
 import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
-/** It is much; alone it takes a tenth of that. */
+/** Ten times what these tests take on an idle machine. */
 const timeout = 240_000
 const ADMIN_TOKEN = 'an-admin-token-of-forty-characters-or-so'
 let model: ScriptedModel
-/** What the database is asked if all texts are plain. */
+/** The statements that plain texts cause. */
 let plainStatements: Set<string>
 const { rig } = useRig(async () => {
   model = await startScriptedModel()
@@ -43,10 +43,10 @@ afterAll(() => model.close())
 
 const statements = () => new Set(rig.database.calls.flatMap((call) => call.statements))
 
-/** Those that would not be there if no text had ever become a part of a statement. */
+/** Statements that plain texts do not cause: a text became a part of them. */
 const otherStatements = () => [...statements()].filter((sql) => !plainStatements.has(sql))
 
-/** The message itself, cut into a few pieces, maybe inside a character. */
+/** The message in a few pieces, maybe cut inside a character. */
 function packetsOf(message: string): string[] {
   const third = Math.ceil(message.length / 3)
   return [0, 1, 2].map((place) => delta(message.slice(place * third, (place + 1) * third)))
@@ -58,7 +58,7 @@ const storedForm = (text: string) => text.toWellFormed().replaceAll('\0', '\uFFF
 const isStorable = (text: string) =>
   !text.includes('\0') && text.isWellFormed() && text.trim() !== ''
 
-/** Texts through every field that takes text, in one session of a new visitor; every reader tells them as they were sent. */
+/** Sends texts through every field that takes text, in one session of a new visitor, and reads them by every route. */
 async function roundTrip(texts: readonly string[]) {
   const visitor = await newVisitor(rig.url)
   const { id } = await visitor.expect(201, 'POST', '/v1/sessions', {
@@ -97,7 +97,7 @@ const changeTo = (text: string) => ({
   metadata: metadataOf(text),
 })
 
-/** A turn about one text, and its feedback; the model answers with what it was sent. @returns both messages */
+/** Takes a turn with one text and rates its reply; the model repeats what it was sent. @returns both messages */
 async function converse(visitor: Client, sessionId: string, text: string) {
   const path = `/v1/sessions/${sessionId}`
   const change = changeTo(text)
@@ -121,7 +121,7 @@ async function converse(visitor: Client, sessionId: string, text: string) {
   return [message, reply]
 }
 
-/** In no field is a text stored that Postgres or UTF-8 can't hold, or that is blank where there must be some. */
+/** Expects that every field refuses a text that Postgres or UTF-8 cannot hold, or that is blank. */
 async function refuse(visitor: Client, text: string) {
   const message = 'Hello'
   const message_id = crypto.randomUUID()
@@ -153,7 +153,7 @@ async function refuse(visitor: Client, text: string) {
   }
 }
 
-/** A few at a time: more only wait for one another. */
+/** Runs a few at a time, since the database runs one after the other. */
 async function inParallel<Item>(items: readonly Item[], run: (item: Item) => Promise<void>) {
   const rest = [...items]
   async function work() {
@@ -166,13 +166,13 @@ function inGroups<Item>(items: readonly Item[], size: number): Item[][] {
   return items.length === 0 ? [] : [items.slice(0, size), ...inGroups(items.slice(size), size)]
 }
 
-/** Of the Big List of Naughty Strings: what has broken somebody's input before. */
+/** From the Big List of Naughty Strings, which have broken input fields before. */
 describe('a naughty string', () => {
   const storable = naughtyStrings.filter(isStorable)
   const isOrdinary = (text: string) => /^[\x20-\x7e]{21,}$/.test(text)
   const texts = [
     ...storable.filter((text) => !isOrdinary(text)),
-    // Long ones of ASCII share texts: what breaks one of them breaks a text that holds it.
+    // Long ASCII strings share texts: a text that holds a harmful string is as harmful.
     ...inGroups(storable.filter(isOrdinary), 4).map((group) => group.join(' ')),
   ]
 
@@ -182,7 +182,7 @@ describe('a naughty string', () => {
     expect(otherStatements()).toEqual([])
   })
 
-  test('that is blank is refused, by the name of its field', { timeout }, async () => {
+  test('that is blank is a 400 that names its field', { timeout }, async () => {
     const visitor = await newVisitor(rig.url)
     const blank = naughtyStrings.filter((text) => !isStorable(text))
     expect(blank).toHaveLength(naughtyStrings.length - storable.length)
@@ -217,10 +217,10 @@ describe('a naughty string', () => {
   })
 })
 
-/** As Node sends it (RFC 9110, 5.5). */
+/** Whether Node sends it in a header (RFC 9110, 5.5). */
 const isHeaderValue = (text: string) => /^[\t\x20-\x7e\x80-\xff]*$/.test(text)
 
-/** Directions, marks that join, ends of lines, spaces, and what has a meaning to some language. */
+/** Directions, combining marks, line ends, spaces, and signs with a meaning in some language. */
 const troublemakers = [
   ['\u202e', '\u2067', '\u2069', '\u200f', 'שלום', 'سلام'],
   ['e\u0301', 'é', '\u0335', '\u20dd', '👩🏽‍🚀', '\u200d', '\ufe0f', '🇺🇳', '\u{e0061}'],
@@ -228,13 +228,13 @@ const troublemakers = [
   ['"', "'", '\\', '$1', '%', '_', '{', '}', '\\u0000', '<b>', '&amp;', '--', ';', 'İ', 'ß'],
 ].flat()
 
-/** Any plane of Unicode, and what is refused, changed or taken for something else by some part on the way. */
+/** Any plane of Unicode, and characters that some part on the way refuses, changes or misreads. */
 const character = fc.oneof(
   { arbitrary: anyCharacter, weight: 3 },
   fc
     .tuple(fc.nat(16), fc.nat(0xffff))
     .map(([plane, place]) => String.fromCodePoint(plane * 0x10000 + place)),
-  // Controls, and noncharacters of each plane.
+  // Control characters, and noncharacters of each plane.
   fc.integer({ min: 1, max: 0x9f }).map((code) => String.fromCodePoint(code)),
   fc.nat(16).map((plane) => String.fromCodePoint(plane * 0x10000 + 0xfffe)),
   fc.constantFrom(...troublemakers),
@@ -260,7 +260,7 @@ describe('any text of Unicode', () => {
   })
 
   test(
-    'is refused, by the name of its field, with NUL or a lone surrogate in it',
+    'is a 400 that names its field if it holds NUL or a lone surrogate',
     { timeout },
     async () => {
       const visitor = await newVisitor(rig.url)
@@ -277,7 +277,7 @@ describe('any text of Unicode', () => {
   )
 
   test(
-    'of the model is stored and streamed alike, with U+FFFD for what cannot be',
+    'of the model is stored and streamed alike, with U+FFFD for what cannot be stored',
     { timeout },
     async () => {
       const visitor = await newVisitor(rig.url)

@@ -15,7 +15,7 @@ import { storedMessages } from '../rigs/stored-session.ts'
 const db = testDatabase()
 const maxCompletionTokens = 100
 const text = 'Hi'
-/** As many as its bytes, at most. */
+/** At most as many as its bytes. */
 const textTokens = 1
 
 let model: ScriptedModel

@@ -27,18 +27,18 @@ function ask([method, path, body]: Request, headers: Record<string, string>) {
   return visitor.request(method, path, body, headers)
 }
 
-/** What lets a page of another origin read an answer. */
+/** The headers that let a page of another origin read an answer. */
 function corsOf({ headers }: Response) {
   return Object.fromEntries([...headers].filter(([name]) => name.startsWith('access-control-')))
 }
 
-/** A request to each route, with ids of nothing. */
+/** A request to each route, with ids that do not exist. */
 const everywhere: Request[] = appRoutes()
   .map((route) => route.split(' ') as [string, string])
   .filter(([, path]) => path.startsWith('/v1/'))
   .map(([method, path]) => [method, path.replaceAll(/:\w+/g, crypto.randomUUID())])
 
-/** @param request told from anywhere, with these headers */
+/** Expects that a request with these headers is refused. */
 async function expectRefused(headers: Record<string, string>, request = listing) {
   const response = await ask(request, headers)
   expect(await problemOf(response), JSON.stringify(headers)).toMatchObject({
@@ -106,7 +106,7 @@ describe('a website', () => {
     expectNothingRan()
   })
 
-  test('elsewhere is refused on every route, whoever calls', async () => {
+  test('elsewhere is refused on every route, with any credential', async () => {
     expect(everywhere.length).toBeGreaterThan(8)
     const clients = [visitor, createClient(rig.url), createClient(rig.url, 'nonsense')]
     for (const client of clients)
@@ -117,7 +117,7 @@ describe('a website', () => {
     expectNothingRan()
   })
 
-  test('elsewhere is refused before its body came', async () => {
+  test('elsewhere is refused before its body arrives', async () => {
     const connection = openRaw(rig.url)
     const lines = ['POST /v1/chat HTTP/1.1', `Host: ${new URL(rig.url).host}`]
     lines.push('Origin: https://evil.example', 'Content-Length: 1000', 'Connection: close')
@@ -133,7 +133,7 @@ describe('a preflight', () => {
     'access-control-request-headers': 'authorization,content-type,last-event-id',
   }
 
-  test('of a website that may call is answered for every route', async () => {
+  test('of an allowed website is answered for every route', async () => {
     const paths = [...new Set(everywhere.map(([, path]) => path))]
     for (const path of paths) {
       const nobody = createClient(rig.url)
@@ -173,7 +173,7 @@ describe('an answer to another origin', () => {
     [415, turn, { headers: text }],
     [500, turn, { fault: 'repeats everything' }],
     [503, turn, { fault: 'reset before' }],
-  ])('can be read by its page where it is a problem: %i', async (status, request, options) => {
+  ])('can be read by its page if it is a problem: %i', async (status, request, options) => {
     rig.database.fault = () => options.fault
     const response = await ask(request, { ...options.headers, origin: site })
     expect((await problemOf(response)).status).toBe(status)
@@ -181,7 +181,7 @@ describe('an answer to another origin', () => {
     expect(response.headers.get('vary')).toBe('Origin')
   })
 
-  test('can be read by its page where it is a stream', async () => {
+  test('can be read by its page if it is a stream', async () => {
     const response = await ask(turn, { accept: 'text/event-stream', origin: site })
     expect(response.headers.get('content-type')).toContain('text/event-stream')
     expect(corsOf(response)).toMatchObject({ 'access-control-allow-origin': site })
@@ -201,36 +201,36 @@ describe('a request without an origin', () => {
     return (await client.request('GET', '/v1/sessions', undefined, headers)).status
   }
 
-  test('is taken, as that of a server or of curl', async () => {
+  test('is accepted, as from a server or curl', async () => {
     expect((await ask(listing, {})).status).toBe(200)
     expect((await ask(listing, { 'sec-fetch-site': 'none' })).status).toBe(200)
   })
 
-  test('is refused where ALLOW_NO_ORIGIN is false', async () => {
+  test('is refused if ALLOW_NO_ORIGIN is false', async () => {
     expect(await status({})).toBe(403)
     expect(await status({ 'sec-fetch-site': 'none' })).toBe(403)
     expect(await status({ origin: site })).toBe(200)
   })
 
-  test("is taken either way where a browser says that it comes from the Worker's own page", async () => {
+  test("is accepted in both cases if a browser says that it comes from the Worker's own page", async () => {
     const headers = { 'sec-fetch-site': 'same-origin' }
     expect(await status(headers)).toBe(200)
     expect((await ask(listing, headers)).status).toBe(200)
   })
 
-  test('is refused either way where a browser says that it comes from another site', async () => {
+  test('is refused in both cases if a browser says that it comes from another site', async () => {
     for (const from of ['cross-site', 'same-site']) {
       await expectRefused({ 'sec-fetch-site': from })
       expect(await status({ 'sec-fetch-site': from })).toBe(403)
     }
   })
 
-  test('is no way around a wrong one', async () => {
+  test('does not make up for a wrong origin', async () => {
     await expectRefused({ origin: 'null', 'sec-fetch-site': 'same-origin' })
   })
 })
 
-test('where no website is named, only the page of the Worker itself may call', async () => {
+test("without ALLOWED_ORIGINS, only the Worker's own page may call", async () => {
   const closed = await startRig()
   try {
     const { url } = closed

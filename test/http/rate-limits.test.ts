@@ -5,8 +5,8 @@ import { startRig } from '../rigs/start-rig.ts'
 import { configuredRateLimits, startWorker, type TestWorker } from '../rigs/start-worker.ts'
 
 /*
- * Local windows begin at each full minute, and one may begin in the middle of a test: so nobody counts on the answer to
- * one certain request.
+ * Local windows begin at each full minute, also in the middle of a test. So no test depends on the answer to one certain
+ * request.
  */
 const addressLimit = 40
 const userLimit = 10
@@ -23,23 +23,23 @@ afterAll(() => worker.close())
 type Headers = Record<string, string>
 
 const hex = () => Math.floor(Math.random() * 0x10000).toString(16)
-/** Of the documentation range, another one in each test. */
+/** A new address of the documentation range. */
 const newAddress = () => `2001:db8:${hex()}:${hex()}::1`
 
 const from = (address: string): Headers => ({ 'cf-connecting-ip': address })
 
-/** Costs the Worker nothing: a 401, until the limit is reached. */
+/** A request that costs the Worker nothing: a 401 until the limit is reached. */
 function knock(headers: Headers): Promise<Response> {
   return createClient(worker.url).request('GET', '/v1/sessions', undefined, headers)
 }
 
 /**
- * Sends until one is refused for the limit.
- * @returns that answer, and how many came through before it
+ * Sends requests until one exceeds the limit.
+ * @returns that answer, and how many requests passed before it
  */
 async function untilLimited(limit: number, send: (nth: number) => Promise<Response>) {
   let passed = 0
-  // A window that begins in the middle lets as many through once more.
+  // If a new window begins meanwhile, as many pass once more.
   while (passed <= 2 * limit) {
     const first = passed
     const answers = await Promise.all(Array.from({ length: 10 }, (_, nth) => send(first + nth)))
@@ -52,20 +52,20 @@ async function untilLimited(limit: number, send: (nth: number) => Promise<Respon
   throw new Error(`${passed} requests came through`)
 }
 
-/** The answer to a request of an address that has used up its requests. */
+/** The answer to a request from an address that has reached its limit. */
 async function whileLimited(address: string, send: () => Promise<Response>): Promise<Response> {
   for (;;) {
     await untilLimited(addressLimit, () => knock(from(address)))
     worker.clear()
     const response = await send()
     if (response.status === 429) return response
-    // A window began in between.
+    // A new window began meanwhile.
     await response.arrayBuffer()
   }
 }
 
 describe('an address', () => {
-  test('is limited, and told so in a problem with Retry-After', async () => {
+  test('is limited by a problem with Retry-After', async () => {
     const address = newAddress()
     const { refused, passed } = await untilLimited(addressLimit, () => knock(from(address)))
     expect(passed).toBeGreaterThanOrEqual(addressLimit)
@@ -85,7 +85,7 @@ describe('an address', () => {
     expect(worker.logs().join()).not.toContain(address)
   })
 
-  test('that is limited reaches neither the database nor the model, whatever it asks', async () => {
+  test('that is limited reaches neither the database nor the model', async () => {
     const visitor = await newVisitor(worker.url)
     const address = newAddress()
     const turn = () => visitor.request('POST', '/v1/chat', { message: 'Hello' }, from(address))
@@ -93,7 +93,7 @@ describe('an address', () => {
     expect(worker.timeline).toEqual([])
   })
 
-  test('that is limited leaves others alone, and the health of the Worker', async () => {
+  test('that is limited affects neither others nor /health/live', async () => {
     const address = newAddress()
     const live = () =>
       createClient(worker.url).request('GET', '/health/live', undefined, from(address))
@@ -102,7 +102,7 @@ describe('an address', () => {
     expect((await live()).status).toBe(200)
   })
 
-  test('is what Cloudflare says, and no header that anybody may write', async () => {
+  test('is the one that Cloudflare reports, and no header that a client may write', async () => {
     const address = newAddress()
     const disguised = (nth: number) => ({
       ...from(address),
@@ -119,7 +119,7 @@ describe('an address', () => {
     expect((await problemOf(refused)).code).toBe('rate_limited')
   })
 
-  test('of IPv6 is its /64, however it is written', async () => {
+  test('of IPv6 is limited by its /64, in every spelling', async () => {
     const network = ['2001', 'db8', hex(), hex()]
     const written = (nth: number) => {
       const host = [hex(), hex(), hex(), (nth % 0x10000).toString(16)]
@@ -144,11 +144,11 @@ describe('an address', () => {
 })
 
 describe('a user', () => {
-  /** Refused for its body, at no cost, until the limit is reached. */
+  /** A request that is refused for its body, at no cost, until the limit is reached. */
   const empty = (client: ReturnType<typeof createClient>) =>
     client.request('POST', '/v1/chat', {}, from(newAddress()))
 
-  test('is limited in turns, whatever address they come from, and in nothing else', async () => {
+  test('is limited in turns, from whatever address, and in nothing else', async () => {
     const user = await newVisitor(worker.url)
     const { refused, passed } = await untilLimited(userLimit, () => empty(user))
     expect(passed).toBeGreaterThanOrEqual(userLimit)
@@ -158,7 +158,7 @@ describe('a user', () => {
     await user.expect(200, 'GET', '/v1/sessions')
   })
 
-  test('that is limited leaves others alone', async () => {
+  test('that is limited does not affect others', async () => {
     const user = await newVisitor(worker.url)
     const other = await newVisitor(worker.url)
     await untilLimited(userLimit, () => empty(user))
@@ -166,7 +166,7 @@ describe('a user', () => {
   })
 })
 
-test('the limits of wrangler.toml are counted apart, in the seconds that Retry-After tells', () => {
+test('the limits of wrangler.toml are counted separately, in periods as long as Retry-After', () => {
   const configured = configuredRateLimits()
   expect(configured.map(({ name }) => name)).toEqual(['ADDRESS_RATE_LIMITER', 'USER_RATE_LIMITER'])
   expect(configured.map(({ simple }) => simple.period)).toEqual([60, 60])

@@ -11,7 +11,7 @@ import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 import { startWorker, type TestWorker } from '../rigs/start-worker.ts'
 import { tablesWith } from '../rigs/tables-with.ts'
 
-/** Of its own: a run looks at every session there is. */
+/** A database of its own, since a run looks at every session. */
 let database: TestDatabase
 let db: Database
 let worker: TestWorker
@@ -31,7 +31,7 @@ afterAll(async () => {
   await database.close()
 })
 
-/** What the one line of a run says. */
+/** Runs the trigger. @returns its one line of log */
 async function run() {
   worker.clear()
   await worker.scheduled()
@@ -40,7 +40,7 @@ async function run() {
   return JSON.parse(lines[0] ?? '')
 }
 
-/** The same of a Worker with other settings: its trigger, in this process. */
+/** Runs the trigger with other settings, in this process. */
 async function runWith(settings: Record<string, string>) {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
   try {
@@ -91,7 +91,7 @@ test('the Worker is deployed with a cron trigger', () => {
 })
 
 describe('RETENTION_DAYS', () => {
-  test('erases sessions without activity for so long, with their messages, and no others', async () => {
+  test('erases only sessions without activity for so long, with their messages', async () => {
     const old = await takeTurn(db)
     const young = await takeTurn(db)
     const revived = await takeTurn(db)
@@ -121,7 +121,7 @@ describe('RETENTION_DAYS', () => {
     expect(left).toContain(spokenLater.start.sessionId)
   })
 
-  test('spares a session while a reply is being written, and not for longer', async () => {
+  test('spares a session only while its reply is running', async () => {
     const running = turnStart()
     await beginTurn(db, running)
     const { sessionId } = running
@@ -136,7 +136,7 @@ describe('RETENTION_DAYS', () => {
     await seedEmptySessions(7_000, 1)
     await seedEmptySessions(400, 31)
     expect(await run()).toEqual(erased(400, 7_400))
-    // One for the spending; and where it went round, one more.
+    // One call for the spending, and one more if the run began in the middle.
     expect(worker.database.calls.length).toBeLessThanOrEqual(1 + 4 + 1)
     expect(await sessionIds()).toHaveLength(7_000)
   })
@@ -151,14 +151,14 @@ describe('RETENTION_DAYS', () => {
     expect(await sessionIds()).toEqual([])
   }, 90_000)
 
-  test('looks at as many sessions as a run may, wherever it begins', async () => {
+  test('looks at as many sessions as a run may, from any starting point', async () => {
     await seedEmptySessions(82_000, 1)
     const { looked_at, complete } = await run()
     expect([complete, looked_at > 75_000]).toEqual([false, true])
     expect(worker.database.calls.length).toBeLessThanOrEqual(45)
   }, 90_000)
 
-  test('keeps what a failing database lets it do, says why it ended, and goes on the next time', async () => {
+  test('keeps what it did before the database failed, logs the reason, and continues the next time', async () => {
     await seedEmptySessions(1_500, 31)
     worker.clear()
     let calls = 0
@@ -198,7 +198,7 @@ select payer, ${today} - day as days from spending order by payer, day desc`.exe
     )
   }
 
-  /** Up to and with these days before today. */
+  /** What is kept: everything up to so many days before today. */
   const keptUpTo = (last: { addresses: number; others: number }) => ({
     address: upTo(last.addresses).map((day) => `address:x ${day}`),
     visitor: upTo(last.others).map((day) => `visitor:x ${day}`),
@@ -229,7 +229,7 @@ select ${today} - 10 - number % 20, 'address:' || number, 1 from generate_series
     expect(calls).toHaveLength(3)
   }, 90_000)
 
-  test('of an address is not kept either where RETENTION_DAYS is absent, and nothing else is lost', async () => {
+  test('of an address is pruned without RETENTION_DAYS too, and nothing else is', async () => {
     await seedSpending()
     await seedEmptySessions(2, 4_000)
     expect(await runWith({})).toEqual({ ...erased(0, 0), pruned_spending: 5 })

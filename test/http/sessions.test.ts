@@ -15,7 +15,7 @@ async function newSession(visitor: Client, body: unknown = {}): Promise<Session>
 }
 
 describe('a session', () => {
-  test('is made empty, and read as it was made', async () => {
+  test('is created empty, and read as it was created', async () => {
     const visitor = await newVisitor(rig.url)
     const wanted = { title: 'Plans', metadata: { page: '/pricing', tags: ['a', 'b'] } }
     const session = await newSession(visitor, wanted)
@@ -42,7 +42,7 @@ describe('a session', () => {
     })
   })
 
-  test('gives whoever has no token one, once', async () => {
+  test('gives a caller without a token a new one, once', async () => {
     const anybody = createClient(rig.url)
     const { visitor_token: token, ...session } = await anybody.expect(201, 'POST', '/v1/sessions')
     expect(token).toMatch(/^vst_[\w-]{43}$/)
@@ -63,7 +63,7 @@ describe('a session', () => {
     expect(await visitor.expect(200, 'GET', path)).toMatchObject({ title: 'Hours' })
   })
 
-  test('changes in what the change names, and in nothing else', async () => {
+  test('changes only in the named fields', async () => {
     const visitor = await newVisitor(rig.url)
     const session = await newSession(visitor, { title: 'One', metadata: { a: 1, b: 2 } })
     const path = `/v1/sessions/${session.id}`
@@ -82,7 +82,7 @@ describe('a session', () => {
     for (const [method, where, body] of Object.values(sessionRequests(session_id)).flat())
       expect((await visitor.expect(404, method, where, body)).code).toBe('not_found')
     expect((await visitor.expect(200, 'GET', '/v1/sessions')).data).toEqual([])
-    // A turn that names no session begins anew, under the id that was derived for it.
+    // A turn without a session id starts over, under the derived id.
     const again = await visitor.chat(turn)
     expect(again.session_id).toBe(session_id)
     expect(again.reply.id).not.toBe(reply.id)
@@ -147,7 +147,7 @@ describe('a list', () => {
 })
 
 describe('every answer', () => {
-  test('bears its request id, and data of a user is kept by no cache', async () => {
+  test("has its request id, and a user's data is not cached", async () => {
     const visitor = await newVisitor(rig.url)
     const { session_id } = await visitor.chat({ message: 'Hello' })
     const path = `/v1/sessions/${session_id}`
@@ -165,7 +165,7 @@ describe('every answer', () => {
       const response = await visitor.request(method, where, body, { 'x-request-id': 'my-id_1' })
       expect(response.ok, await response.text()).toBe(true)
       expect(response.headers.get('cache-control'), `${method} ${where}`).toBe('no-store')
-      // The Worker's own: a caller's may be a token, or the id of somebody else's request.
+      // The Worker's own id: a caller's may be a token, or the id of another request.
       expect(response.headers.get('x-request-id')).toMatch(/^[\da-f]{8}-/)
     }
     const accept = { accept: 'text/event-stream' }
@@ -174,7 +174,7 @@ describe('every answer', () => {
     await stream.text()
   })
 
-  test('to a path or a method that is not there is a problem too', async () => {
+  test('to an unknown path or method is a problem too', async () => {
     const visitor = await newVisitor(rig.url)
     for (const [method, path] of [
       ['GET', '/v1'],
@@ -187,7 +187,7 @@ describe('every answer', () => {
       expect((await problemOf(await visitor.request(method, path))).status).toBe(404)
   })
 
-  test('that refuses a stream before it began is a problem, and no stream', async () => {
+  test('that refuses a stream before it begins is a problem, not a stream', async () => {
     const visitor = await newVisitor(rig.url)
     const body = { session_id: crypto.randomUUID(), message: 'Hello' }
     const response = await visitor.request('POST', '/v1/chat', body, {

@@ -24,7 +24,7 @@ const texts = {
   'a lie about a stream': 'event: turn.failed\ndata: {}\n\n: x',
 } as const
 
-/** Through every place of a turn that takes text; ends where the caller and the model have read it again. */
+/** Sends a text through every field of a turn that takes text; the caller and the model must read it unchanged. */
 async function roundTrip(text: string) {
   const short = text.slice(0, 300).toWellFormed()
   const metadata = { [short]: short, list: [short, { [short]: [short] }] }
@@ -37,7 +37,7 @@ async function roundTrip(text: string) {
   return session_id
 }
 
-/** Through the session's own fields. */
+/** Sends a text through the fields of a session. */
 async function roundTripSession(text: string) {
   const title = text.slice(0, 200).toWellFormed()
   const change = { title, metadata: { [text]: [text] } }
@@ -59,7 +59,7 @@ const anyText = fc
   .string({ unit: anyCharacter, minLength: 1, maxLength: 60 })
   .filter((text) => !text.includes('\0'))
 
-test('whatever JSON fits in metadata comes back as it was sent', () =>
+test('any JSON that fits in metadata comes back as it was sent', () =>
   fc.assert(
     fc.asyncProperty(
       fc.dictionary(anyText, fc.jsonValue({ maxDepth: 3, stringUnit: anyCharacter }), {
@@ -68,7 +68,7 @@ test('whatever JSON fits in metadata comes back as it was sent', () =>
       async (generated) => {
         const json = JSON.stringify(generated)
         fc.pre(json.length <= 4_096 && !json.includes('\\u0000'))
-        // As a reader of JSON sees it, which has no -0.
+        // JSON has no -0.
         const metadata = JSON.parse(json)
         const { id } = await visitor.expect(201, 'POST', '/v1/sessions', { metadata })
         const session = await visitor.expect(200, 'GET', `/v1/sessions/${id}`)
@@ -87,7 +87,7 @@ test('metadata keeps a key named __proto__ and changes no prototype', async () =
   expect(await visitor.expect(200, 'GET', '/v1/sessions?limit=1')).not.toHaveProperty('admin')
 })
 
-test('text at its very limit passes', async () => {
+test('text of exactly the maximum length passes', async () => {
   const message = '😀'.repeat(1_000).padEnd(8_000, 'word ')
   const { history } = await visitor.chat({ message })
   expect(history[0]?.content).toBe(message)

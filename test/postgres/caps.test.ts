@@ -12,10 +12,10 @@ import { newVisitor } from '../rigs/client.ts'
 import { startRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
-// A hundred turns at once may take their time, on a machine that has other things to do.
+// A hundred turns at once take long on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
-/** A server of its own, whose site is nobody else's. */
+/** A server of its own: no other test spends for its site. */
 let database: TestDatabase
 let db: Database
 let watcher: Client
@@ -49,7 +49,7 @@ function payersOf(userId: string, address: string, caps: Partial<Record<Payer['k
   }))
 }
 
-/** What a payer's day counts, as it is committed. */
+/** What a payer has spent today, as committed. */
 async function countedOf(payer: string): Promise<number> {
   const { rows } = await watcher.query<{ tokens: string }>(
     'select coalesce(sum(tokens), 0) as tokens from spending where payer = $1',
@@ -58,7 +58,7 @@ async function countedOf(payer: string): Promise<number> {
   return Number(rows[0]?.tokens)
 }
 
-/** Looks at it all the while. @returns every value that was seen */
+/** Reads the spent tokens again and again during `run`. @returns every value that was seen */
 async function watch<Result>(payer: string, run: () => Promise<Result>) {
   const seen = new Set<number>()
   const over = new AbortController()
@@ -72,7 +72,7 @@ async function watch<Result>(payer: string, run: () => Promise<Result>) {
 
 type Capped = Payer['kind']
 
-/** Many turns at once that one payer pays for, whose row of the day is there or not. */
+/** Many turns at once that one payer pays for. */
 function crowd(kind: Capped) {
   const userId = newUserId()
   const address = crypto.randomUUID()
@@ -95,7 +95,7 @@ describe.each<[string, Capped]>([
   ['of many users at many addresses', 'site'],
 ])(`${many} turns at once %s`, (_, kind) => {
   test.each(['the first of the day', 'of a day that has begun'])(
-    'never pass the cap, as counted at any moment: %s',
+    'never exceed the cap, at any moment: %s',
     async (moment) => {
       await watcher.query("delete from spending where payer = 'site'")
       const { starts, payer } = crowd(kind)
@@ -119,7 +119,7 @@ describe.each<[string, Capped]>([
     },
   )
 
-  test('that end, and make room for others, never pass it either', async () => {
+  test('that end, and make room for others, never exceed it either', async () => {
     await watcher.query("delete from spending where payer = 'site'")
     const { starts, payer } = crowd(kind)
     const cost = { prompt_tokens: 20, completion_tokens: 10 }
@@ -140,7 +140,7 @@ describe.each<[string, Capped]>([
   })
 })
 
-test('turns of few users at few addresses, begun and ended at once, never wait for each other in a ring', async () => {
+test('turns of few users at few addresses, begun and ended at once, never deadlock', async () => {
   await watcher.query('delete from spending')
   const users = times(5, newUserId)
   const pick = <Item>(items: readonly Item[]) =>
@@ -151,7 +151,7 @@ test('turns of few users at few addresses, begun and ended at once, never wait f
       const userId = pick(users)
       const payers = payersOf(userId, pick(['one', 'two', 'three']), {})
       const start = turnStart({ userId, payers, maxTokens: debit })
-      // A ring would be broken by an error of one of them.
+      // A deadlock would be an error of one of them.
       expect(await beginTurn(db, start)).toMatchObject({ verdict: 'run' })
       const finished = await finishTurn(db, start, turnEnd(), { historyLimit: 10 })
       expect(finished).toMatchObject({ outcome: 'stored' })
@@ -166,7 +166,7 @@ test('turns of few users at few addresses, begun and ended at once, never wait f
   expect(Number(rows[0]?.tokens)).toBe(30 * turns)
 })
 
-test('a replay, a refusal and a turn that no site pays for wait for none that is being debited to the site', async () => {
+test('a replay, a refusal and a turn without a site cap do not wait for a turn that is being debited to the site', async () => {
   const other = new Client({ connectionString: database.connectionString })
   await other.connect()
   try {
@@ -188,7 +188,7 @@ test('a replay, a refusal and a turn that no site pays for wait for none that is
   }
 })
 
-test('through the Worker: of a hundred turns at once those are let through that the cap covers, and paid for', async () => {
+test('through the Worker: of a hundred turns at once, only those that the cap covers run and are paid for', async () => {
   const caps = {
     DAILY_TOKENS_PER_USER: '6000',
     CONTEXT_TOKEN_BUDGET: '5000',

@@ -9,7 +9,7 @@ import { finish, newUserId, takeTurn, testDatabase, turnStart } from '../rigs/co
 import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 import { waitersFor } from '../rigs/waiters-for.ts'
 
-/** Needs a server with many connections: an embedded one runs one transaction after the other. */
+/** Needs a server with many connections: PGlite runs one transaction after the other. */
 const db = testDatabase()
 const times = <Item>(count: number, make: (index: number) => Item) =>
   Array.from({ length: count }, (_, index) => make(index))
@@ -43,7 +43,7 @@ describe('claims of one visitor at the same moment', () => {
     }
   })
 
-  test('and erasures of the visitor neither wait for each other for ever nor share a session', async () => {
+  test('and erasures of the visitor neither deadlock nor share a session', async () => {
     for (let round = 0; round < 20; round += 1) {
       const { visitorId, ids } = await visitorWith(8)
       const users = times(3, newUser)
@@ -62,7 +62,7 @@ describe('claims of one visitor at the same moment', () => {
 })
 
 describe('a turn and a claim at the same moment', () => {
-  test('that begins in the session runs or finds nothing, and what runs is stored whole', async () => {
+  test('that begins in the session runs or finds nothing, and is stored whole if it runs', async () => {
     const verdicts = new Set<string>()
     for (let round = 0; round < 40; round += 1) {
       const { start } = await takeTurn(db)
@@ -71,7 +71,7 @@ describe('a turn and a claim at the same moment', () => {
       const turn = turnStart({ userId: visitorId, sessionId, createSession: false })
       const claim = () => claimSomeSessions(db, { visitorId, userId })
       const begin = () => beginTurn(db, turn)
-      // Whichever is sent first, and however long the other one waits, each must come first sometimes.
+      // The other one is sent up to 7 ms later, so that each of them comes first sometimes.
       const later = () => sleep(Math.floor(round / 2) % 8)
       const [{ verdict }] = await Promise.all(
         round % 2 ? [begin(), later().then(claim)] : [later().then(begin), claim()],
@@ -104,7 +104,7 @@ describe('a turn and a claim at the same moment', () => {
   })
 })
 
-test('a claim waits for whatever else holds a session, and leaves one that was claimed meanwhile', async () => {
+test('a claim waits for the lock of a session, and leaves one that was claimed meanwhile', async () => {
   const { visitorId, ids } = await visitorWith(3)
   const [userId, another] = [newUser(), newUser()]
   const held = ids.toSorted()[1]

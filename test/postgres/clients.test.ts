@@ -60,7 +60,7 @@ async function endedReply({ session_id }: Turn): Promise<MessageRow> {
   )
 }
 
-/** All of the reply is stored, it was paid for once, and a retry is told so. */
+/** Expects that the whole reply is stored, was paid for once, and is what a retry gets. */
 async function expectWhole(turn: Turn, words: number): Promise<void> {
   const reply = await endedReply(turn)
   expect(reply).toMatchObject({ status: 'complete', finish_reason: 'stop', reply_to: 1, seq: 2 })
@@ -75,32 +75,38 @@ async function expectWhole(turn: Turn, words: number): Promise<void> {
 }
 
 describe.concurrent('a client that leaves', () => {
-  /** Of a stream of some 1,700: in every part of it, in the middle of events and of words. */
+  /** Bytes of a stream of some 1,700: in every part of it, in the middle of events and of words. */
   const places = [0, 1, 7, 30, 100, 250, 420, 450, 500, 555, 640, 700, 777, 850, 999, 1_200, 1_500]
 
-  test.each(ways)('at any byte of its stream leaves a whole reply behind (%s)', async (how) => {
-    const leave = async (place: number) => {
-      const turn = await newTurn('[[fault pace ms=30]] write 25 words')
-      const client = beginAndLeave(rig.url, visitor, turn, accept)
-      const hasBegun = () => place > 0 || requestsOf(turn).length > 0
-      await vi.waitUntil(() => client.text().length >= place && hasBegun(), 10_000)
-      client.leave(how)
-      await expectWhole(turn, 25)
-    }
-    await Promise.all(places.map(leave))
-  })
+  test.each(ways)(
+    'at any byte of its stream still gets the whole reply stored (%s)',
+    async (how) => {
+      const leave = async (place: number) => {
+        const turn = await newTurn('[[fault pace ms=30]] write 25 words')
+        const client = beginAndLeave(rig.url, visitor, turn, accept)
+        const hasBegun = () => place > 0 || requestsOf(turn).length > 0
+        await vi.waitUntil(() => client.text().length >= place && hasBegun(), 10_000)
+        client.leave(how)
+        await expectWhole(turn, 25)
+      }
+      await Promise.all(places.map(leave))
+    },
+  )
 
-  test.each(ways)('at any word of a JSON turn leaves a whole reply behind (%s)', async (how) => {
-    const leave = async (word: number) => {
-      const turn = await newTurn('[[fault pace ms=30]] write 25 words')
-      const client = beginAndLeave(rig.url, visitor, turn)
-      await vi.waitUntil(() => (requestsOf(turn)[0]?.deltasSent ?? -1) >= word, 10_000)
-      client.leave(how)
-      await expectWhole(turn, 25)
-      expect(client.text()).toBe('')
-    }
-    await Promise.all([0, 1, 5, 12, 20].map(leave))
-  })
+  test.each(ways)(
+    'at any word of a JSON turn still gets the whole reply stored (%s)',
+    async (how) => {
+      const leave = async (word: number) => {
+        const turn = await newTurn('[[fault pace ms=30]] write 25 words')
+        const client = beginAndLeave(rig.url, visitor, turn)
+        await vi.waitUntil(() => (requestsOf(turn)[0]?.deltasSent ?? -1) >= word, 10_000)
+        client.leave(how)
+        await expectWhole(turn, 25)
+        expect(client.text()).toBe('')
+      }
+      await Promise.all([0, 1, 5, 12, 20].map(leave))
+    },
+  )
 
   test.each([
     ['a stream', accept],
@@ -120,8 +126,8 @@ describe.concurrent('a client that leaves', () => {
     await expectWhole(turn, 25)
   })
 
-  // Of a JSON turn workerd does not report it, as nothing of the answer has left yet.
-  test('for good ends a long stream 20 s later: kept as interrupted, and no more is paid for', async () => {
+  // Not for a JSON turn: workerd does not report a disconnect before the first byte.
+  test('and does not return ends a long reply 20 s later: it is kept as interrupted, and no more is paid for', async () => {
     const turn = await newTurn('[[fault pace ms=200]] write 900 words')
     const client = beginAndLeave(rig.url, visitor, turn, accept)
     await vi.waitUntil(() => client.text().includes('event: delta'), 10_000)
@@ -139,7 +145,7 @@ describe('a client that reads slowly', () => {
   let model: ScriptedModel
   let verbose: Rig
   const deltas = 1_000
-  /** Six times as long on the wire: more than the sockets in between hold. */
+  /** On the wire six times as long: more than the sockets in between hold. */
   const piece = '\u0001'.repeat(1_000)
   beforeAll(async () => {
     model = await startScriptedModel()
@@ -151,7 +157,7 @@ describe('a client that reads slowly', () => {
     await model.close()
   })
 
-  test('slows neither the model nor the store, and gets what it missed as one delta', async () => {
+  test('slows neither the model nor the store, and gets the missed text as one delta', async () => {
     const turn = await newTurn('')
     const request = http.request(`${verbose.url}/v1/chat`, {
       method: 'POST',

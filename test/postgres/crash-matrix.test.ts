@@ -20,12 +20,12 @@ import { visitorIdOf } from '../rigs/visitor-id.ts'
 const db = testDatabase()
 const faults = [...ranUnheard, ...didNotRun]
 const finishAttempts = 3
-/** The part of a debit that is for the reply, by default. */
+/** The default reserve for the reply in a debit. */
 const reserveTokens = 1_024
 
 interface Row {
   calls: string
-  /** Milliseconds between two of twelve words. */
+  /** Milliseconds between two words of twelve. */
   pace: number
   plans: FaultPlan[]
 }
@@ -63,7 +63,7 @@ const finish = (pace: number): Row[] => [
     plans: faults.map((fault) => ({ finish: [fault, fault, fault] })),
   },
 ]
-/** Once the client has left, which costs a checkpoint at once. */
+/** After the client has disconnected, which causes a checkpoint at once. */
 const onceLeft: Row[] = [
   { calls: 'the checkpoint', pace: 60, plans: faults.map((fault) => ({ checkpoint: [fault] })) },
   ...finish(60),
@@ -75,7 +75,7 @@ interface Turn {
   message: string
 }
 
-/** What the client was told first; `complete` where it heard that the reply is done. */
+/** The client's first answer; `complete` if it received the complete reply. */
 interface FirstAnswer {
   status?: number
   complete?: Message
@@ -124,10 +124,10 @@ async function runCell(attempt: FirstAttempt, plan: FaultPlan, pace: number): Pr
   const visitor = await newVisitor(rig.url)
   const userId = visitorIdOf(visitor.token ?? '')
   const message_id = crypto.randomUUID()
-  // Another text each time, so that one which overwrote the other is seen.
+  // The text of each try differs, so that an overwritten one is seen.
   const other = `[[fault chunks n=12 times=1 id=${message_id}]]`
   const message = `[[fault pace ms=${pace}]] ${other} write 12 words`
-  // A JSON turn goes on with a session, the others begin one.
+  // A JSON turn continues a session, the others create one.
   const older = attempt === askForJson ? await takeTurn(db, { userId }) : undefined
   const sessionId = older?.start.sessionId ?? (await sessionIdOf(userId, message_id))
   const turn = { message, message_id, ...(older && { session_id: sessionId }) }
@@ -163,7 +163,7 @@ async function runCell(attempt: FirstAttempt, plan: FaultPlan, pace: number): Pr
   running.delete(sessionId)
 }
 
-/** How many of the user's turns are counted with all that they may have cost; the others with what they did cost. */
+/** How many of the user's turns still count with all that they may have cost. */
 async function unsettledTurns(userId: string): Promise<number> {
   const [row] = await db.kysely
     .selectFrom('spending')
@@ -174,19 +174,19 @@ async function unsettledTurns(userId: string): Promise<number> {
   return Math.floor(debits / reserveTokens)
 }
 
-/** How many turns began whose end was stored by nobody. */
+/** How many turns began but never stored their end. */
 function lostTurns({ begin: begins, finish: finishes }: FaultPlan): number {
   const didNotRunAtAll = (fault: PlannedFault | undefined) => fault && didNotRun.includes(fault)
   if (finishes?.length === finishAttempts) return finishes.every(didNotRunAtAll) ? 1 : 0
   return begins?.length === 2 && !begins.every(didNotRunAtAll) ? 1 : 0
 }
 
-/** "Done" is said after the commit: what was told is what is stored. */
+/** Completion is reported after the commit: the stored reply is the reported one. */
 function expectStored(rows: MessageRow[], { id, content, status }: Message): void {
   expect(rows.at(-1)).toMatchObject({ id, content, status })
 }
 
-/** Until it has a final answer; where a Worker gave up, its lease is made to end at once. */
+/** Retries until there is a final answer; a lease that a Worker left behind is expired at once. */
 async function retry(visitor: Client, turn: Turn, sessionId: string): Promise<ChatResponse> {
   for (let left = 3; left > 0; left -= 1) {
     const response = await visitor.request('POST', '/v1/chat', turn)
@@ -206,13 +206,13 @@ function expected(attempt: FirstAttempt, plan: FaultPlan) {
   const hasLeft = attempt === askAndLeave
   return {
     status: hasLeft ? undefined : isRefused || isUnsaved ? 503 : 200,
-    // A checkpoint saved what had come when the client left; that was paid for, and is not paid for again.
+    // The checkpoint at the disconnect saved a text; it was paid for, and is not paid for again.
     final: isLost && hasLeft ? 'interrupted' : 'complete',
     paidFor: isLost && !hasLeft ? 2 : 1,
   }
 }
 
-/** Cells at once: each waits most of its time, for a deadline of the Worker or for the model. */
+/** How many cells run at once: most of its time, each waits for a deadline of the Worker or for the model. */
 const atOnce = 12
 
 async function failuresOf(attempt: FirstAttempt, { plans, pace }: Row): Promise<string[]> {
@@ -228,7 +228,7 @@ async function failuresOf(attempt: FirstAttempt, { plans, pace }: Row): Promise<
   return failures
 }
 
-describe.concurrent('one message, one reply, and no reply paid for twice that could be stored', () => {
+describe.concurrent('one message, one reply, and no storable reply is paid for twice', () => {
   const timeout = 60_000
   test.each([...checkpoints, ...finish(0), ...begin])(
     'a JSON turn, whatever fault meets $calls',
@@ -241,7 +241,7 @@ describe.concurrent('one message, one reply, and no reply paid for twice that co
     async (row) => expect(await failuresOf(askForStream, row)).toEqual([]),
   )
   test.each(onceLeft)(
-    'a turn whose client has left, whatever fault meets $calls',
+    'a turn whose client has disconnected, whatever fault meets $calls',
     { timeout },
     async (row) => expect(await failuresOf(askAndLeave, row)).toEqual([]),
   )

@@ -12,14 +12,14 @@ import { waitersFor } from '../rigs/waiters-for.ts'
 
 const db = testDatabase()
 
-/** Which finish writes two rows: that of the reply and, since the provider's usage tells its tokens, the message's. */
+/** The finish of the second turn writes two rows: the reply and, by the provider's usage, the tokens of the message. */
 async function twoTurns() {
   const usage = { prompt_tokens: 20, completion_tokens: 5 }
   const { start } = await takeTurn(db, {}, { usage, reportedReplyTokens: 5 })
   const { userId, sessionId } = start
   const running = turnStart({ userId, sessionId })
   await beginTurn(db, running)
-  // Nothing is erased for its age while a lease lasts; a late finish counts all the same.
+  // Nothing is erased for its age while its lease lasts; a late finish still counts.
   await expireLease(db, running)
   const told = { prompt_tokens: 20 + 5 + turnOverheadTokens + 7, completion_tokens: 5 }
   const store = () => finish(db, running, { usage: told, reportedReplyTokens: 5 })
@@ -52,7 +52,7 @@ test.each(Object.entries(erasures))(
         await other.query('select from messages where session_id = $1 and seq = 3 for update', [
           sessionId,
         ])
-        // The erase waits for the message's row first: a finish that had the reply's row by then would hold it up for ever.
+        // The erase waits for the message's row. It would deadlock with a finish that had locked the reply's row first.
         const erased = erase(userId, sessionId)
         await waitersFor(other, 1)
         const finished = store()

@@ -32,7 +32,7 @@ afterAll(() => other.end())
 const lock = (id: string) =>
   other.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [id])
 
-/** A user with sessions in each of which a turn runs, by their ids in order. */
+/** A user with a running turn in each session, ordered by session id. */
 async function runningTurns(count: number, userId = newUserId()) {
   const turns = Array.from({ length: count }, () => turnStart({ userId }))
   await Promise.all(turns.map((turn) => beginTurn(db, turn)))
@@ -42,7 +42,7 @@ async function runningTurns(count: number, userId = newUserId()) {
   }
 }
 
-/** Of these sessions of a user, those that are there have the messages of their turns, of the others nothing is. */
+/** Expects that each of these sessions has its messages, or that nothing of it is left. */
 async function expectWholeOrNothing(userId: string, sessionIds: readonly string[]) {
   const { sessions, messages } = await storedUser(db, userId)
   const there = new Set(sessions.map(({ id }) => id))
@@ -54,8 +54,8 @@ async function expectWholeOrNothing(userId: string, sessionIds: readonly string[
   }
 }
 
-describe('all that a user has, erased', () => {
-  test('while turns begin, end and are claimed, and sessions are erased alone, ends without a deadlock or a trace', async () => {
+describe('an erasure of all that a user has', () => {
+  test('ends without a deadlock and leaves no row while turns begin and end, and sessions are claimed and erased', async () => {
     for (let round = 0; round < 8; round += 1) {
       const { userId, turns } = await runningTurns(8)
       const claimer = `user:${crypto.randomUUID()}`
@@ -78,7 +78,7 @@ describe('all that a user has, erased', () => {
     }
   }, 90_000)
 
-  test('while the first turns of sessions begin leaves each whole or not at all', async () => {
+  test('while first turns begin leaves each session whole or erases all of it', async () => {
     for (let round = 0; round < 8; round += 1) {
       const userId = newUserId()
       const turns = Array.from({ length: 10 }, () => turnStart({ userId }))
@@ -94,7 +94,7 @@ describe('all that a user has, erased', () => {
     }
   }, 90_000)
 
-  test('takes with it what a turn stored while it waited', async () => {
+  test('also erases what a turn stored while it waited', async () => {
     const { userId, turns } = await runningTurns(2)
     const [first, second] = turns.map(({ sessionId }) => sessionId)
     await other.query('begin')
@@ -126,7 +126,7 @@ describe('all that a user has, erased', () => {
     expect(await findSession(db, claimer, sessionId)).toMatchObject({ id: sessionId })
   })
 
-  test('twice at once waits for the other, and both end', async () => {
+  test('waits for another of the same user, and both end', async () => {
     const { userId, turns } = await runningTurns(5)
     await other.query('begin')
     await lock(turns[2]?.sessionId ?? '')
@@ -138,8 +138,8 @@ describe('all that a user has, erased', () => {
   })
 })
 
-describe('what is erased for its age', () => {
-  test('waits for nobody: a session whose lock is taken is left to the next run', async () => {
+describe('an erasure by age', () => {
+  test('does not wait: a locked session is left to the next run', async () => {
     const { start } = await takeTurn(db)
     const range = rangeOf(start.sessionId)
     await other.query('begin')
@@ -150,7 +150,7 @@ describe('what is erased for its age', () => {
     expect(await tablesWith(db, start.sessionId)).toEqual([])
   })
 
-  test('is looked at anew where its row was held: a session that is used again stays', async () => {
+  test('checks again after it waited for a row: a session that is in use again stays', async () => {
     const userId = newUserId()
     const { id } = await createSession(db, { id: crypto.randomUUID(), userId })
     await other.query('begin')
@@ -165,7 +165,7 @@ describe('what is erased for its age', () => {
     expect(await findSession(db, userId, id)).toMatchObject({ id })
   })
 
-  test('under turns that begin and end leaves each session whole or not at all', async () => {
+  test('while turns begin and end leaves each session whole or erases all of it', async () => {
     for (let round = 0; round < 15; round += 1) {
       const running = turnStart()
       await beginTurn(db, running)

@@ -79,7 +79,7 @@ const cells: Cell[] = [
 
 const db = testDatabase()
 const said = words.join(' ')
-/** Longer than a cell takes on a slow machine: leases end here by SQL alone. */
+/** Longer than a cell takes on a slow machine: here only SQL expires a lease. */
 const lease = { TURN_LEASE_MS: '60000' }
 const accept = { accept: 'text/event-stream' }
 
@@ -96,7 +96,7 @@ afterAll(async () => {
 
 type Run = Pick<DeadTurn, 'visitor' | 'body'> & { headers?: Record<string, string> }
 
-/** Lets a turn run into its Worker's death. @returns what its client has read, and what a checkpoint has stored */
+/** Runs a turn until its Worker is killed. @returns what its client has read, and what a checkpoint has stored */
 async function runAndDie(
   { visitor, body, headers = accept }: Run,
   death: Death,
@@ -115,7 +115,7 @@ function newBody(fault: string) {
   return { message: doomedMessage(fault), message_id: crypto.randomUUID() }
 }
 
-/** The turn as another Worker shows it, while the lease lasts and after. */
+/** Expects that another Worker shows the turn as it was kept, during the lease and after it. */
 async function expectKept(turn: DeadTurn, kept: Kept): Promise<void> {
   const content = kept === 'complete' ? said : turn.saved
   expect(said.startsWith(content)).toBe(true)
@@ -133,7 +133,7 @@ async function expectKept(turn: DeadTurn, kept: Kept): Promise<void> {
   }
 }
 
-/** A retry runs what was not kept, in one call to the model, and pays for nothing that was. */
+/** Expects that a retry runs a turn that was not kept, in one call to the model, and replays one that was. */
 async function expectRetried(turn: DeadTurn, kept: Kept): Promise<void> {
   const { visitor, body } = turn
   const calls = () => callsOf({ ...body, model }).length
@@ -152,7 +152,7 @@ async function expectRetried(turn: DeadTurn, kept: Kept): Promise<void> {
   expect(await messagesOf(turn)).toMatchObject([{ id: body.message_id }, reply])
 }
 
-/** The next turn is answered with this one in its window, and the session is sound. */
+/** Expects that the next turn has this one in its window, and that the session is sound. */
 async function expectContinued({ visitor, body, sessionId, before }: DeadTurn): Promise<void> {
   const message = `Next ${crypto.randomUUID()}`
   const { history } = await visitor.chat({ session_id: sessionId, message })

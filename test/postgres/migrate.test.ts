@@ -32,7 +32,7 @@ async function connectTo(connectionString: string): Promise<Client> {
 
 let databases = 0
 
-/** An empty database of the test's own, a folder with migrations, and a client to look on. */
+/** An empty database, a folder with migrations, and a client that watches. */
 async function setUp(files: Record<string, string>) {
   databases += 1
   const name = `migrate_${process.pid}_${databases}`
@@ -65,7 +65,7 @@ interface Start {
   PGCONNECT_TIMEOUT?: string
 }
 
-/** The command as a process: `ended` has all it printed, `printed` resolves once a text was. */
+/** Starts the command: `ended` resolves with all it printed, `printed` once it has printed a text. */
 function start({ cwd = tmpdir(), args = [], ...environment }: Start) {
   const child = spawn(process.execPath, [command, ...args], {
     cwd,
@@ -83,13 +83,13 @@ function start({ cwd = tmpdir(), args = [], ...environment }: Start) {
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  // The test's own deadline ends this where it never becomes true.
+  // If the condition never becomes true, the test times out.
   while (!(await condition())) await sleep(20)
 }
 
 const concurrently = (statement: string) => `-- migrate: no-transaction\n${statement};\n`
 
-/** Each file leaves a line in `journal`, so that one that ran twice shows. */
+/** Each file writes a line to `journal`, which shows a file that ran twice. */
 const journal = {
   '0001_one.sql': "create table journal (entry text); insert into journal values ('one');",
   '0002_two.sql': "insert into journal values ('two'); select pg_sleep(0.3);",
@@ -134,7 +134,7 @@ describe('the command', () => {
     expect(await start({ args: ['--status', '--dry-run'] }).ended).toMatchObject({ code: 1 })
   }, 30_000)
 
-  test('takes DATABASE_URL from .dev.vars where the environment has none', async () => {
+  test('takes DATABASE_URL from .dev.vars if the environment has none', async () => {
     const { folder, url, values } = await setUp({ '0001_one.sql': 'create table a ()' })
     await writeFile(join(folder, '.dev.vars'), `# local\nDATABASE_URL="${url.href}"\n`)
     const { code, output } = await start({ cwd: folder }).ended
@@ -166,9 +166,9 @@ describe('two at once', () => {
     expect(await values('select entry from journal')).toEqual(entries)
   }, 60_000)
 
-  test('the one that waits says for whom, and holds up no index that is being built', async () => {
+  test('the one that waits names the other, and does not block an index that is being built', async () => {
     const { run, db, url, values } = await setUp(journal)
-    // A build waits for every transaction that may write to the table.
+    // The build waits for every transaction that may write to the table.
     const writer = await connectTo(url.href)
     const first = run()
     await first.printed('applied 0001')
@@ -200,7 +200,7 @@ const finishes = async ({ run, values }: Awaited<ReturnType<typeof setUp>>) => {
   expect(await values(invalidIndexes)).toEqual([])
 }
 
-describe('killed, a second run finishes', () => {
+describe('after a kill, a second run finishes the work', () => {
   test('at any moment, inside files too', async () => {
     const whole = await setUp(journal)
     const first = whole.run()
@@ -208,7 +208,7 @@ describe('killed, a second run finishes', () => {
     const appliedAt = performance.now()
     await first.ended
     const restMs = performance.now() - appliedAt
-    // The server goes on with a statement for a while after its client is gone.
+    // The server continues a statement for a while after its client is gone.
     const statement = `select query from pg_stat_activity
       where datname = current_database() and state = 'active' and pid <> pg_backend_pid()`
     const cutOff: unknown[] = []
@@ -270,7 +270,7 @@ describe('killed, a second run finishes', () => {
         await until(async () => (await database.values(builder)).length === 0)
         expect(await database.values(invalidIndexes)).toEqual(['journal_entry'])
       }
-      // Without this lock the build can go on, if it is still there.
+      // This ends the lock that the build waits for, if it still runs.
       await writer.query('commit')
       await writer.end()
       await finishes(database)
@@ -310,7 +310,7 @@ describe('an index built concurrently', () => {
   const table = { '0001_one.sql': 'create table a (b int); insert into a values (1), (1);' }
   const unique = concurrently('create unique index concurrently if not exists a_b on a (b)')
 
-  test('that fails leaves no INVALID index behind, and can be run again', async () => {
+  test('that fails leaves no INVALID index, and can be run again', async () => {
     const { run, db, values } = await setUp({ ...table, '0002_two.sql': unique })
     const failed = await run().ended
     expect(failed.output).toContain('0002_two.sql: line 2: could not create unique index "a_b"')
@@ -320,7 +320,7 @@ describe('an index built concurrently', () => {
     expect(await run().ended).toMatchObject({ code: 0 })
   }, 30_000)
 
-  test('is refused where its name is taken by something else', async () => {
+  test('is refused if something else has its name', async () => {
     const { run, values } = await setUp({
       '0001_one.sql': 'create table a (b int); create table a_b ();',
       '0002_two.sql': unique,
@@ -331,7 +331,7 @@ describe('an index built concurrently', () => {
     expect(await values('select max(version) from schema_migrations')).toEqual([1])
   }, 30_000)
 
-  test('in an ordinary file is refused with what to do', async () => {
+  test('in an ordinary file is refused, and the error says what to do', async () => {
     const { run } = await setUp({
       ...table,
       '0002_two.sql': 'create index concurrently if not exists a_b on a (b);',
@@ -342,8 +342,8 @@ describe('an index built concurrently', () => {
   }, 30_000)
 })
 
-describe('production is not held up', () => {
-  test('a migration waits for a lock for 10 s, or as long as it says, and then gives up', async () => {
+describe('production is not blocked', () => {
+  test('a migration waits for a lock for 10 s, or for its own lock_timeout, and then gives up', async () => {
     const { db, run, values, migrations } = await setUp({
       '0001_one.sql': "create table a as select current_setting('lock_timeout') as lock_timeout",
     })
@@ -365,7 +365,7 @@ describe('production is not held up', () => {
     expect(await run().ended).toMatchObject({ code: 0 })
   }, 30_000)
 
-  test('and the limit of the role for its queries is none for a migration', async () => {
+  test('the statement_timeout of a role does not end a migration', async () => {
     const { db, run } = await setUp({ '0001_one.sql': 'select pg_sleep(0.5)' })
     await db.query(
       `do $$ begin execute format('alter database %I set statement_timeout = 100', current_database()); end $$`,
@@ -374,8 +374,8 @@ describe('production is not held up', () => {
   }, 30_000)
 })
 
-test('a file that ends its transaction behind our back is refused, not recorded', async () => {
-  // A parameter called begin, of a type called atomic, looks like the start of an SQL function's body.
+test('a file that ends its transaction unnoticed is refused and not recorded', async () => {
+  // A parameter named begin, of a type named atomic, looks like the start of an SQL function's body.
   const { db, migrations, values } = await setUp({
     '0001_one.sql': `create domain atomic as int;
       create function f(begin atomic) returns int language sql as 'select 1'; commit; select 1`,
@@ -428,7 +428,7 @@ describe('a database that cannot be reached', () => {
     expect(code).toBe(1)
   })
 
-  test('silent: given up at the deadline', async () => {
+  test('silent: the command gives up at the deadline', async () => {
     const silent = createServer().listen(0, '127.0.0.1')
     onTestFinished(() => void silent.close())
     await once(silent, 'listening')
@@ -440,7 +440,7 @@ describe('a database that cannot be reached', () => {
     })
   })
 
-  test('the wrong password: said without it', async () => {
+  test('the wrong password: the error does not repeat it', async () => {
     const url = new URL(server.connectionString)
     url.password = secret
     const { code, output } = await runWith(url.href)

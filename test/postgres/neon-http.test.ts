@@ -19,7 +19,7 @@ afterAll(async () => {
   await database?.close()
 })
 
-/** The backends that run `select pg_sleep(…), '<mark>' as mark` right now. */
+/** The backends that are running `select pg_sleep(…), '<mark>' as mark`. */
 function sleepers(mark: string): Promise<Record<string, unknown>[]> {
   return sql`select pid from pg_stat_activity
     where wait_event = 'PgSleep' and query like ${`%'${mark}' as mark%`}`

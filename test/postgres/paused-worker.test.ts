@@ -10,7 +10,7 @@ import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 const said = words.join(' ')
-/** Longer than a test takes on a slow machine: leases end here by SQL alone. */
+/** Longer than a test takes on a slow machine: here only SQL expires a lease. */
 const vars = { TURN_LEASE_MS: '60000', DATABASE_TIMEOUT_MS: '30000' }
 
 let model: OfflineModel
@@ -29,10 +29,10 @@ interface Turn {
   body: { session_id: string; message: string; message_id: string }
 }
 
-/** Sends a Worker to sleep (SIGSTOP). @returns what wakes it */
+/** Pauses a Worker (SIGSTOP). @returns a function that wakes it */
 type Sleep = (worker: GatedWorker, turn: Turn) => Promise<() => void>
 
-/** At a moment of a call to the database, which goes on only when its Worker does. */
+/** At a moment of a call to the database, which continues only when its Worker does. */
 function atCall(kind: GatedCall['kind'], moment: Moment): Sleep {
   return async (worker) => {
     const asleep = Promise.withResolvers<void>()
@@ -51,7 +51,7 @@ function atCall(kind: GatedCall['kind'], moment: Moment): Sleep {
   }
 }
 
-/** In the middle of the reply, which the model sends to its end meanwhile. */
+/** In the middle of the reply, while the model sends the rest. */
 const atPiece: Sleep = async (worker, { body }) => {
   const call = () => callsOf({ ...body, model })[0]
   await until(() => (call()?.deltasSent ?? 0) > 5)
@@ -82,12 +82,12 @@ const takeovers: [what: string, code: string, takeOver: (turn: Turn) => Promise<
   ],
 ]
 
-/** The first call to the model is told no usage: so what the sleeper would store differs from what a retry does. */
+/** The first call to the model reports no usage, so the paused Worker would store something else than a retry. */
 function messageOf(fault: string): string {
   return `[[fault no-usage times=1 id=${crypto.randomUUID()}]] ${doomedMessage(fault)}`
 }
 
-/** Begins a turn whose Worker falls asleep; its lease is over when this resolves. */
+/** Begins a turn and pauses its Worker; resolves after the lease has expired. */
 async function sleepPastLease(
   message: string,
   sleep: Sleep,
@@ -119,7 +119,7 @@ async function sleepPastLease(
 
 describe.concurrent.each(moments)('a Worker that sleeps past its lease %s', (_, fault, sleep) => {
   test.for(takeovers)(
-    'changes nothing once %s, and says %s',
+    'changes nothing after %s, and reports %s',
     async ([, code, takeOver], context) => {
       const turn = await sleepPastLease(messageOf(fault), sleep, context)
       await takeOver(turn)
@@ -131,7 +131,7 @@ describe.concurrent.each(moments)('a Worker that sleeps past its lease %s', (_, 
     },
   )
 
-  test('stores the whole reply where nobody took its turn over', async (context) => {
+  test('stores the whole reply if nobody took its turn over', async (context) => {
     const turn = await sleepPastLease(messageOf(fault), sleep, context)
     const path = `/v1/sessions/${turn.sessionId}/messages`
     const seen = await turn.visitor.expect(200, 'GET', path)
@@ -149,7 +149,7 @@ describe.concurrent.each(moments)('a Worker that sleeps past its lease %s', (_, 
 })
 
 describe.concurrent('a Worker that sleeps past its lease', () => {
-  test('changes nothing while the Worker that took its turn over still writes', async (context) => {
+  test('changes nothing while another Worker that took its turn over still runs it', async (context) => {
     const idle = { MODEL_IDLE_TIMEOUT_MS: '2000' }
     const stalled: Sleep = async (worker, { body }) => {
       await until(() => callsOf({ ...body, model })[0]?.deltasSent === 6)
@@ -172,7 +172,7 @@ describe.concurrent('a Worker that sleeps past its lease', () => {
     await expectSound(db, turn.sessionId)
   })
 
-  test('before it could begin hears of the turn that ran meanwhile', async (context) => {
+  test('before it could begin returns the reply of the turn that ran meanwhile', async (context) => {
     const turn = await sleepPastLease(doomedMessage(''), atCall('begin', 'asked'), context)
     const { reply } = await turn.visitor.chat(turn.body)
     const stored = await storedMessages(db, turn.sessionId)

@@ -5,7 +5,7 @@ import { deleteSession } from '../../src/db/sessions.ts'
 import { finish, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { useRig } from '../rigs/start-rig.ts'
 
-/** Needs a server with many connections: an embedded one runs one transaction after the other. */
+/** Needs a server with many connections: PGlite runs one transaction after the other. */
 const db = testDatabase()
 const times = <Item>(count: number, make: (index: number) => Item) =>
   Array.from({ length: count }, (_, index) => make(index))
@@ -34,7 +34,7 @@ describe('turns that begin at the same moment', () => {
     }
   })
 
-  test('with one message_id: one runs, the others hear that it does', async () => {
+  test('with one message_id: one runs, the others are told that it is running', async () => {
     const { userId, sessionId, messageId } = turnStart()
     const begun = await Promise.all(
       times(50, () => beginTurn(db, turnStart({ userId, sessionId, messageId }))),
@@ -85,7 +85,7 @@ describe('a session that is erased while it is written', () => {
 describe('through the Worker', () => {
   const { rig, visitor } = useRig()
 
-  /** Answers of requests sent at once, by status. */
+  /** Sends requests at once. @returns status and Retry-After of each */
   async function statuses(bodies: Record<string, unknown>[]) {
     const responses = await Promise.all(
       bodies.map((body) => visitor.request('POST', '/v1/chat', body)),
@@ -111,7 +111,7 @@ describe('through the Worker', () => {
     expect(rig.model.requests).toHaveLength(1)
   })
 
-  test('60 turns at once into one session: those that were accepted are stored whole, in order', async () => {
+  test('60 turns at once in one session: the accepted ones are stored whole, in order', async () => {
     const { session_id } = await visitor.chat({ message: 'Hello' })
     const answers = await statuses(
       times(60, (index) => ({ session_id, message: `[[fault pace ms=5]] Message ${index}` })),

@@ -5,11 +5,11 @@ import { expectSound } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 
-describe('where nobody listens at the port of the database', () => {
+describe('while nobody listens at the port of the database', () => {
   const { rig, visitor } = useRig()
   const newTurn = (message: string) => ({ message, message_id: crypto.randomUUID() })
 
-  test('a turn is a 503 with nothing spent, and runs once somebody does', async () => {
+  test('a turn is a 503 with nothing spent, and runs when the database is back', async () => {
     const turn = newTurn('Hello')
     await rig.database.refuse()
     const problem = await visitor.expect(503, 'POST', '/v1/chat', turn)
@@ -21,7 +21,7 @@ describe('where nobody listens at the port of the database', () => {
     await expectSound(db, session_id)
   })
 
-  test('from the first word to the last, a reply is stored all the same', async () => {
+  test('from the first word to the last, a reply is still stored', async () => {
     const running = visitor.stream(newTurn('[[fault pace ms=300]] write 12 words'))
     const sent = (deltas: number) =>
       vi.waitUntil(() => rig.model.requests.at(-1)?.deltasSent === deltas, 20_000)

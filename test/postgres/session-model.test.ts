@@ -8,7 +8,7 @@ import { commandArbitraries } from './session-model/commands.ts'
 import { endHeld } from './session-model/turns.ts'
 import { limits, newWorld, type Real } from './session-model/world.ts'
 
-/** Leases end only where a command says so, and the model is given up on soon. */
+/** Only a command expires a lease, and the Worker gives up on the model soon. */
 const settings = {
   CONTEXT_TOKEN_BUDGET: String(limits.budget),
   MAX_COMPLETION_TOKENS: String(limits.completionTokens),
@@ -17,9 +17,9 @@ const settings = {
   MODEL_FIRST_TOKEN_TIMEOUT_MS: '1000',
   MODEL_IDLE_TIMEOUT_MS: '1000',
 }
-/** However slow the machine is. */
+/** On any machine, however slow. */
 const minSequences = 25
-/** For a longer look: SESSION_MODEL_SECONDS=600. A failure names the seed and the path to run it again with. */
+/** SESSION_MODEL_SECONDS=600 runs it longer. A failure names the seed and the path that repeat it. */
 const timeMs = 1_000 * Number(process.env['SESSION_MODEL_SECONDS'] ?? 20)
 const shrinkingMs = 60_000
 
@@ -34,14 +34,14 @@ async function newReal(): Promise<Real> {
 }
 
 test(
-  'a session is what a simple model of it says, whatever is done to it and whatever fails',
+  'a session behaves as its simple model, whatever is done with it and whatever fails',
   async () => {
     const endsAt = performance.now() + timeMs
     let hasFailed = false
     let sequences = 0
     const commands = fc.commands(commandArbitraries, { maxCommands: 30, size: 'max' })
     const property = fc.asyncProperty(commands, async (sequence) => {
-      // Once the time is over nothing is left to show, unless there is a failure to make smaller.
+      // After the time limit, only a failure is still shrunk.
       if (!hasFailed && sequences >= minSequences && performance.now() > endsAt) return
       sequences += 1
       const real = await newReal()
@@ -55,7 +55,7 @@ test(
       }
     })
     await fc.assert(property, {
-      // More than there is time for.
+      // More than the time allows.
       numRuns: timeMs / 100,
       timeout: 20_000,
       plugins: [fc.interruptAfterTimeLimit(timeMs + shrinkingMs)],

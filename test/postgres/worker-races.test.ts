@@ -10,7 +10,7 @@ import { beginAndLeave } from '../rigs/leaving-client.ts'
 import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
-/** Two Workers on one database, as two places of the network are. */
+/** Two Workers on one database, as in two locations of the network. */
 const db = testDatabase()
 const accept = { accept: 'text/event-stream' }
 const said = words.join(' ')
@@ -122,7 +122,7 @@ describe('two turns that begin at the same instant, one at each Worker', () => {
     }
   })
 
-  test('that make another reply: one new reply, and the old one is kept', async () => {
+  test('that regenerate a reply: there is one new reply, and the old one is kept', async () => {
     for (let round = 0; round < 10; round += 1) {
       const both = await visitorOfBoth()
       const turn = newTurn()
@@ -142,7 +142,7 @@ describe('two turns that begin at the same instant, one at each Worker', () => {
 })
 
 describe('a session that is erased', () => {
-  /** Whatever the order was: no row keeps its id, and nobody is told of it any more. */
+  /** Expects that no row keeps the session's id, and that no route shows it. */
   async function expectErased(client: Client, session_id: string) {
     expect(await storedMessages(db, session_id)).toEqual([])
     await client.expect(404, 'GET', `/v1/sessions/${session_id}`)

@@ -15,14 +15,14 @@ export interface Client {
   /** Undefined: the caller has no credential. */
   token: string | undefined
   request(method: string, path: string, body?: unknown, headers?: HeadersInit): Promise<Response>
-  /** The JSON of a response that must have this status; a failure prints the body. */
+  /** The JSON of a response, which must have this status; a failure prints the body. */
   expect(status: number, method: string, path: string, body?: unknown): Promise<Json>
   chat(body: Record<string, unknown>): Promise<ChatResponse>
   /** A streamed turn, read to its end. */
   stream(body: Record<string, unknown>): Promise<ServerEvent[]>
 }
 
-/** A caller of the API, as anybody's `fetch` is. A function tells the URL of a server that has yet to start. */
+/** A caller of the API by `fetch`. If the server has yet to start, a function returns its URL. */
 export function createClient(url: string | (() => string), token?: string): Client {
   const origin = typeof url === 'function' ? url : () => url
   const client: Client = {

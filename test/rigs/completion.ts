@@ -5,7 +5,7 @@ import { Problem } from '../../src/errors.ts'
 import type { ChatModel, CompletionChunk, CompletionUsage } from '../../src/llm/chat-model.ts'
 import { type OpenaiOptions, openaiModel } from '../../src/llm/openai.ts'
 
-/** Our model over a server, with deadlines that no test meets unless it sets its own. */
+/** Our model with this server. Its deadlines are long unless a test sets its own. */
 export function modelOf(baseUrl: string, change: Partial<OpenaiOptions> = {}): ChatModel {
   return openaiModel({
     apiKey: 'sk-canary',
@@ -45,7 +45,7 @@ export async function complete(
   }
 }
 
-/** What a completion fails with. */
+/** The problem of a completion, which must fail. */
 export async function failure(
   model: ChatModel,
   message: string,
@@ -59,7 +59,7 @@ export async function failure(
   return error
 }
 
-/** A model server that says exactly this, whatever it is asked. */
+/** Runs `use` with a model server that answers every request like this. */
 export async function withModelServer<Result>(
   answer: (response: http.ServerResponse) => void,
   use: (baseUrl: string) => Promise<Result>,

@@ -4,9 +4,9 @@ import type { GatedWorker } from './gated-worker.ts'
 type Kind = GatedCall['kind']
 
 /**
- * Holds a session's next calls of these kinds, at whichever Worker. Group after group: once all of a group have come,
- * they pass at the same instant, and the next group waits until they are committed.
- * @returns what resolves once the call of a kind has come, and once all are committed
+ * Holds a session's next calls of these kinds, at any Worker, and lets them pass group by group. The calls of a group pass
+ * together, once all of them have come; the next group waits until they are committed.
+ * @returns `came`: resolves once the call of a kind has come; `all`: resolves once all are committed
  */
 export function conduct(
   workers: readonly GatedWorker[],
@@ -45,7 +45,7 @@ export function conduct(
   return { came: (kind: Kind) => flat.find((step) => step.kind === kind)?.came.promise, all }
 }
 
-/** Every order one by one, and at once as often as is worth it. */
+/** Every order of the calls one by one, and five times at once. */
 export function rounds(...kinds: Kind[]): Kind[][][] {
   return ordersOf(kinds).flatMap((order) => [
     order.map((kind) => [kind]),

@@ -3,8 +3,8 @@ import { statementsOf } from './turn-call.ts'
 
 /**
  * How a call to the database goes wrong. `before` and `after`: whether the statement ran. `late`: it runs once another
- * call has been answered, and nobody hears of it. `deadlock` and `serialization failure`: it was rolled back for the sake
- * of another transaction. `repeats everything`: a definite error whose fields hold all that was sent.
+ * call has been answered, and gets no answer. `deadlock` and `serialization failure`: it was rolled back in favour of
+ * another transaction. `repeats everything`: a definite error whose fields hold all that was sent.
  */
 export type DatabaseFault =
   | 'reset before'
@@ -42,7 +42,7 @@ export interface DatabaseProxy {
     index: number,
   ) => DatabaseFault | undefined | Promise<DatabaseFault | undefined>
   clear(): void
-  /** From now on, or no longer: nobody listens at its port, and no connection is left. */
+  /** Closes the port and all connections; `listen` opens the port again. */
   refuse(): Promise<void>
   listen(): Promise<void>
   close(): Promise<void>
@@ -83,7 +83,7 @@ export async function startDatabaseProxy(
         answerWith(response, 400, lostConnection)
         return
       case 'cut':
-        // In chunks: the test harness would make a silence of a body that ends before its told length.
+        // In chunks: wrangler's harness never ends a body that is shorter than its content-length.
         response.writeHead(status, { 'content-type': 'application/json' })
         response.write(bytes.subarray(0, bytes.length / 2), () => response.destroy())
         break

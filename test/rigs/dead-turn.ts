@@ -4,10 +4,10 @@ import { type Client, parseEvents, type ServerEvent } from './client.ts'
 import { eventsOf, textOf, words } from './doomed-turn.ts'
 import type { LeavingClient } from './leaving-client.ts'
 
-/** What is stored of a turn once its lease is over. */
+/** What is stored of a turn once its lease has expired. */
 export type Kept = 'nothing' | 'failed' | 'interrupted' | 'complete'
 
-/** A turn that its Worker left behind, as its visitor sees it through another Worker. */
+/** A turn whose Worker was killed, as its visitor sees it through another Worker. */
 export interface DeadTurn {
   visitor: Client
   body: { message: string; message_id: string; session_id?: string; regenerate?: string }
@@ -34,7 +34,7 @@ export async function joinReply(turn: DeadTurn, replyId: string): Promise<Server
   return parseEvents(await response.text())
 }
 
-/** A joined stream brings the stored text, and says how it ended. */
+/** Expects that a joined stream has the stored text, and its end. */
 export function expectJoined(events: readonly ServerEvent[], { status, content }: Message): void {
   expect(textOf(events)).toBe(content)
   expect(events.at(-1)).toMatchObject(
@@ -44,7 +44,7 @@ export function expectJoined(events: readonly ServerEvent[], { status, content }
   )
 }
 
-/** While the dead Worker's lease lasts, its turn counts as running: it is seen, and nothing else can run. */
+/** Expects that the turn counts as running during the killed Worker's lease: it is shown, and no other turn can run. */
 export async function expectLeased(turn: DeadTurn): Promise<void> {
   const { visitor, body, sessionId, saved } = turn
   const [message, reply] = await messagesOf(turn)
@@ -57,7 +57,7 @@ export async function expectLeased(turn: DeadTurn): Promise<void> {
   expect((await visitor.expect(409, 'POST', '/v1/chat', other)).code).toBe('session_busy')
 }
 
-/** What the dead Worker told its client is true: accepted is stored, completed is complete, and no word is made up. */
+/** Expects that the events before the kill are true: an accepted turn is stored, a completed one is complete. */
 export function expectTrue(client: LeavingClient, kept: Kept): void {
   const events = eventsOf(client)
   const names = events.map(({ event }) => event)

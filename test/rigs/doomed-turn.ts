@@ -5,7 +5,7 @@ import type { GatedCall, Moment } from './database-gate.ts'
 import type { GatedWorker } from './gated-worker.ts'
 import type { LeavingClient } from './leaving-client.ts'
 
-/** A turn whose Worker is to die: how far it came can be seen at the database, at the model and at the client. */
+/** A turn whose Worker is to be killed, with the parts that show how far it has come. */
 export interface DoomedTurn {
   message: string
   worker: GatedWorker
@@ -13,13 +13,13 @@ export interface DoomedTurn {
   client: LeavingClient
 }
 
-/** Meets a moment of a turn, and kills its Worker there. */
+/** Waits for a moment of a turn, and kills its Worker there. */
 export type Death = (turn: DoomedTurn) => Promise<void>
 
-/** What the model says in these turns, a word in each piece that it sends. */
+/** What the model says in these turns, one word in each piece. */
 export const words = Array.from({ length: 40 }, (_, index) => `word${index}`)
 
-/** A message to which the model says these words. `fault`: what the first call to it meets, later ones do not. */
+/** A message to which the model says these words. Only its first call meets `fault`. */
 export function doomedMessage(fault: string): string {
   const directive = fault && `[[fault ${fault} times=1 id=${crypto.randomUUID()}]] `
   return `${directive}[[reply ${JSON.stringify(words.join(' '))}]] ${crypto.randomUUID()}`
@@ -33,7 +33,7 @@ export function isRunning({ aborted, deltasSent }: RecordedRequest): boolean {
   return !aborted && deltasSent < words.length
 }
 
-/** The events that a client has read whole. */
+/** The events that a client has read completely. */
 export function eventsOf(client: LeavingClient): ServerEvent[] {
   const text = client.text()
   return parseEvents(text.slice(0, text.lastIndexOf('\n\n') + 2))
@@ -48,7 +48,7 @@ export function until(condition: () => boolean): Promise<unknown> {
   return vi.waitUntil(condition, { timeout: 15_000, interval: 2 })
 }
 
-/** At a moment of a call to the database, which is then lost or, though nobody waits for it, carried out. */
+/** At a moment of a call to the database. The call is lost, or carried out although nobody waits for it. */
 export function atCall(
   kind: GatedCall['kind'],
   moment: Moment,
@@ -66,7 +66,7 @@ export function atCall(
   }
 }
 
-/** When finish is repeated, the first having been lost at this moment. */
+/** At the repeat of a finish whose first call was lost at this moment. */
 export function atRepeatedFinish(lost: Moment): Death {
   return async (turn) => {
     const died = atCall('finish', 'asked', { nth: 2 })(turn)
@@ -77,7 +77,7 @@ export function atRepeatedFinish(lost: Moment): Death {
   }
 }
 
-/** Once the model has sent so many pieces of its reply; 0: once it was asked. */
+/** Once the model has sent so many pieces of its reply; 0: once it was called. */
 export function atPiece(count: number): Death {
   return async (turn) => {
     await until(() => (callsOf(turn)[0]?.deltasSent ?? -1) >= count)
@@ -85,7 +85,7 @@ export function atPiece(count: number): Death {
   }
 }
 
-/** Once so many more pieces came after a checkpoint with text. */
+/** Once the model has sent so many more pieces after a checkpoint with text. */
 export function atPieceAfterCheckpoint(more: number): Death {
   return async (turn) => {
     await until(() => turn.worker.gate.saved !== '')
@@ -101,7 +101,7 @@ export function atEvent(name: string, count: number): Death {
   }
 }
 
-/** At a moment of the checkpoint that a client causes which leaves once it has read so many words. */
+/** At a moment of the checkpoint that is caused by a client's disconnect after so many words. */
 export function leftAt(count: number, moment: Moment): Death {
   return async (turn) => {
     await untilRead(turn.client, 'turn.started', count)

@@ -8,7 +8,7 @@ export interface StoredValue {
   text: string
 }
 
-/** Everything that is stored, whatever the tables are. */
+/** Every value of every table. */
 export async function dumpTables({ kysely }: Database): Promise<StoredValue[]> {
   const { rows: tables } = await sql<{ schema: string; name: string }>`
 select table_schema as schema, table_name as name from information_schema.tables

@@ -1,4 +1,4 @@
-/** What lets somebody in: no test's log may hold one. */
+/** A token or a connection string: no log of any test may hold one. */
 const credential = /vst_[\w-]{43}|\beyJ[\w-]+\.[\w-]+\.|postgres(ql)?:\/\/\S+:\S+@/
 
 export function expectNoCredential(lines: readonly string[]): void {

@@ -19,12 +19,12 @@ export function parseLines(text: string): ExportLine[] {
     .map((line) => JSON.parse(line))
 }
 
-/** The cursor by which an export goes on that has come so far. */
+/** The last cursor of an export, from which it continues. */
 export function lastCursor(lines: readonly ExportLine[]): string | undefined {
   return lines.findLast((line) => line.type === 'more')?.cursor
 }
 
-/** What was exported, without the lines about the export itself; it must be whole. */
+/** The exported sessions and messages of an export, which must be complete. */
 export function exportedData(lines: readonly ExportLine[]) {
   const sessions = lines.filter((line) => line.type === 'session')
   const messages = lines.filter((line) => line.type === 'message')
@@ -34,7 +34,7 @@ export function exportedData(lines: readonly ExportLine[]) {
   const told = new Set<string>()
   for (const line of lines) {
     if (line.type === 'session') told.add(line.id)
-    // Whose session comes before it.
+    // The session comes before its messages.
     if (line.type === 'message') expect(told).toContain(line.session_id)
   }
   return { sessions, messages }

@@ -2,13 +2,13 @@ import { vi } from 'vitest'
 import type { DatabaseCall, DatabaseFault } from './database-proxy.ts'
 import { type TurnCall, turnCall } from './turn-call.ts'
 
-/** The last two run unheard: before the client tries again, or once it has its final answer. */
+/** The last two run without an answer: before the client retries, or after its final answer. */
 export type PlannedFault =
   | Exclude<DatabaseFault, 'late' | 'repeats everything'>
   | 'after the answer'
   | 'after the retry'
 
-/** Unanswered all of them; these were carried out by the time the client tries again. */
+/** Faults without an answer, whose call has run by the time that the client retries. */
 export const ranUnheard: readonly PlannedFault[] = [
   'silent after',
   'reset after',
@@ -25,7 +25,7 @@ export const didNotRun: readonly PlannedFault[] = [
   'after the retry',
 ]
 
-/** The faults that the first, second, … call of a kind meets; the others pass. */
+/** The faults of the first, second, … call of each kind; later calls pass. */
 export type FaultPlan = Partial<Record<TurnCall, readonly (PlannedFault | undefined)[]>>
 
 export interface FaultRun {
@@ -34,7 +34,7 @@ export interface FaultRun {
   meet(call: DatabaseCall): DatabaseFault | undefined | Promise<DatabaseFault>
   /** Resolves once a finish was carried out and answered, or attempted for the last time. */
   finished(): Promise<void>
-  /** Lets the calls run that were held back until now; resolves once they have. */
+  /** Lets the held calls run; resolves once they have. */
   release(moment: 'after the answer' | 'after the retry'): Promise<void>
 }
 

@@ -6,7 +6,7 @@ export interface GatedWorker extends Workerd {
   gate: DatabaseGate
 }
 
-/** A workerd process that may die or sleep, behind a gate of its own before the database that all tests share. */
+/** A workerd process that a test may kill or pause, with a gate of its own before the shared database. */
 export async function startGatedWorker(
   modelUrl: string,
   vars: Record<string, string> = {},

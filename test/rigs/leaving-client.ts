@@ -1,16 +1,16 @@
 import http from 'node:http'
 import type { Client } from './client.ts'
 
-/** How a client leaves: it closes its connection, or resets it as one that crashes does. */
+/** How a client disconnects: it closes its connection, or resets it as a crashed one does. */
 export type Leaving = 'close' | 'reset'
 
 export interface LeavingClient {
-  /** What it has read so far; empty until the answer begins. */
+  /** What the client has read so far; empty until the answer begins. */
   text(): string
   leave(how: Leaving): void
 }
 
-/** Begins a turn whose answer nobody will read to its end. */
+/** Begins a turn from which the client will disconnect. */
 export function beginAndLeave(
   url: string,
   { token }: Client,
@@ -27,7 +27,7 @@ export function beginAndLeave(
       ...headers,
     },
   })
-  // Its own leaving is the only error it meets.
+  // The only error is its own disconnect.
   request.on('error', () => {})
   request.on('response', (response) => {
     response.setEncoding('utf8')

@@ -9,7 +9,7 @@ import {
 } from 'jose'
 import { listen } from '../../scripts/dev/listen.ts'
 
-/** How the server of the keys goes wrong. `drip`: it answers, and never ends. */
+/** How the server of the keys goes wrong. `drip`: its answer never ends. */
 export type KeysFault = 'refuse' | 'silent' | 'drip' | 'html' | 'no keys' | 'error' | 'redirect'
 
 export const keysFaults: KeysFault[] = [
@@ -22,7 +22,7 @@ export const keysFaults: KeysFault[] = [
   'redirect',
 ]
 
-/** Claims as anybody may write them: not only those of the right type. */
+/** Claims of any type, right or wrong. */
 type Claims = Record<string, unknown>
 type Header = Partial<JWTHeaderParameters>
 
@@ -31,21 +31,21 @@ export interface Login {
   vars: Record<'AUTH_JWKS_URL' | 'AUTH_ISSUER' | 'AUTH_AUDIENCE' | 'AUTH_JWT_SECRET', string>
   /** Headers of each request for the keys so far. */
   requests: http.IncomingHttpHeaders[]
-  /** The keys that it tells at the moment: public ones alone. */
+  /** The public keys that it serves at the moment. */
   jwks: { keys: JWK[] }
   fault: KeysFault | undefined
-  /** Of a user who is signed in for an hour; what is named takes its place. */
+  /** The claims of a user who is signed in for an hour, changed by these. */
   claims(claims?: Claims): JWTPayload
-  /** A token of the login, by ES256 where the header names nothing else. */
+  /** A token of the login, signed by ES256 unless the header names another algorithm. */
   sign(claims?: Claims, header?: Header): Promise<string>
   /** A token of the site's own server, by the secret. */
   signBySecret(claims?: Claims, header?: Header): Promise<string>
-  /** From now on tokens of this algorithm are signed with a new key, and the one before is told no more. */
+  /** Replaces the key of this algorithm; the old one is not served any more. */
   rotate(alg: string): Promise<void>
   close(): Promise<void>
 }
 
-/** A site's login: it signs tokens and tells its public keys, as Auth0, Clerk and Supabase do. */
+/** A site's login: it signs tokens and serves its public keys, as Auth0, Clerk and Supabase do. */
 export async function startLogin(): Promise<Login> {
   const privateKeys = new Map<string, { key: CryptoKey; kid: string }>()
   const server = http.createServer((request, response) => {

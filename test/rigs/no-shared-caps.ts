@@ -1,2 +1,2 @@
-/** Settings for Workers over the database that all tests share, whose site and addresses would be one another's. */
+/** For Workers on the shared database: without these, tests would use up each other's caps of site and address. */
 export const noSharedCaps = { DAILY_TOKENS_PER_ADDRESS: 'off', DAILY_TOKENS_PER_SITE: 'off' }

@@ -10,7 +10,7 @@ export interface ProblemJson {
   [member: string]: unknown
 }
 
-/** The problem that a response is, which must be one in full: type, code, title, request id, kept by no cache. */
+/** Reads a response that must be a complete problem: type, code, title, request id, not cached. */
 export async function problemOf(response: Response): Promise<ProblemJson> {
   const text = await response.text()
   expect(response.headers.get('content-type'), text).toBe('application/problem+json')

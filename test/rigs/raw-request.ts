@@ -3,9 +3,9 @@ import { connect } from 'node:net'
 /** A connection on which a test writes what no HTTP client would. */
 export interface RawConnection {
   write(bytes: string): void
-  /** Resolves with all that was received once the server has closed the connection. */
+  /** Resolves with everything received, once the server has closed the connection. */
   closed: Promise<string>
-  /** Whether the server has, or the test. */
+  /** Whether the server or the test has closed the connection. */
   isClosed(): boolean
   destroy(): void
 }
@@ -16,7 +16,7 @@ export function openRaw(url: string): RawConnection {
   let text = ''
   const socket = connect(Number(port), hostname)
   socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  // A server that refuses half-way may reset the rest of the sending: only what it answered counts.
+  // A server that refuses a request early may reset the rest: only its answer counts.
   socket.on('error', () => {})
   socket.on('close', () => closed.resolve(text))
   return {
@@ -34,14 +34,14 @@ export interface RawAnswer {
   body: string
 }
 
-/** Writes a request, which must ask for its connection to be closed, and reads every answer to it. */
+/** Writes a request, which must request `Connection: close`, and reads all answers. */
 export async function sendRaw(url: string, request: string): Promise<RawAnswer[]> {
   const connection = openRaw(url)
   connection.write(request)
   return readAnswers(await connection.closed)
 }
 
-/** The answers in what was received, each but the last of the length that its head tells. */
+/** Splits what was received into answers, by their content-length. */
 export function readAnswers(received: string): RawAnswer[] {
   const match = /^HTTP\/1\.[01] (\d{3})[^]*?\r\n\r\n/.exec(received)
   if (!match) return []

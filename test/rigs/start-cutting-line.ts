@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 
 export interface CuttingLine {
   url: string
-  /** The next streams break off: each after so many bytes of its body, `-1` before its headers. */
+  /** Breaks the next streams off: each after so many bytes of its body; `-1`: before its headers. */
   cutNext(...bytes: number[]): void
   close(): Promise<void>
 }
 
-/** A proxy before the server at `url` that loses connections where it is told to. */
+/** A proxy before the server at `url` that loses connections on request. */
 export async function startCuttingLine(url: string): Promise<CuttingLine> {
   const cuts: number[] = []
 
@@ -27,7 +27,7 @@ export async function startCuttingLine(url: string): Promise<CuttingLine> {
         response.write(sent, () => left === 0 && lose())
       })
       answer.on('end', () => response.end())
-      // The headers alone may be all that comes.
+      // Maybe only the headers are to come.
       if (left === 0) response.write('', lose)
       response.flushHeaders()
     })

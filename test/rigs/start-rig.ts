@@ -75,7 +75,7 @@ export function useRig(
   vars: Vars | (() => Vars | Promise<Vars>) = {},
 ): Readonly<{ rig: Rig; visitor: Client }> {
   let started: Rig | undefined
-  // Its members are there only once it has started.
+  // Its members exist only after it has started.
   const rig = new Proxy({} as Rig, { get: (_, name) => Reflect.get(started ?? {}, name) })
   const visitor = createClient(() => rig.url)
   beforeAll(async () => {

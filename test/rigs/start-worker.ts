@@ -14,7 +14,7 @@ export interface TestWorker extends Omit<Rig, 'worker'> {
 }
 
 export interface TestWorkerOptions extends RigOptions {
-  /** Settings beside those that lead to the parts of this test. */
+  /** Settings in addition to those of this test's parts. */
   vars?: Record<string, string>
   /** Per period of wrangler.toml. By default there are none, since tests send more requests than people. */
   rateLimits?: Record<RateLimiterName, number>

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { Database } from '../../src/db/database.ts'
 import type { MessageRow } from '../../src/db/schema.ts'
 
-/** All rows of a session, superseded ones too, past the API. */
+/** All rows of a session, including superseded ones, read past the API. */
 export function storedMessages({ kysely }: Database, sessionId: string): Promise<MessageRow[]> {
   return kysely
     .selectFrom('messages')
@@ -12,7 +12,7 @@ export function storedMessages({ kysely }: Database, sessionId: string): Promise
     .execute()
 }
 
-/** What holds of every session at every moment: gapless order, one standing reply to each message, after it. */
+/** Expects what is true of every session at any time: no gap in `seq`, and one current reply after each message. */
 export async function expectSound(db: Database, sessionId: string): Promise<MessageRow[]> {
   const rows = await storedMessages(db, sessionId)
   const session = await db.kysely

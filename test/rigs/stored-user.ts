@@ -1,6 +1,6 @@
 import type { Database } from '../../src/db/database.ts'
 
-/** Every row that is stored of a user, past the API. */
+/** Every stored row of a user, read past the API. */
 export async function storedUser({ kysely }: Database, userId: string) {
   const sessions = await kysely
     .selectFrom('sessions')

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from '../../src/db/database.ts'
 
-/** The tables of the database, whatever they are, that hold one of these texts anywhere in a row. */
+/** The tables that hold one of these texts anywhere in a row. */
 export async function tablesWith({ kysely }: Database, ...texts: string[]): Promise<string[]> {
   const { rows: tables } = await sql<{ name: string }>`
 select table_name as name from information_schema.tables

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** The user of a visitor token, as the design says it: `visitor:` and base64url of its SHA-256. */
+/** The user of a visitor token: `visitor:` and base64url of its SHA-256. */
 export function visitorIdOf(token: string): string {
   return `visitor:${createHash('sha256').update(token).digest('base64url')}`
 }

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { vi } from 'vitest'
 
-/** Resolves once so many connections wait for this one, or for one that does. */
+/** Resolves once so many connections wait for this one, directly or not. */
 export async function waitersFor(client: Client, count: number): Promise<void> {
   const text = `
 with recursive waiting as materialized (

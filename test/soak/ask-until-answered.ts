@@ -8,13 +8,13 @@ import type { TurnPlan } from './turn-plan.ts'
 export interface LedgerEntry {
   messageId: string
   message: string
-  /** Whether its client was ever told, in whatever way, that the message is stored. */
+  /** Whether its client was ever told that the message is stored. */
   isAccepted: boolean
   sessionId: string | undefined
   retries: number
-  /** The final answer; undefined where it was given up. */
+  /** The final answer; undefined if the client gave up. */
   reply?: Message
-  /** Answers that nothing done here explains. */
+  /** Answers that no injected fault explains. */
   surprises: string[]
 }
 
@@ -24,7 +24,7 @@ export interface SoakClient {
 }
 
 const patience = { requestMs: 30_000, retries: 60 }
-/** What a client may be told while it has not its answer; each of them says: try again. */
+/** Codes that a client may receive before its final answer. After each of them it retries. */
 const expectedCodes = new Set([
   'database_unavailable',
   'turn_running',
@@ -35,7 +35,7 @@ const expectedCodes = new Set([
   'model_empty_reply',
 ])
 
-/** Takes a turn, again and again until it is answered by a reply that holds. */
+/** Takes a turn, and retries it until there is a final reply. */
 export async function askUntilAnswered(
   url: () => string,
   client: SoakClient,
@@ -70,7 +70,7 @@ export async function askUntilAnswered(
   return entry
 }
 
-/** A connection that is refused or lost is what a killed Worker looks like; a silence is not to be. */
+/** A killed Worker refuses or loses connections, but a request must never go unanswered. */
 function pauseAfterError(entry: LedgerEntry) {
   return (error: unknown): number => {
     if (error instanceof Error && error.name === 'TimeoutError') entry.surprises.push('no answer')
@@ -95,7 +95,7 @@ async function leave(
   if (leaving.text().includes('event: turn.started')) options.entry.isAccepted = true
 }
 
-/** @returns how long to wait before the next try, where there is no answer yet */
+/** @returns how long to wait before the next try */
 async function ask(
   url: string,
   { token }: SoakClient,
@@ -118,7 +118,7 @@ async function ask(
   return retryAfterMs
 }
 
-/** As much of a stream as came before it broke. */
+/** The whole events of a stream until its end or its break. */
 async function readWhatComes(response: Response): Promise<string> {
   let text = ''
   const decoder = new TextDecoder()

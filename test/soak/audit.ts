@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import type { LedgerEntry } from './ask-until-answered.ts'
 
-/** Notes when each reply came to be stored for good, as the database saw it. */
+/** Records when each reply was stored, by the clock of the database. */
 export const auditTrail = `
 create table stored_replies (session_id uuid, reply_to integer, stored_at timestamptz not null default clock_timestamp());
 create function note_stored_reply() returns trigger language plpgsql as $$
@@ -16,15 +16,15 @@ create trigger stored_reply after update of status on messages for each row
 
 /** What must be 0. */
 export interface Audit {
-  /** Messages that were accepted and are not there as they were sent. */
+  /** Accepted messages that are not stored as they were sent. */
   lost: number
-  /** Messages or replies there twice, messages with no reply, sequences with a gap. */
+  /** Duplicate messages or replies, messages without a reply, sessions with a gap in `seq`. */
   duplicated: number
-  /** Replies that nobody writes any more and that do not say so. */
+  /** Replies that are still `streaming` although nobody runs them. */
   leftStreaming: number
   /** Calls to the model for a message whose reply was stored already. */
   paidTwice: number
-  /** Final answers that are not what is stored. */
+  /** Final answers that differ from the stored reply. */
   different: number
 }
 
@@ -40,7 +40,7 @@ interface Row {
 }
 
 /**
- * Holds what is stored against what the clients know.
+ * Compares what is stored with what the clients know.
  * @param calls when the model was called, by message; milliseconds since 1970
  */
 export async function audit(

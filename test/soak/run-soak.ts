@@ -10,10 +10,10 @@ import { planTurns, type TurnPlan } from './turn-plan.ts'
 export interface SoakOptions {
   turns: number
   clients: number
-  /** When no new turn is begun any more. */
+  /** After this time, no new turn begins. */
   limitMs: number
   seed: number
-  /** How often workerd is killed, all of it in the first fifth: then one process shows whether its memory grows. */
+  /** How often workerd is killed, always in the first fifth, so that the last process shows whether its memory grows. */
   kills: number
 }
 
@@ -24,11 +24,11 @@ export interface SoakReport {
   faults: Map<string, number>
   audit: Audit
   connections: { max: number; end: number }
-  /** Of the last workerd process, once it is warm and at the end, MiB; undefined where the machine does not tell. */
+  /** MiB of the last workerd process, warm and at the end; undefined if the system does not report it. */
   memory: { warm: number | undefined; end: number | undefined }
 }
 
-/** Many clients at once, each with one turn at a time, while one thing in twenty goes wrong. */
+/** Many clients at once, each with one turn at a time, of which one in twenty goes wrong. */
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const parts = await startSoakParts()
   const watcher = new Client({ connectionString: parts.connectionString })
@@ -88,7 +88,7 @@ async function soak(
   }
 }
 
-/** The number makes each message another one. A client that leaves shall leave in the middle. */
+/** The number makes each message unique. A slow model lets a client disconnect in the middle. */
 function messageOf(number: number, { words, fault }: TurnPlan): string {
   const directives = {
     model: fault?.of === 'model' ? `[[fault ${fault.directive} times=1 id=${number}]] ` : '',

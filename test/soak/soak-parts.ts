@@ -7,7 +7,7 @@ import { startWorkerd } from '../rigs/start-workerd.ts'
 import { auditTrail } from './audit.ts'
 import type { PlannedFault } from './turn-plan.ts'
 
-/** The shortest lease there is, so that a killed Worker's turns are soon free; no cap, as few clients say much. */
+/** The shortest lease, so that the turns of a killed Worker are soon free; no cap, since few clients send much. */
 const leaseMs = 7_000
 const settings = {
   TURN_LEASE_MS: String(leaseMs),
@@ -19,7 +19,7 @@ const settings = {
 }
 
 export interface SoakParts {
-  /** Another one after each kill. */
+  /** Changes after each kill. */
   url(): string
   pid(): number
   connectionString: string
@@ -27,16 +27,16 @@ export interface SoakParts {
   calls: ReadonlyMap<string, number[]>
   /** How often each thing went wrong. */
   injected: Map<string, number>
-  /** Lets happen what was planned, or notes that a client or the model will do so. */
+  /** Prepares a planned fault of the database; counts one that the client or the model causes. */
   arm(fault: PlannedFault | undefined): void
-  /** SIGKILL, in the middle of whatever it does, and a new one. */
+  /** Kills the Worker (SIGKILL) and starts a new one. */
   killWorker(): Promise<void>
-  /** Waits until no reply is written any more, no longer than a lease. */
+  /** Waits until no reply is running, at most for a lease. */
   settled(database: Client): Promise<void>
   close(): Promise<void>
 }
 
-/** A PostgreSQL server of its own, the built Worker, and what fails between them. */
+/** A PostgreSQL server of its own, the built Worker, and a proxy between them that fails. */
 export async function startSoakParts(): Promise<SoakParts> {
   const database = await startDatabase('postgres')
   await database.migrate()

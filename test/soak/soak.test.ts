@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { runSoak } from './run-soak.ts'
 import { soakTable } from './soak-table.ts'
 
-/** `npm run soak` sets these; a short one is part of `npm run test:postgres`. */
+/** `npm run soak` sets these. `npm run test:postgres` runs a short soak. */
 const turns = Number(process.env['SOAK_TURNS'] ?? 250)
 const limitMs = Number(process.env['SOAK_MINUTES'] ?? 10) * 60_000
 const seed = Number(process.env['SOAK_SEED'] ?? Date.now() % 2 ** 31)

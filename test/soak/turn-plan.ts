@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
 
-/** One of a hundred things that happen to a turn. */
+/** What goes wrong in a turn. */
 export type PlannedFault =
   | { of: 'model'; directive: string }
-  /** Met by the call to the database that comes after so many others, whosever it is. */
+  /** The call to the database that comes after so many others, of any turn, meets it. */
   | { of: 'database'; fault: DatabaseFault; callsBefore: number }
   | { of: 'client'; leaves: 'close' | 'reset'; isStream: boolean; afterMs: number }
 
@@ -66,7 +66,7 @@ const turnPlan: fc.Arbitrary<TurnPlan> = fc.record({
   ),
 })
 
-/** What happens to each turn: the same for the same seed. */
+/** The plan of each turn: the same for the same seed. */
 export function planTurns(turns: number, seed: number): TurnPlan[] {
   return fc.sample(fc.noBias(turnPlan), { numRuns: turns, seed })
 }

@@ -25,7 +25,7 @@ export const words: fc.Arbitrary<Words> = fc.record({
   quotation: fc.option(fc.constantFrom(...Object.keys(quotations)), { nil: undefined, freq: 2 }),
   fault: fc.option(fault, { nil: undefined, freq: 2 }),
 })
-/** To which the model says all that it has to say. */
+/** Words to which the model gives its whole reply. */
 export const soundWords = words.map((each): Words => ({ ...each, fault: undefined }))
 export const database = fc.oneof(
   { weight: 3, arbitrary: fc.constant([]) },

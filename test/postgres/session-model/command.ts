@@ -4,7 +4,7 @@ import type { Real, World } from './world.ts'
 
 export type Command = fc.AsyncCommand<World, Real>
 
-/** A command that can be read in a report: its name, what it was made with. */
+/** A command that a report shows by its name and its input. */
 export function command(
   name: string,
   given: object,

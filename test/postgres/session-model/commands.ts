@@ -16,7 +16,7 @@ import {
   untilGivenUp,
 } from './turns.ts'
 
-/** Where a session was erased, its first message may come again and begin anew. */
+/** After an erasure, the first message may be sent again and starts over. */
 const turn = fc.record({ words, how, database, isAgain: fc.boolean() }).map((given) =>
   command('turn', given, async (world, real) => {
     const isAnew = given.isAgain && world.session === undefined && world.erased !== undefined
@@ -101,7 +101,7 @@ const hold = fc.constant(
   ),
 )
 
-/** Whoever asks, only a Worker that runs the turn can end it. */
+/** Only a Worker that runs the turn can end it. */
 const stop = fc.constant(
   command(
     'stop',
@@ -118,7 +118,7 @@ const stop = fc.constant(
   ),
 )
 
-/** The turn's Worker may be dead, or come back and find its turn taken over: then it changes nothing. */
+/** The turn's Worker may be dead, or may return after its turn was taken over: then it changes nothing. */
 const takeOver = fc.record({ isRetry: fc.boolean(), words }).map((given) =>
   command(
     'lease runs out',
@@ -136,7 +136,7 @@ const takeOver = fc.record({ isRetry: fc.boolean(), words }).map((given) =>
   ),
 )
 
-/** Erased is erased, also when a reply was streaming: its Worker brings nothing back. */
+/** After an erasure, the Worker of a running reply stores nothing. */
 const erase = fc.constant(
   command(
     'erase',
@@ -173,7 +173,7 @@ const weighed: [number, fc.Arbitrary<Command>][] = [
   [1, erase],
 ]
 
-/** Commands are drawn evenly: one that is here twice comes twice as often. */
+/** Commands are drawn evenly: a command that is listed twice comes twice as often. */
 export const commandArbitraries = weighed.flatMap(([weight, arbitrary]) =>
   Array.from({ length: weight }, () => arbitrary),
 )

@@ -1,4 +1,4 @@
-/** How a reply may end, and what is heard of it where nothing of it was kept. */
+/** How a reply may end, and the code of a reply that failed. */
 type End =
   | { status: 'complete'; calls?: number }
   | { status: 'interrupted'; calls?: number }
@@ -9,7 +9,7 @@ const interrupted: End = { status: 'interrupted' }
 const failed = (code: string): End => ({ status: 'failed', code })
 const unavailable = failed('model_unavailable')
 
-/** What the offline model can be asked to do wrong, and what may come of the reply: mostly one thing. */
+/** What the offline model can do wrong, and how the reply may end: mostly in one way. */
 export const modelFaults = {
   'status=500': [unavailable],
   'status=401': [unavailable],
@@ -19,7 +19,7 @@ export const modelFaults = {
   empty: [failed('model_empty_reply')],
   'end after=0': [unavailable],
   'end after=2': [interrupted],
-  // What was on its way when the connection broke may be lost.
+  // The text on its way when the connection broke may be lost.
   'cut after=2': [interrupted, unavailable],
   'error-chunk after=2': [interrupted],
   'nonsense after=2': [interrupted],
@@ -29,13 +29,13 @@ export const modelFaults = {
   'empty-deltas': [complete],
   'one-chunk': [complete],
   'pace ms=2': [complete],
-  // Tried once more with less, where there was a window to shorten.
+  // A second call is made only if there was a window to shorten.
   'context-length': [
     { ...complete, calls: 2 },
     { ...failed('model_context_exceeded'), calls: 1 },
     { ...failed('model_context_exceeded'), calls: 2 },
   ],
-  // These take their time.
+  // These wait for a deadline or for the model.
   'stall after=1': [interrupted],
   silent: [failed('model_timeout')],
   'pace ms=300': [complete],
@@ -43,7 +43,7 @@ export const modelFaults = {
 
 export interface ModelFault {
   name: keyof typeof modelFaults
-  /** Met by each call, not by the first one alone. */
+  /** Each call meets it, not only the first. */
   isLasting: boolean
 }
 

@@ -9,7 +9,7 @@ import type { Heard } from './send.ts'
 import { countableBefore, type Outcome, type Session, standing, type Turn } from './session.ts'
 import { limits, type Real } from './world.ts'
 
-/** The session as its user reads it, superseded replies too. What is stored must be sound, and be what is read. */
+/** The session as its user reads it, with superseded replies. The stored rows must be sound and the same. */
 export async function readSession(
   { visitor, db }: Real,
   id: string | undefined,
@@ -30,7 +30,7 @@ export async function readSession(
   return data
 }
 
-/** How what is read differs from what the model of the session says; empty where it does not. */
+/** The differences between what is read and the model of the session. */
 export function differences(
   session: Session | undefined,
   messages: Message[] | undefined,
@@ -98,7 +98,7 @@ export function findOutcome(
   return outcome
 }
 
-/** The session with what only the server knows: ids of replies, and how much of a text was kept. */
+/** Adds what only the server knows: the ids of replies, and the kept texts. */
 export function learn(session: Session, messages: readonly Message[]): Session {
   const learned = structuredClone(session)
   for (const reply of learned.turns.flatMap(({ replies }) => replies)) {
@@ -110,7 +110,7 @@ export function learn(session: Session, messages: readonly Message[]): Session {
   return learned
 }
 
-/** System prompt, the newest whole turns that count and fit, oldest first, the new message: within the budget. */
+/** Expects the system prompt, the newest whole turns that count and fit, and the new message, within the budget. */
 export function expectWindow(session: Session, messageId: string, calls: RecordedRequest[]): void {
   const turn = session.turns.find(({ request }) => request.body.message_id === messageId)
   const countable = countableBefore(session, messageId)
@@ -126,7 +126,7 @@ export function expectWindow(session: Session, messageId: string, calls: Recorde
     expect(newest).toBe(turn && shown(turn.request.body))
     expect(window.length).toBeLessThanOrEqual(limits.maxTurns)
     expect(tokensOf(sent) + limits.completionTokens).toBeLessThanOrEqual(limits.budget)
-    // No turn is left out that would surely have fit: no tokenizer makes more tokens than bytes.
+    // A turn that surely fits is not left out: no tokenizer makes more tokens than bytes.
     const next = turns.at(-window.length - 1)
     if (next && window.length < limits.maxTurns && calls.length === 1)
       expect(bytesOf([...next, ...sent]) + limits.completionTokens).toBeGreaterThan(limits.budget)

@@ -31,7 +31,7 @@ export const join = fc.record({ which, reply: fc.nat(3), place: fc.nat(30) }).ma
       const text = events.map(({ data }) => data.text ?? '').join('')
       expect(content.endsWith(text) && text.isWellFormed()).toBe(true)
       expect([content.length - place, content.length - place + 1]).toContain(text.length)
-      // A superseded reply is whole where it had been: the model ended it.
+      // A superseded reply counts as complete if the model had ended it.
       const stored = await readSession(real, request.sessionId)
       const wasWhole = stored?.find((message) => message.id === id)?.finish_reason !== undefined
       const isWhole = status === 'complete' || (status === 'superseded' && wasWhole)

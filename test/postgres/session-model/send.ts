@@ -4,12 +4,12 @@ import { type Client, parseEvents, type ServerEvent } from '../../rigs/client.ts
 import { problemOf } from '../../rigs/problem.ts'
 import type { Answer } from './session.ts'
 
-/** `leave`: streamed, and its client goes away at the first event. */
+/** `leave`: a stream whose client disconnects at the first event. */
 export type How = 'json' | 'stream' | 'leave'
 
 /** What a client learned of its turn. */
 export interface Heard {
-  /** Undefined where it did not stay to hear it. */
+  /** Undefined if the client disconnected before the end. */
   answer: Answer | undefined
   reply?: Message
   /** Undefined in a stream. */
@@ -32,7 +32,7 @@ function hearWhole({ reply, replayed, history }: ChatResponse): Heard {
   return { answer: answerOf(reply, replayed), reply, history }
 }
 
-/** A stream must be whole: its first event, the text piece by piece, its last event. */
+/** Checks a whole stream: the first event, the text piece by piece, the last event. */
 function hearEvents(events: ServerEvent[]): Heard {
   const started = events.at(0)
   const last = events.at(-1)
@@ -54,7 +54,7 @@ function answerOf({ status }: Message, replayed: true | undefined): Answer {
   return { status, replayed: replayed ?? false }
 }
 
-/** Reads until the first event of that name, and goes away if told so. */
+/** Reads until the first event of that name, and disconnects if `thenLeave`. */
 export async function readEvents(
   response: Response,
   until: string,

@@ -1,7 +1,7 @@
 import type { MessageStatus } from '../../../src/protocol.ts'
 import { type ModelFault, modelFaults } from './model-faults.ts'
 
-/** A session as its user may think of it. */
+/** A session as its user sees it. */
 export interface Session {
   id: string
   turns: Turn[]
@@ -11,24 +11,24 @@ export interface Session {
 export interface Turn {
   request: TurnRequest
   seq: number
-  /** The last one stands; those before it are superseded. */
+  /** The last one counts; the ones before it are superseded. */
   replies: [...Reply[], Reply]
 }
 
 export interface Reply {
   seq: number
   status: MessageStatus
-  /** Undefined until it was read: the server names it. */
+  /** Undefined until it was read: the server chooses it. */
   id?: string
-  /** As it was read once nothing more could come. */
+  /** As it was read after its end. */
   content?: string
 }
 
 export interface TurnRequest {
   body: TurnBody
-  /** Where the body names none, the one that is derived. */
+  /** The session in the body, or the derived one. */
   sessionId: string
-  /** What the model says where nothing goes wrong. */
+  /** What the model says if nothing goes wrong. */
   says: string
   fault: ModelFault | undefined
 }
@@ -44,14 +44,14 @@ export interface TurnBody {
 /** How a request is answered: by the reply as it is stored, or by the code of a problem. */
 export type Answer = { status: 'complete' | 'interrupted'; replayed: boolean } | { code: string }
 
-/** What may have come of a request. */
+/** A possible outcome of a request. */
 export interface Outcome {
   session: Session | undefined
   answer: Answer
   modelCalls: number
 }
 
-/** Of a call to the database: whether it was carried out, and whether the Worker learned of it. */
+/** What happens to a call to the database: whether it runs, and whether the Worker receives the answer. */
 export interface Fate {
   ran: boolean
   heard: boolean
@@ -59,14 +59,14 @@ export interface Fate {
 
 export interface Asked {
   request: TurnRequest
-  /** The body is not the one that this `message_id` came with before. */
+  /** Whether the body differs from the one that this `message_id` came with before. */
   isOther?: boolean
   /** The id of a reply. */
   regenerate?: string | undefined
   isStream: boolean
   /** Calls to the model for this message before. */
   calledBefore: number
-  /** Of the calls to the database, in their order; the others go well. */
+  /** The fates of the calls to the database, in their order; later calls succeed. */
   fates: readonly Fate[]
 }
 
@@ -78,7 +78,7 @@ export function runningTurn(session: Session | undefined): Turn | undefined {
   return session?.turns.find((turn) => standing(turn).status === 'streaming')
 }
 
-/** Turns that the model may be reminded of at this one, oldest first. */
+/** The turns that may be in the window of this one, oldest first. */
 export function countableBefore(session: Session, messageId: string): Turn[] {
   const index = session.turns.findIndex(({ request }) => request.body.message_id === messageId)
   return session.turns
@@ -115,7 +115,7 @@ function decide(session: Session | undefined, { request, isOther, regenerate }: 
   return reply.status === 'failed' ? 'again' : 'instead'
 }
 
-/** All that may come of a turn: several outcomes only where the model's fault leaves it open. */
+/** All possible outcomes of a turn: several only if the model's fault allows them. */
 export function predictTurn(before: Session | undefined, asked: Asked): Outcome[] {
   const fates = [...asked.fates]
   const verdict = decide(before, asked)
@@ -130,7 +130,7 @@ export function predictTurn(before: Session | undefined, asked: Asked): Outcome[
     case 'instead':
       return afterModel(begun as Session, asked, attempt(fates, 3))
     case 'replay': {
-      // The history that goes with it is read by a call of its own.
+      // Its history is read by a separate call.
       const isUnread = !asked.isStream && !attempt(fates, 1).heard
       const answer = isUnread ? { code: 'database_unavailable' } : replayOf(before, asked)
       return only({ session: before, answer, modelCalls: 0 })

@@ -52,7 +52,7 @@ export async function newRequest(
     ...(words.quotation !== undefined && { context_text: words.quotation }),
     ...(words.filler % 2 === 1 && { metadata: { page: words.text } }),
   }
-  // What cannot be stored is replaced on its way.
+  // The Worker replaces what cannot be stored.
   const says = words.says.toWellFormed().replaceAll('\0', '\uFFFD')
   return { body, sessionId, says, fault }
 }
@@ -70,16 +70,16 @@ export const databaseFaults = Object.keys(fates) as DatabaseFault[]
 
 export interface TurnOptions {
   how: How
-  /** Of the calls to the database, in their order. */
+  /** The faults of the calls to the database, in their order. */
   database?: readonly (DatabaseFault | undefined)[]
   regenerate?: string | undefined
-  /** Sent instead of the message that its `message_id` came with before. */
+  /** Replaces the message that this `message_id` came with before. */
   otherMessage?: string
   /** Sent twice at the same moment. */
   isTwice?: boolean
 }
 
-/** Takes a turn as it was predicted, or throws. Returns whether it reached the model. */
+/** Takes a turn, which must end as predicted. @returns whether it reached the model */
 export async function takeTurn(
   world: World,
   real: Real,
@@ -138,7 +138,7 @@ function expectSecondCall({ fault }: TurnRequest, [first, second]: RecordedReque
   else if (fault?.isLasting && isTooLong) expect(hasWindow).toBe(false)
 }
 
-/** One of two that were sent at once is answered as if it were alone; the other hears of that, or that it runs. */
+/** Of two requests sent at once, one is answered as if it were alone; the other gets a replay, or `turn_running`. */
 function expectOnce(answers: unknown[], alone: unknown) {
   expect(answers).toContainEqual(alone)
   const replay = { ...(alone as object), replayed: true }
@@ -146,7 +146,7 @@ function expectOnce(answers: unknown[], alone: unknown) {
     expect([alone, replay, { code: 'turn_running' }]).toContainEqual(answer)
 }
 
-/** Checkpoints pass: they come by the clock. */
+/** Lets the calls of a turn fail, except checkpoints, since these come by the clock. */
 function failInTurn(
   { rig }: Real,
   sessionId: string,
@@ -165,7 +165,7 @@ async function untilEnded({ visitor }: Real, sessionId: string): Promise<void> {
   )
 }
 
-/** Begins a turn whose reply goes on, and keeps its client. */
+/** Begins a turn with a long reply, and keeps its client connected. */
 export async function holdTurn(world: World, real: Real, request: TurnRequest): Promise<void> {
   const { rig, visitor } = real
   const requests = rig.model.requests.length
@@ -195,7 +195,7 @@ export async function stopHeld(world: World, real: Real): Promise<void> {
   await adopt(world, real, withEnd(world.session as Session, turn.request, 'interrupted'))
 }
 
-/** The lease runs out. How its reply reads then; `streaming` where its Worker saved it since. */
+/** Expires the lease. @returns the status of the reply; `streaming` if its Worker renewed the lease meanwhile */
 export async function expire(world: World, real: Real): Promise<Message['status']> {
   const turn = runningTurn(world.session) as Turn
   const { sessionId } = turn.request
@@ -209,12 +209,12 @@ export async function expire(world: World, real: Real): Promise<Message['status'
   return status
 }
 
-/** Waits until the Worker of a held turn, whose lease is lost, has tried to store it; it must not succeed. */
+/** Waits until the Worker of a held turn, which has lost its lease, has tried to store it. */
 export async function untilGivenUp(real: Real, finishesBefore: number): Promise<void> {
   await real.held?.leave()
   real.held = undefined
   await vi.waitUntil(() => finishes(real) > finishesBefore, { timeout: 10_000, interval: 10 })
-  // The call was seen on its way in; one of our own behind it comes after it.
+  // The call has arrived; a call that is sent after it runs after it.
   await real.visitor.expect(200, 'GET', '/v1/sessions')
 }
 
@@ -222,7 +222,7 @@ export function finishes({ rig }: Real): number {
   return rig.database.calls.filter((call) => turnCall(call) === 'finish').length
 }
 
-/** What a sequence of commands left running. */
+/** Ends what a sequence of commands left running. */
 export async function endHeld(real: Real): Promise<void> {
   if (!real.held) return
   const before = finishes(real)

@@ -9,19 +9,19 @@ export const limits = { budget: 700, completionTokens: 250, maxTurns: 5 }
 /** The model of one visitor, who has one session at a time. */
 export interface World {
   session: Session | undefined
-  /** What began the session that was erased, where it named none. */
+  /** The request that created the erased session, if it named none. */
   erased: TurnRequest | undefined
   /** Calls to the model, by `message_id`. */
   called: Map<string, number>
 }
 
-/** The parts themselves. */
+/** The real parts. */
 export interface Real {
   rig: Rig
   db: Database
   visitor: Client
   userId: string
-  /** A client in the middle of a reply that goes on for longer than the test; the Worker holds its lease. */
+  /** A client in the middle of a long reply; the Worker holds its lease. */
   held: { leave: () => Promise<void> } | undefined
 }
 

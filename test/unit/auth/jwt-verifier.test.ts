@@ -7,7 +7,7 @@ beforeAll(async () => {
   login = await startLogin()
 })
 beforeEach(() => {
-  // On a whole second, so that nothing is rounded; it passes where a test says so.
+  // On a whole second, so that nothing is rounded. Time passes only by `pass`.
   vi.useFakeTimers({ toFake: ['Date'], now: Math.floor(Date.now() / 1_000) * 1_000 })
   login.requests = []
   login.fault = undefined
@@ -15,7 +15,7 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers())
 afterAll(() => login.close())
 
-/** As a new isolate has it: without keys. */
+/** The verifier of a new isolate, which has no keys. */
 function newVerifier(): JwtVerifier {
   const { AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer } = login.vars
   const verify = createJwtVerifier({ jwksUrl, issuer, audience: undefined, secret: undefined })
@@ -27,7 +27,7 @@ function pass(seconds: number): void {
   vi.setSystemTime(Date.now() + seconds * 1_000)
 }
 
-/** Lets timeouts end after a thirtieth of what was asked for. */
+/** Shortens every timeout to a thirtieth. */
 function hurry() {
   const timeout = AbortSignal.timeout.bind(AbortSignal)
   return vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => timeout(ms / 30))
@@ -41,7 +41,7 @@ test('a site without keys and without a secret has no login', () => {
   expect(createJwtVerifier(nothing)).toBeUndefined()
 })
 
-describe('the clock of who signs may be off by 5 seconds', () => {
+describe('the clock of the signer may be off by 5 seconds', () => {
   const now = () => Date.now() / 1_000
 
   test('at the end of a token', async () => {
@@ -66,7 +66,7 @@ describe('the clock of who signs may be off by 5 seconds', () => {
 })
 
 describe('public keys', () => {
-  test('are fetched once for many tokens, and anew after ten minutes', async () => {
+  test('are fetched once for many tokens, and again after ten minutes', async () => {
     const verify = newVerifier()
     const token = await login.sign({ sub: 'ada', exp: 4_000_000_000 })
     for (let time = 0; time < 20; time += 1) expect(await verify(token)).toBe('user:ada')
@@ -90,7 +90,7 @@ describe('public keys', () => {
     await expect(verify(token)).rejects.toMatchObject(refused)
   })
 
-  test('that are new are found at once, and asked for every ten seconds at most', async () => {
+  test('that are new are found at once, by a request every ten seconds at most', async () => {
     const verify = newVerifier()
     await verify(await login.sign())
     await login.rotate('ES256')
@@ -108,7 +108,7 @@ describe('public keys', () => {
     expect(await verify(token)).toBe('user:ada')
   })
 
-  test('need no name where a token can mean one alone', async () => {
+  test('need no name if only one key fits the token', async () => {
     const verify = newVerifier()
     const header = { alg: 'ES384', kid: undefined } as never
     expect(await verify(await login.sign({ sub: 'ada' }, header))).toBe('user:ada')
@@ -120,7 +120,7 @@ describe('public keys', () => {
 })
 
 test.each(keysFaults)(
-  'where the keys cannot be fetched (%s) nobody is told that a token is wrong',
+  'if the keys cannot be fetched (%s), no token is called wrong',
   async (fault) => {
     const timeouts = hurry()
     const verify = newVerifier()
@@ -136,7 +136,7 @@ test.each(keysFaults)(
 )
 
 test.each<KeysFault>(['refuse', 'html', 'error'])(
-  'where the keys cannot be fetched anew (%s) those of before are good for an hour',
+  'if the keys cannot be fetched again (%s), the old ones stay in use for an hour',
   async (fault) => {
     const verify = newVerifier()
     const token = await login.sign({ sub: 'ada', exp: 4_000_000_000 })
@@ -145,7 +145,7 @@ test.each<KeysFault>(['refuse', 'html', 'error'])(
     pass(600)
     expect(await verify(token)).toBe('user:ada')
     expect(login.requests).toHaveLength(2)
-    // That it has failed is not tried out by each request.
+    // Not every request tries it again.
     expect(await verify(token)).toBe('user:ada')
     expect(login.requests).toHaveLength(2)
     pass(3_000)

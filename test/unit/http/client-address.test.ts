@@ -24,7 +24,7 @@ describe('the address of a client', () => {
     expect(clientAddress(new Headers({ 'cf-connecting-ip': told }))).toBe(address)
   })
 
-  test('is not known where nobody tells it', () => {
+  test('is unknown if nobody reports it', () => {
     expect(clientAddress(new Headers({ 'x-forwarded-for': '192.0.2.7' }))).toBeUndefined()
   })
 })

@@ -70,7 +70,7 @@ describe('a setting that is missing or wrong', () => {
       'cañary'.padEnd(40),
     ],
     RETENTION_DAYS: ['0', '100000', ...noWholeNumber],
-    // The last is less than one turn may cost.
+    // The last value is less than one turn may cost.
     DAILY_TOKENS_PER_USER: ['0', 'none', ...noWholeNumber, '7999'],
     DAILY_TOKENS_PER_ADDRESS: ['0', 'none', ...noWholeNumber, '7999'],
     DAILY_TOKENS_PER_SITE: ['0', 'none', ...noWholeNumber, '7999'],
@@ -93,24 +93,21 @@ describe('a setting that is missing or wrong', () => {
     ],
   }
 
-  test.each(Object.entries(wrong))(
-    'is named, and its value is not told: %s',
-    async (name, values) => {
-      for (const value of values) {
-        const problem = await firstAnswer({ ...right, [name]: value }, '/v1/chat')
-        expect(problem, String(value)).toMatchObject({
-          code: 'misconfigured',
-          status: 500,
-          settings: [{ name, message: expect.stringMatching(/./) }],
-        })
-        expect(problem['detail']).toMatch(new RegExp(`^${name} `))
-        expect(JSON.stringify(problem)).not.toMatch(/canary|swordfish/)
-      }
-      expect(JSON.stringify(log.mock.calls)).not.toMatch(/canary|swordfish/)
-    },
-  )
+  test.each(Object.entries(wrong))('is named, without its value: %s', async (name, values) => {
+    for (const value of values) {
+      const problem = await firstAnswer({ ...right, [name]: value }, '/v1/chat')
+      expect(problem, String(value)).toMatchObject({
+        code: 'misconfigured',
+        status: 500,
+        settings: [{ name, message: expect.stringMatching(/./) }],
+      })
+      expect(problem['detail']).toMatch(new RegExp(`^${name} `))
+      expect(JSON.stringify(problem)).not.toMatch(/canary|swordfish/)
+    }
+    expect(JSON.stringify(log.mock.calls)).not.toMatch(/canary|swordfish/)
+  })
 
-  test('is named together with all others that are', async () => {
+  test('is named together with all others', async () => {
     const settings = { MODEL_TIMEOUT_MS: 'x', TURN_LEASE_MS: 'y' }
     const problem = await firstAnswer(settings, '/health/ready')
     const names = (problem['settings'] as { name: string }[]).map(({ name }) => name)
@@ -124,7 +121,7 @@ describe('a setting that is missing or wrong', () => {
     expect(problem['detail']).toContain('OPENAI_API_KEY or OPENAI_BASE_URL must be set')
   })
 
-  test('is told by its place where it is an origin with more than an origin', async () => {
+  test('is named by its place in the list if it is an origin with a path', async () => {
     for (const entry of ['https://www.example.com/', 'https://*.example.com/chat']) {
       const settings = { ...right, ALLOWED_ORIGINS: `https://example.com, ${entry}` }
       const { detail } = await firstAnswer(settings, '/v1/chat')
@@ -182,7 +179,7 @@ describe('settings that are right', () => {
     expect(() => createDeps({ ...right, ...settings })).not.toThrow()
   })
 
-  test('are origins as browsers write them, whatever separates them', () => {
+  test('are origins in the form of browsers, with any separator', () => {
     const ALLOWED_ORIGINS = `HTTPS://WWW.Example.com:443 https://*.Example.org:8443
       http://localhost:*,http://[::1]:*, https://*.localhost`
     expect(parseEnv({ ...right, ALLOWED_ORIGINS }).ALLOWED_ORIGINS).toEqual([
@@ -194,7 +191,7 @@ describe('settings that are right', () => {
     ])
   })
 
-  test('have their default where they are empty, as a line of .dev.vars without a value is', () => {
+  test('have their default if they are empty, as in a line of .dev.vars without a value', () => {
     const names = Object.keys(parseEnv(right)).filter((name) => !(name in right))
     const empty = Object.fromEntries(names.map((name) => [name, '']))
     expect(parseEnv({ ...right, ...empty })).toEqual(parseEnv(right))

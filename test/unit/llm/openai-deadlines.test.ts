@@ -66,7 +66,7 @@ describe('an abort', () => {
     expect(server.requests).toEqual([])
   })
 
-  test('by whoever stops reading ends the call', async () => {
+  test('by a reader that stops ends the call', async () => {
     const completion = modelOf(server.baseUrl)(
       [{ role: 'user', content: '[[fault pace ms=20]] write 900 words' }],
       { signal: neverAborted() },

@@ -39,7 +39,7 @@ describe('a completion', () => {
     })
   })
 
-  test('is asked for with the settings, and with nothing else', async () => {
+  test('is requested with the settings, and with nothing else', async () => {
     await complete(modelOf(server.baseUrl), 'Hello')
     expect(server.requests).toMatchObject([
       {
@@ -56,7 +56,7 @@ describe('a completion', () => {
     })
   })
 
-  test('names its limit max_tokens and asks for no usage where a provider wants that', async () => {
+  test('names its limit max_tokens and requests no usage if the settings say so', async () => {
     const model = modelOf(server.baseUrl, { maxTokensField: 'max_tokens', streamUsage: false })
     const completion = await complete(model, 'Hello')
     expect(server.requests[0]?.body).toEqual({
@@ -68,7 +68,7 @@ describe('a completion', () => {
     expect(completion).toMatchObject({ finishReason: 'stop', usage: undefined })
   })
 
-  test('is asked for as the settings of the Worker say', async () => {
+  test('is requested as the settings of the Worker say', async () => {
     const { model } = createDeps({
       DATABASE_URL: 'postgres://user:password@127.0.0.1/db',
       OPENAI_BASE_URL: `${server.baseUrl}/`,
@@ -87,7 +87,7 @@ describe('a completion', () => {
     })
   })
 
-  test('ends without a finish reason where the stream merely ends, and that is no error here', async () => {
+  test('has no finish reason if the stream ends without one, which is no error here', async () => {
     const completion = await complete(
       modelOf(server.baseUrl),
       '[[fault end after=2]] write 9 words',
@@ -96,7 +96,7 @@ describe('a completion', () => {
     expect(completion.text).not.toBe('')
   })
 
-  test('believes nothing that is not what it should be', async () => {
+  test('ignores values of the wrong type', async () => {
     const odd = [
       {},
       { choices: null },
@@ -116,7 +116,7 @@ describe('a completion', () => {
     expect(completion).toEqual({ text: 'Hello', finishReason: undefined, usage: undefined })
   })
 
-  test('shows a refusal as its text, and never counts more reasoning than it has tokens', async () => {
+  test('shows a refusal as its text, and never counts more reasoning than tokens', async () => {
     const usage = { prompt_tokens: 1, completion_tokens: 2 }
     const answer = events(
       { choices: [{ delta: { refusal: 'No.' }, finish_reason: 'stop' }] },
@@ -143,14 +143,14 @@ describe('a failure', () => {
     ['nonsense after=2', 'model_unavailable'],
     ['error-chunk after=2', 'model_unavailable'],
     ['context-length', 'model_context_exceeded'],
-  ])('costs one call, and is told by its code: %s', async (fault, code) => {
+  ])('costs one call, and has its code: %s', async (fault, code) => {
     expect((await failure(modelOf(server.baseUrl), `[[fault ${fault}]] write 9 words`)).code).toBe(
       code,
     )
     expect(server.requests).toHaveLength(1)
   })
 
-  test('is told where nobody listens', async () => {
+  test('is reported if nobody listens', async () => {
     const model = modelOf('http://127.0.0.1:1/v1')
     const { code, options } = await failure(model, 'Hello')
     expect([code, options.isUnspent]).toEqual(['model_unavailable', true])
@@ -166,7 +166,7 @@ describe('a failure', () => {
     ['cut after=2', false],
     ['error-chunk after=0', false],
     ['nonsense after=0', false],
-  ])('is paid for where the model may have been at work: %s', async (fault, isUnspent) => {
+  ])('is paid for if the model may have worked: %s', async (fault, isUnspent) => {
     const message = `[[fault ${fault}]] write 9 words`
     const { options } = await failure(modelOf(server.baseUrl), message)
     expect(options.isUnspent ?? false).toBe(isUnspent)
@@ -183,7 +183,7 @@ describe('a failure', () => {
     ['Thu, 01 Jan 1970 00:00:00 GMT', 1],
     ['Thu, 01 Jan 2099 00:00:00 GMT', 3_600],
   ])(
-    'for being busy says when to come again, of Retry-After "%s": %i s',
+    'of a busy model has a time to retry, from Retry-After "%s": %i s',
     async (header, seconds) => {
       const answer = (response: http.ServerResponse) =>
         response.writeHead(429, header ? { 'retry-after': header } : {}).end('{}')
@@ -193,7 +193,7 @@ describe('a failure', () => {
     },
   )
 
-  test('of a conversation that is too long is not told as such once there is text', async () => {
+  test('of a conversation that is too long is not reported as such once there is text', async () => {
     const error = { error: { message: 'too long', code: 'context_length_exceeded' } }
     const answer = events(delta('Hello'), error)
     const problem = await withModelServer(answer, (baseUrl) => failure(modelOf(baseUrl), 'Hello'))

@@ -71,13 +71,13 @@ describe('a file that cannot be a migration is refused by name', () => {
   })
 })
 
-test('line ends do not make another migration', async () => {
+test('different line ends are the same migration', async () => {
   const [unix] = await readMigrations(await folderOf({ '0001_one.sql': "select '\n'" }))
   const [windows] = await readMigrations(await folderOf({ '0001_one.sql': "select '\r\n'" }))
   expect(windows).toEqual(unix)
 })
 
-test('savepoints and the bodies of procedures are no end of the transaction', async () => {
+test('savepoints and procedure bodies do not end the transaction', async () => {
   const folder = await folderOf({
     '0001_one.sql': `savepoint a; rollback to a; rollback work to savepoint a; release a;
       create procedure p() language plpgsql as $$ begin commit; end $$;

@@ -4,7 +4,7 @@ import { splitStatements } from '../../../scripts/migrate/split-statements.ts'
 
 const texts = (sql: string): string[] => splitStatements(sql).map(({ text }) => text)
 
-describe('a script is cut where psql would cut it', () => {
+describe('a script is split where psql would split it', () => {
   test.each([
     ['nothing', '', 0],
     ['comments and empty statements', ' -- a;\n/* b; */;;', 0],
@@ -30,7 +30,7 @@ describe('a script is cut where psql would cut it', () => {
     expect(texts(sql)).toHaveLength(statements)
   })
 
-  test('whatever the pieces, each statement comes back as it was written, with its line', () => {
+  test('each statement comes back as it was written, with its line', () => {
     const piece = fc.constantFrom(
       "'a;''\n'",
       String.raw`e'\';'`,

@@ -16,11 +16,11 @@ test('a surrogate pair that is split over two chunks arrives whole', () => {
   expect(clean(['a\ud83d', '\ude00b'])).toEqual(['a', '😀b', ''])
 })
 
-test('a surrogate that nothing follows is not lost in silence', () => {
+test('a surrogate at the end becomes U+FFFD', () => {
   expect(clean(['a\ud83d'])).toEqual(['a', '\uFFFD'])
 })
 
-test('however a text is split, the pieces are well formed and join to the same', () => {
+test('the pieces of a split text are well formed, and joined they are the text', () => {
   const anyText = fc.string({ unit: anyCharacter, maxLength: 40 })
   fc.assert(
     fc.property(anyText, fc.array(fc.nat(40)), (text, cuts) => {

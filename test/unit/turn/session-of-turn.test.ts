@@ -3,7 +3,7 @@ import { sessionIdOf, titleOf } from '../../../src/turn/session-of-turn.ts'
 
 const messageId = '0b51b8d2-3c1e-4a63-9d53-8a9a8b1f2c11'
 
-describe('the session of a turn that names none', () => {
+describe('the session of a turn without a session id', () => {
   test('is the same for the same user and message_id', async () => {
     expect(await sessionIdOf('visitor:a', messageId)).toBe(
       await sessionIdOf('visitor:a', messageId),

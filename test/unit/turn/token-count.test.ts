@@ -9,7 +9,7 @@ import { anyCharacter } from '../../generators/any-character.ts'
 
 const exactCount = (text: string) => countExactly(text, { disallowedSpecial: new Set() })
 
-/** Ordinary prose, and the most that its count may be, as a multiple of the exact one. */
+/** Ordinary prose, and the largest allowed count as a multiple of the exact one. */
 const prose: Record<string, { text: string; atMost: number }> = {
   English: {
     atMost: 1.35,
@@ -171,10 +171,10 @@ const oddities: Record<string, string> = {
   'unassigned and private': '\u0378\uE000\u{F0000}\u{10FFFF}\uFFFE',
 }
 
-/** JavaScript's white space is not Rust's, so gpt-tokenizer is not exact where these occur. */
+/** JavaScript's white space is not Rust's, so gpt-tokenizer is not exact with these characters. */
 const withoutForeignSpace = (text: string) => text.replaceAll(/[\uFEFF\u0085]/g, '_')
 
-describe('the count is never under the exact one', () => {
+describe('the count is never below the exact one', () => {
   const texts = [
     ...Object.entries(prose).map(([name, { text }]) => [name, text] as const),
     ...Object.entries(code),
@@ -291,7 +291,7 @@ function randomLetters(length: number): string {
     return String.fromCharCode(97 + (seed % 26))
   }).join('')
 }
-describe('the work grows with the length of the text, whatever the text', () => {
+describe('the work grows with the length of any text', () => {
   const shapes: Record<string, (length: number) => string> = {
     'one letter': (length) => 'a'.repeat(length),
     'one capital': (length) => 'A'.repeat(length),
@@ -315,7 +315,7 @@ describe('the work grows with the length of the text, whatever the text', () => 
       countTokens(shape(length), work)
       return work.steps / (length * Math.log2(length))
     }
-    // Six heap operations a byte at most, of log n steps each; measured: up to 3.
+    // At most six heap operations per byte, of log n steps each; measured: up to 3.
     for (const length of [2 ** 10, 2 ** 12, 2 ** 14, 2 ** 16]) {
       expect(stepsPerLevel(length)).toBeLessThan(6)
     }
