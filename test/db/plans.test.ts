@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { eraseExpired } from '../../src/db/erasure/erase-expired.ts'
 import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
@@ -9,45 +8,15 @@ import type { Payer, TurnStart } from '../../src/turn/turn.ts'
 import { limits } from '../../src/limits.ts'
 import { newUserId, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { explained } from '../rigs/explained.ts'
-import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
+import { seedUnlikeSessions, unlikeSessions } from '../rigs/seed-unlike-sessions.ts'
+import { seedSession } from '../rigs/seed-session.ts'
 
 const db = testDatabase()
 const maxTurns = 20
-const turn: SeededTurn = { status: 'complete', tokens: 20 }
-const failed: SeededTurn = { status: 'failed', tokens: 20 }
-
-/** Sessions that must cost the same, however different they are. */
-const sessions = {
-  'of 10 messages': Array.from({ length: 5 }, () => turn),
-  'of 10,000 messages': Array.from({ length: 5_000 }, () => turn),
-  'that ends with 5,000 failed replies': [
-    ...Array.from({ length: 40 }, () => turn),
-    ...Array.from({ length: 5_000 }, () => failed),
-  ],
-  'that ends with a reply made anew 5,000 times': [
-    ...Array.from({ length: 40 }, () => turn),
-    { ...turn, superseded: 5_000 },
-  ],
-} satisfies Record<string, SeededTurn[]>
-
-const seeded = new Map<string, TurnStart>()
+const sessions = unlikeSessions(5_000)
+let seeded: Map<string, TurnStart>
 beforeAll(async () => {
-  for (const [name, turns] of Object.entries(sessions)) {
-    const start = turnStart()
-    await seedSession(db, start, turns)
-    seeded.set(name, start)
-  }
-  for (let other = 0; other < 50; other += 1)
-    await seedSession(db, turnStart(), sessions['of 10 messages'])
-  await sql`
-insert into sessions (id, user_id) select gen_random_uuid(), 'visitor:' || number
-from generate_series(1, 20000) number`.execute(db.kysely)
-  await sql`
-insert into spending (day, payer, tokens)
-select (now() at time zone 'UTC')::date - day, 'visitor:' || number, 1
-from generate_series(0, 1) day, generate_series(1, 10000) number
-on conflict do nothing`.execute(db.kysely)
-  await sql`analyze sessions, messages, spending`.execute(db.kysely)
+  seeded = await seedUnlikeSessions(db, sessions, 50)
 }, 120_000)
 
 const payersOf = (userId: string): Payer[] => [

@@ -216,98 +216,61 @@ describe("the provider's usage", () => {
     expect(counts.map((row) => row.token_count)).toEqual([30, 40])
   })
 
-  test('of prompts with recalled turns makes no count wrong', async () => {
+  /** Takes turns whose windows hold so many of the turns before, and returns the tokens of each, and whether they are exact. */
+  async function turnsWithWindows(windows: readonly number[], recalledAt?: number) {
     const { userId, sessionId } = turnStart()
-    // Each turn costs 100 and its overhead. The system prompt costs 20. The third prompt recalls 40 tokens beside.
-    const [system, message, reply] = [20, 50, 50]
-    const turnTokens = message + reply + turnOverheadTokens
-    for (let index = 0; index < 5; index += 1) {
-      const recalledTokens = index === 2 ? 40 : 0
+    // Each message and each reply has 50 tokens, the system prompt 20, and what is recalled 40.
+    const turnTokens = 50 + 50 + turnOverheadTokens
+    for (const [index, turns] of windows.entries()) {
       const start = turnStart({ userId, sessionId, messageTokens: 60 })
       await beginTurn(db, start)
+      const recalledTokens = index === recalledAt ? 40 : 0
+      const prompt = 20 + turns * turnTokens + recalledTokens + 50 + 11
       await finish(db, start, {
-        usage: {
-          prompt_tokens: system + index * turnTokens + message + 11 + recalledTokens,
-          completion_tokens: reply,
-        },
-        reportedReplyTokens: reply,
+        usage: { prompt_tokens: prompt, completion_tokens: 50 },
+        reportedReplyTokens: 50,
         tokens: { message: 60, reply: 70 },
-        sent: withRecalled(recalledTokens),
+        sent: {
+          windowFrom: 2 * (index - turns) + 1,
+          recalled: recalledTokens > 0 ? [2] : [],
+          recalledTokens,
+        },
       })
     }
-    const rows = await db.kysely
-      .selectFrom('messages')
-      .select(['turn_tokens', 'turn_tokens_exact'])
-      .where('session_id', '=', sessionId)
-      .where('role', '=', 'assistant')
-      .orderBy('seq')
-      .execute()
-    // A bound of the message where the prompts cannot be compared: of the first, of the third, and of the one after.
-    expect(rows.map((row) => [row.turn_tokens, row.turn_tokens_exact])).toEqual([
-      [110, false],
-      [100, true],
-      [110, false],
-      [110, false],
-      [100, true],
-    ])
-  })
+    const replies = (await storedMessages(db, sessionId)).filter(({ role }) => role === 'assistant')
+    return replies.map((row) => [row.turn_tokens, row.turn_tokens_exact])
+  }
 
-  test('is exact also where turns that were exact left the window', async () => {
-    const { userId, sessionId } = turnStart()
-    const [system, message, reply] = [20, 50, 50]
-    const turnTokens = message + reply + turnOverheadTokens
-    const sentTurns = [0, 1, 2, 1]
-    for (const [index, turns] of sentTurns.entries()) {
-      const start = turnStart({ userId, sessionId, messageTokens: 60 })
-      await beginTurn(db, start)
-      await finish(db, start, {
-        usage: {
-          prompt_tokens: system + turns * turnTokens + message + 11,
-          completion_tokens: reply,
-        },
-        reportedReplyTokens: reply,
-        tokens: { message: 60, reply: 70 },
-        sent: sentFrom(2 * (index - turns) + 1),
-      })
-    }
-    const rows = await db.kysely
-      .selectFrom('messages')
-      .select(['turn_tokens', 'turn_tokens_exact'])
-      .where('session_id', '=', sessionId)
-      .where('role', '=', 'assistant')
-      .orderBy('seq')
-      .execute()
-    // The first turn is never exact, so the last one, whose prompt lost it, stays a bound.
-    expect(rows.map((row) => [row.turn_tokens, row.turn_tokens_exact])).toEqual([
-      [110, false],
-      [100, true],
-      [100, true],
-      [110, false],
-    ])
+  const [ofExact, ofBound] = [
+    [100, true],
+    [110, false],
+  ]
+
+  test('is exact until a turn that was not exact leaves the window', async () => {
+    // The first turn is never exact: the last prompt lost it.
+    expect(await turnsWithWindows([0, 1, 2, 1])).toEqual([ofBound, ofExact, ofExact, ofBound])
   })
 
   test('is exact where only exact turns left the window', async () => {
-    const { userId, sessionId } = turnStart()
-    const [system, message, reply] = [20, 50, 50]
-    const turnTokens = message + reply + turnOverheadTokens
-    const rows = []
-    // The window holds the turn before alone. The turns that leave it: none, the first, none, the second, the third.
-    for (const [index, turns] of [0, 0, 1, 1, 1].entries()) {
-      const start = turnStart({ userId, sessionId, messageTokens: 60 })
-      await beginTurn(db, start)
-      await finish(db, start, {
-        usage: {
-          prompt_tokens: system + turns * turnTokens + message + 11,
-          completion_tokens: reply,
-        },
-        reportedReplyTokens: reply,
-        tokens: { message: 60, reply: 70 },
-        sent: sentFrom(2 * (index - turns) + 1),
-      })
-      rows.push((await storedMessages(db, sessionId)).at(-1))
-    }
-    expect(rows.map((row) => row?.turn_tokens_exact)).toEqual([false, false, true, false, true])
-    expect(rows.at(-1)?.turn_tokens).toBe(100)
+    // The turns that leave it, from the second prompt on: the first, none, the second, the third.
+    expect(await turnsWithWindows([0, 0, 1, 1, 1])).toEqual([
+      ofBound,
+      ofBound,
+      ofExact,
+      ofBound,
+      ofExact,
+    ])
+  })
+
+  test('of prompts with recalled turns makes no count wrong', async () => {
+    // The third prompt recalls: neither it nor the one after can be compared with the prompt before.
+    expect(await turnsWithWindows([0, 1, 2, 3, 4], 2)).toEqual([
+      ofBound,
+      ofExact,
+      ofBound,
+      ofBound,
+      ofExact,
+    ])
   })
 
   test('counted under another model is a bound for this one', async () => {
