@@ -1,12 +1,12 @@
 import { createJwtVerifier, type JwtVerifier } from './auth/jwt-verifier.ts'
-import { checkpointCount } from './turn/checkpoints.ts'
-import { historyTokens } from './turn/prompt/window.ts'
-import type { TurnDeps } from './turn/start-turn.ts'
-import { countTokens } from './turn/tokens/token-count.ts'
 import { createDatabase } from './db/database.ts'
 import { type Env, misconfigured, parseEnv } from './env.ts'
 import { databaseCalls } from './limits.ts'
 import { openaiModel } from './llm/openai.ts'
+import { checkpointCount } from './turn/checkpoints.ts'
+import { historyTokens } from './turn/prompt/window.ts'
+import type { TurnDeps } from './turn/start-turn.ts'
+import { countTokens } from './turn/tokens/token-count.ts'
 
 /** What the routes work with, made once from the settings. */
 export interface Deps extends TurnDeps {

@@ -1,6 +1,6 @@
 import { createApp } from './app.ts'
-import { createDeps } from './deps.ts'
 import { cachedDeps } from './deps-cache.ts'
+import { createDeps } from './deps.ts'
 import { createScheduled } from './retention.ts'
 
 const depsOf = cachedDeps(createDeps)

@@ -2,9 +2,9 @@ import { type SqlBool, sql } from 'kysely'
 import type { AdminSession, UsageRow } from '../protocol-admin.ts'
 import type { MessageStatus } from '../protocol.ts'
 import * as column from './columns.ts'
-import { selected } from './rows-of.ts'
 import type { Database } from './database.ts'
 import { statusNow } from './messages.ts'
+import { selected } from './rows-of.ts'
 import type { SessionPosition } from './sessions.ts'
 
 /** Reads for the site's owner. They are the only ones that do not name a user. */

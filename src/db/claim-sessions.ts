@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import * as column from './columns.ts'
-import { rowsOf } from './rows-of.ts'
 import type { Database } from './database.ts'
+import { rowsOf } from './rows-of.ts'
 import { sessionLock } from './session-lock.ts'
 
 /** Bounds the locks of a call: a server has some thousands of them for all connections. */

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import type { Payer } from '../turn/turn.ts'
 import * as column from './columns.ts'
-import { rowsOf } from './rows-of.ts'
 import type { Database } from './database.ts'
+import { rowsOf } from './rows-of.ts'
 
 /** The day of the spending that is recorded now: UTC, by the database's clock. */
 export const today = sql`(statement_timestamp() at time zone 'UTC')::date`

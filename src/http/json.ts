@@ -1,8 +1,8 @@
 import { createMiddleware } from 'hono/factory'
 import type * as z from 'zod'
-import type { AppEnv } from './app-env.ts'
 import { invalidRequest, Problem } from '../errors.ts'
 import { limits } from '../limits.ts'
+import type { AppEnv } from './app-env.ts'
 import { schemaProblem } from './validate.ts'
 
 /** Long enough for a phone with a bad connection, too short for a client that sends a byte now and then. */

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
-import type { AppEnv } from './app-env.ts'
 import { Problem } from '../errors.ts'
+import type { AppEnv } from './app-env.ts'
 
 /** The only error handler: every error is sent as `application/problem+json` (RFC 9457), without internals. */
 export function problemResponse(error: Error, c: Context<AppEnv>): Response {

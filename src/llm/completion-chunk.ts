@@ -1,5 +1,5 @@
-import OpenAI from 'openai'
 import type { EventSourceMessage } from 'eventsource-parser'
+import OpenAI from 'openai'
 import type { CompletionChunk, CompletionUsage } from './chat-model.ts'
 
 /**

@@ -4,9 +4,9 @@ import type { Receipt } from '../protocol-receipt.ts'
 import { receiptParts } from './prompt/receipt.ts'
 import { renderMessage } from './prompt/render.ts'
 import { fixedTokens, historyTokens, turnOverheadTokens } from './prompt/window.ts'
+import { messageTooLong } from './refusal.ts'
 import type { TurnDeps } from './start-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
-import { messageTooLong } from './refusal.ts'
 
 interface SessionKey {
   userId: string

@@ -1,5 +1,5 @@
-import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { createDatabase } from '../../src/db/database.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { finishTurn } from '../../src/db/turns/finish-turn.ts'
 import { sentFrom, turnEnd, turnStart } from '../rigs/conversation.ts'
 import { addressOf, type BenchSession, maxDailyTokens, turn, type TurnForm } from './turn-form.ts'

@@ -4,12 +4,12 @@ import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { exportPage, exportStart } from '../../src/db/export-page.ts'
 import { listMessages } from '../../src/db/messages.ts'
 import { spentToday } from '../../src/db/spending.ts'
-import type { Payer, TurnStart } from '../../src/turn/turn.ts'
 import { limits } from '../../src/limits.ts'
+import type { Payer, TurnStart } from '../../src/turn/turn.ts'
 import { newUserId, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { explained } from '../rigs/explained.ts'
-import { seedUnlikeSessions, unlikeSessions } from '../rigs/seed-unlike-sessions.ts'
 import { seedSession } from '../rigs/seed-session.ts'
+import { seedUnlikeSessions, unlikeSessions } from '../rigs/seed-unlike-sessions.ts'
 
 const db = testDatabase()
 const maxTurns = 20

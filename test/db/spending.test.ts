@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
-import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { deleteSession, findSession } from '../../src/db/sessions.ts'
 import { spentToday } from '../../src/db/spending.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import type { Payer, TurnStart } from '../../src/turn/turn.ts'
 import {
   expireLease,

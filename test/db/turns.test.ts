@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { beginTurn } from '../../src/db/turns/begin-turn.ts'
-import type { Begun } from '../../src/turn/turn.ts'
-import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
 import { listMessages } from '../../src/db/messages.ts'
 import { rateReply } from '../../src/db/rate-reply.ts'
-import { stopTurn } from '../../src/db/turns/stop-turn.ts'
-import { storedMessages } from '../rigs/stored-session.ts'
 import { deleteSession, findSession, listSessions } from '../../src/db/sessions.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
+import { stopTurn } from '../../src/db/turns/stop-turn.ts'
+import type { Begun } from '../../src/turn/turn.ts'
 import {
   expireLease,
   finish,
@@ -16,6 +15,7 @@ import {
   turnCheckpoint,
   turnStart,
 } from '../rigs/conversation.ts'
+import { storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { overhead, selectWindow, turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { overhead, selectWindow, turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import type { SentPrompt, TurnEnd } from '../../src/turn/turn.ts'
 import { finish, sentFrom, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'

@@ -3,8 +3,8 @@ import * as fc from 'fast-check'
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { answer } from '../../scripts/dev/offline-model/answer.ts'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
+import { answer } from '../../scripts/dev/offline-model/answer.ts'
 import { renderMessage } from '../../src/turn/prompt/render.ts'
 
 interface Message {

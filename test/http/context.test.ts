@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Receipt, ReceiptPart } from '../../src/protocol-receipt.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
+import type { Receipt, ReceiptPart } from '../../src/protocol-receipt.ts'
 import { type Client, newVisitor } from '../rigs/client.ts'
 import { expireLease, testDatabase, turnCheckpoint, turnStart } from '../rigs/conversation.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'

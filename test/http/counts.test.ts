@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { testDatabase } from '../rigs/conversation.ts'
 import { newVisitor } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
 import { type SeededTurn, seedSession } from '../rigs/seed-session.ts'
 import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'

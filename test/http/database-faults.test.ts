@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { expireLease, testDatabase } from '../rigs/conversation.ts'
+import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { type ProblemJson, problemOf } from '../rigs/problem.ts'
 import { useRig } from '../rigs/start-rig.ts'
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { describe, expect, test, vi } from 'vitest'
-import type { ExportLine, Message, Session } from '../../src/protocol.ts'
 import { deleteSession } from '../../src/db/sessions.ts'
+import type { ExportLine, Message, Session } from '../../src/protocol.ts'
 import { type Client, newVisitor } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { createClient } from '../rigs/client.ts'
+import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { appRoutes, type Request } from '../rigs/routes.ts'
 import { useRig } from '../rigs/start-rig.ts'
 import { startWorker, type TestWorker } from '../rigs/start-worker.ts'

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, inject, test, vi } from 'vitest'
-import { createClient } from '../rigs/client.ts'
 import { type Echo, type EchoingModel, startEchoingModel } from '../fakes/echoing-model.ts'
+import { createClient } from '../rigs/client.ts'
 import { useRig } from '../rigs/start-rig.ts'
 
 let echoing: EchoingModel

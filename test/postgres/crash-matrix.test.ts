@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { sessionIdOf } from '../../src/turn/session-of-turn.ts'
 import type { MessageRow } from '../../src/db/schema.ts'
 import type { ChatResponse, Message } from '../../src/protocol.ts'
+import { sessionIdOf } from '../../src/turn/session-of-turn.ts'
 import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
 import { expireLease, takeTurn, testDatabase } from '../rigs/conversation.ts'
 import {

@@ -1,11 +1,11 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
-import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { claimSomeSessions } from '../../src/db/claim-sessions.ts'
 import { eraseExpired } from '../../src/db/erasure/erase-expired.ts'
 import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { exportPage, exportStart } from '../../src/db/export-page.ts'
 import { createSession, deleteSession, findSession } from '../../src/db/sessions.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { createClient, newVisitor } from '../rigs/client.ts'
 import {
   expireLease,

@@ -1,8 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { MessageRow } from '../../src/db/schema.ts'
-import type { ServerEvent } from '../rigs/client.ts'
-import { testDatabase } from '../rigs/conversation.ts'
 import {
   delta,
   done,
@@ -14,6 +12,8 @@ import {
   usage,
 } from '../fakes/scripted-model.ts'
 import { anyPlaces, anyText, cutAt } from '../generators/cut-text.ts'
+import type { ServerEvent } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
 import { useRig } from '../rigs/start-rig.ts'
 import { expectSound } from '../rigs/stored-session.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Message } from '../../src/protocol.ts'
-import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { deleteSession } from '../../src/db/sessions.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import type { Message } from '../../src/protocol.ts'
 import { finish, takeTurn, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { useRig } from '../rigs/start-rig.ts'
 

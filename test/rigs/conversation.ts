@@ -1,8 +1,8 @@
 import { inject } from 'vitest'
-import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
-import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { createDatabase, type Database } from '../../src/db/database.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { type Finished, finishTurn } from '../../src/db/turns/finish-turn.ts'
+import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import type { Begun, SentPrompt, TurnCheckpoint, TurnEnd, TurnStart } from '../../src/turn/turn.ts'
 
 export function testDatabase(): Database {

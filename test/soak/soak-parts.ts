@@ -1,5 +1,5 @@
-import type { Client } from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client } from 'pg'
 import { startOfflineModel } from '../../scripts/dev/offline-model.ts'
 import { startDatabaseProxy } from '../rigs/database-proxy.ts'
 import { startDatabase } from '../rigs/start-database.ts'

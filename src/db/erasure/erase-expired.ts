@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import * as column from '../columns.ts'
-import { rowsOf } from '../rows-of.ts'
 import type { Database } from '../database.ts'
+import { rowsOf } from '../rows-of.ts'
 import { sessionLockKey } from '../session-lock.ts'
 
 /** Bounds the rows that a call looks at, each on a page of its own, and those that it deletes. */

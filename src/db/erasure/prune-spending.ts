@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import * as column from '../columns.ts'
-import { rowsOf } from '../rows-of.ts'
 import type { Database } from '../database.ts'
+import { rowsOf } from '../rows-of.ts'
 import { today } from '../spending.ts'
 
 /** The rows of each kind that a call deletes, at most. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
+import type { Metadata } from '../../protocol.ts'
 import type { Payer } from '../../turn/turn.ts'
 import type { MessageRecord } from '../messages.ts'
-import type { Metadata } from '../../protocol.ts'
 
 /**
  * What the functions of migrations/ return as JSON. The Worker trusts them and parses nothing: tests compare these schemas,

@@ -1,8 +1,8 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { matchedRoutes } from 'hono/route'
-import type { AppEnv } from '../app-env.ts'
 import { describeFault } from '../../errors.ts'
+import type { AppEnv } from '../app-env.ts'
 import { toProblem } from '../problem-response.ts'
 
 /**

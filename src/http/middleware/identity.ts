@@ -1,9 +1,9 @@
 import { createMiddleware } from 'hono/factory'
-import type { AppEnv } from '../app-env.ts'
 import type { JwtVerifier } from '../../auth/jwt-verifier.ts'
 import { visitorIdOf } from '../../auth/visitor-token.ts'
 import { unauthorized } from '../../errors.ts'
 import { visitorTokenFormat } from '../../protocol.ts'
+import type { AppEnv } from '../app-env.ts'
 import { missingCredential } from '../caller.ts'
 
 /** Reads `Authorization: Bearer`, and nothing else. Rejects an invalid credential; a missing one is allowed. */

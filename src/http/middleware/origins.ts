@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
-import type { AppEnv } from '../app-env.ts'
 import { Problem } from '../../errors.ts'
 import { matchesOrigin, normalOrigin } from '../../origin.ts'
+import type { AppEnv } from '../app-env.ts'
 
 /** The longest time for which Chromium keeps a preflight. */
 const preflightSeconds = 7_200

@@ -1,7 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import { timingSafeEqual } from 'hono/utils/buffer'
-import type { AppEnv } from '../app-env.ts'
 import { Problem } from '../../errors.ts'
+import type { AppEnv } from '../app-env.ts'
 import { identity } from './identity.ts'
 
 /** Requires `ADMIN_TOKEN`. Without that setting, the owner's routes answer like routes that do not exist. */

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import type { AppEnv, RateLimiter, RateLimiterName } from '../app-env.ts'
 import { describeFault, Problem } from '../../errors.ts'
+import type { AppEnv, RateLimiter, RateLimiterName } from '../app-env.ts'
 import { clientAddress } from '../caller.ts'
 
 /** Limits the requests per minute of one address, to any route and by any user. wrangler.toml sets the number. */

@@ -1,6 +1,6 @@
 import { createMiddleware } from 'hono/factory'
-import type { AppEnv } from '../app-env.ts'
 import type { Deps } from '../../deps.ts'
+import type { AppEnv } from '../app-env.ts'
 
 export function withDeps(depsOf: (bindings: object) => Deps) {
   return createMiddleware<AppEnv>(async (c, next) => {

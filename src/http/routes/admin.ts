@@ -1,11 +1,8 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { findSessionUser, listUsage, searchSessions } from '../../db/admin.ts'
 import { listMessages } from '../../db/messages.ts'
 import { deleteSession } from '../../db/sessions.ts'
 import { Problem } from '../../errors.ts'
-import { ownerOnly } from '../middleware/owner-only.ts'
-import { path, queryString } from '../validate.ts'
 import {
   type AdminSession,
   AdminSessionsQuery,
@@ -13,8 +10,11 @@ import {
   type UsageRow,
 } from '../../protocol-admin.ts'
 import { MessagesQuery, type Page, SessionPath } from '../../protocol.ts'
+import type { AppEnv } from '../app-env.ts'
 import { messagePage } from '../message-page.ts'
+import { ownerOnly } from '../middleware/owner-only.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
+import { path, queryString } from '../validate.ts'
 
 /** The owner's routes, behind `ADMIN_TOKEN`. They read and erase, and change nothing. */
 export const admin = new Hono<AppEnv>()

@@ -1,12 +1,12 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { visitorIdOf } from '../../auth/visitor-token.ts'
 import { claimSomeSessions } from '../../db/claim-sessions.ts'
 import { Problem } from '../../errors.ts'
 import { databaseCalls } from '../../limits.ts'
-import { needsLogin, needsUser } from '../middleware/identity.ts'
-import { jsonBody } from '../json.ts'
 import { ClaimRequest } from '../../protocol.ts'
+import type { AppEnv } from '../app-env.ts'
+import { jsonBody } from '../json.ts'
+import { needsLogin, needsUser } from '../middleware/identity.ts'
 
 /** The caller must prove both identities: the signed-in user's by the JWT, and the visitor's by the token. */
 export const claim = new Hono<AppEnv>().post(

@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
 import { Problem } from '../../errors.ts'
-import { ReplyPath, SessionPath } from '../../protocol.ts'
 import { ContextRequest } from '../../protocol-receipt.ts'
+import { ReplyPath, SessionPath } from '../../protocol.ts'
 import { nextReceipt, replyReceipt } from '../../turn/read-receipt.ts'
 import type { AppEnv } from '../app-env.ts'
-import { needsUser } from '../middleware/identity.ts'
 import { jsonBody } from '../json.ts'
+import { needsUser } from '../middleware/identity.ts'
 import { path } from '../validate.ts'
 
 /** The receipt of a message that has not been sent. */

@@ -1,13 +1,13 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { attempt } from '../../db/attempt.ts'
 import { exportPage } from '../../db/export-page.ts'
 import { describeFault, Problem } from '../../errors.ts'
 import { databaseCalls } from '../../limits.ts'
+import { type ExportLine, ExportQuery } from '../../protocol.ts'
+import type { AppEnv } from '../app-env.ts'
+import { decodeProgress, exportBeginning, pageLines } from '../export-lines.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { queryString } from '../validate.ts'
-import { type ExportLine, ExportQuery } from '../../protocol.ts'
-import { decodeProgress, exportBeginning, pageLines } from '../export-lines.ts'
 
 /** After these calls no further page is begun, because its read may take two. */
 const maxCalls = databaseCalls.perRequest - 1

@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { rateReply } from '../../db/rate-reply.ts'
 import { Problem } from '../../errors.ts'
-import { needsUser } from '../middleware/identity.ts'
-import { jsonBody } from '../json.ts'
-import { path } from '../validate.ts'
 import { FeedbackRequest, MessagePath } from '../../protocol.ts'
+import type { AppEnv } from '../app-env.ts'
+import { jsonBody } from '../json.ts'
+import { needsUser } from '../middleware/identity.ts'
+import { path } from '../validate.ts'
 
 /** Sets feedback on a reply of any status. A user's message has no feedback, so it gets the same 404 as a missing reply. */
 export const feedback = new Hono<AppEnv>().put(

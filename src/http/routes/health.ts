@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { appliedSchemaVersion } from '../../db/schema-version.ts'
 import { schemaVersion } from '../../db/schema.ts'
 import { Problem } from '../../errors.ts'
+import type { AppEnv } from '../app-env.ts'
 
 export const live = new Hono<AppEnv>().get('/', (c) => c.json({ status: 'ok' }))
 

@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { eraseSomeOfUser } from '../../db/erasure/erase-user.ts'
 import { Problem } from '../../errors.ts'
 import { databaseCalls } from '../../limits.ts'
+import type { AppEnv } from '../app-env.ts'
 import { needsUser } from '../middleware/identity.ts'
 
 /**

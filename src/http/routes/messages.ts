@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { listMessages } from '../../db/messages.ts'
 import { Problem } from '../../errors.ts'
+import { MessagesQuery, SessionPath } from '../../protocol.ts'
+import type { AppEnv } from '../app-env.ts'
+import { messagePage } from '../message-page.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { path, queryString } from '../validate.ts'
-import { MessagesQuery, SessionPath } from '../../protocol.ts'
-import { messagePage } from '../message-page.ts'
 
 export const messages = new Hono<AppEnv>().get(
   '/',

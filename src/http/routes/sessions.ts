@@ -1,5 +1,4 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import {
   changeSession,
   createSession,
@@ -8,10 +7,6 @@ import {
   listSessions,
 } from '../../db/sessions.ts'
 import { Problem } from '../../errors.ts'
-import { userOrNewVisitor } from '../caller.ts'
-import { needsUser } from '../middleware/identity.ts'
-import { jsonBody } from '../json.ts'
-import { path, queryString } from '../validate.ts'
 import {
   NewSessionRequest,
   type Page,
@@ -21,7 +16,12 @@ import {
   SessionsQuery,
 } from '../../protocol.ts'
 import { newSessionId } from '../../turn/session-of-turn.ts'
+import type { AppEnv } from '../app-env.ts'
+import { userOrNewVisitor } from '../caller.ts'
+import { jsonBody } from '../json.ts'
+import { needsUser } from '../middleware/identity.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
+import { path, queryString } from '../validate.ts'
 
 export const sessions = new Hono<AppEnv>()
   .post('/', jsonBody(NewSessionRequest), async (c) => {

@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { stopTurn } from '../../db/turns/stop-turn.ts'
 import { Problem } from '../../errors.ts'
-import { needsUser } from '../middleware/identity.ts'
-import { jsonBody } from '../json.ts'
-import { path } from '../validate.ts'
 import { NoBody, SessionPath } from '../../protocol.ts'
+import type { AppEnv } from '../app-env.ts'
+import { jsonBody } from '../json.ts'
+import { needsUser } from '../middleware/identity.ts'
+import { path } from '../validate.ts'
 
 /** Stops a turn from any tab and any isolate: the Worker that runs it ends it at its next checkpoint and keeps the text. */
 export const stop = new Hono<AppEnv>().post(

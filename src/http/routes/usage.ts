@@ -1,10 +1,10 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
-import { payersOf } from '../../turn/payers.ts'
 import { spentToday } from '../../db/spending.ts'
+import type { DailyUsage } from '../../protocol.ts'
+import { payersOf } from '../../turn/payers.ts'
+import type { AppEnv } from '../app-env.ts'
 import { callerOf } from '../caller.ts'
 import { needsUser } from '../middleware/identity.ts'
-import type { DailyUsage } from '../../protocol.ts'
 
 const dayMs = 24 * 60 * 60 * 1_000
 

@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
-import type { AppEnv } from '../app-env.ts'
 import { newVisitorToken } from '../../auth/visitor-token.ts'
-import { jsonBody } from '../json.ts'
 import { NoBody } from '../../protocol.ts'
+import type { AppEnv } from '../app-env.ts'
+import { jsonBody } from '../json.ts'
 
 /** Stores nothing: a visitor is nothing but the token. */
 export const visitors = new Hono<AppEnv>().post('/', jsonBody(NoBody), (c) =>

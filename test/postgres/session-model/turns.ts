@@ -1,10 +1,11 @@
 import { expect, vi } from 'vitest'
-import { sessionIdOf } from '../../../src/turn/session-of-turn.ts'
 import type { RecordedRequest } from '../../../scripts/dev/offline-model.ts'
 import type { Message } from '../../../src/protocol.ts'
-import type { DatabaseFault } from '../../rigs/database-proxy.ts'
+import { sessionIdOf } from '../../../src/turn/session-of-turn.ts'
 import { expireLease } from '../../rigs/conversation.ts'
+import type { DatabaseFault } from '../../rigs/database-proxy.ts'
 import { turnCall } from '../../rigs/turn-call.ts'
+import type { ModelFault } from './model-faults.ts'
 import { differences, expectWindow, findOutcome, learn, readSession } from './observe.ts'
 import { type How, readEvents, eventStream, sendTurn } from './send.ts'
 import {
@@ -18,7 +19,6 @@ import {
   type TurnRequest,
   withEnd,
 } from './session.ts'
-import type { ModelFault } from './model-faults.ts'
 import type { Real, World } from './world.ts'
 
 /** What a new message is made of. */

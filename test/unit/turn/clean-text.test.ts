@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { anyCharacter } from '../../generators/any-character.ts'
 import { createTextCleaner } from '../../../src/turn/clean-text.ts'
+import { anyCharacter } from '../../generators/any-character.ts'
 
 function clean(chunks: string[]) {
   const cleaner = createTextCleaner()
