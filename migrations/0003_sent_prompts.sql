@@ -1,4 +1,4 @@
--- What the model was sent for a reply: the range of its window, and what was sent beside it.
+-- Records for each reply what the model was sent: the range of its window, and the turns beside it.
 
 alter table messages
   add column recalled integer[],

@@ -37,7 +37,7 @@ declare
   t turn_end := jsonb_populate_record(null::turn_end, request);
   is_stopping boolean;
 begin
-  -- One that arrives late takes back nothing of what a later one saved, nor of a reply that has ended.
+  -- A late checkpoint takes back nothing of what a later one saved, and nothing of a reply that has ended.
   update messages
   set content = case when octet_length(content) > octet_length(t.content) then content else t.content end,
     token_count = greatest(token_count, t.reply_tokens),

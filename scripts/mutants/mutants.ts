@@ -1,6 +1,6 @@
 /** A small wrong change to the code, and the test files that must fail with it. */
 export interface Mutant {
-  /** What is wrong with it, as one would describe the bug. */
+  /** The bug, as a report would describe it. */
   bug: string
   file: string
   /** Must occur exactly once in the file. */
