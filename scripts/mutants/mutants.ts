@@ -159,8 +159,8 @@ export const mutants: readonly Mutant[] = [
     file: 'src/llm/completion-chunk.ts',
     from: "if (typeof part !== 'object' || part === null) continue",
     to: '',
-    project: 'http',
-    tests: ['test/http/odd-models.test.ts'],
+    project: 'unit',
+    tests: ['test/unit/llm/openai.test.ts'],
   },
   {
     bug: 'a deadlock is answered with 500',

@@ -116,6 +116,24 @@ describe('a completion', () => {
     expect(completion).toEqual({ text: 'Hello', finishReason: undefined, usage: undefined })
   })
 
+  test.each([
+    'data: null',
+    'data:',
+    'data: 7',
+    'data: []',
+    ': keep-alive',
+    'event: ping\ndata: {}',
+  ])('goes on after a frame that holds no chunk: %s', async (frame) => {
+    const send = (response: http.ServerResponse) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (const word of ['Hel', 'lo'])
+        response.write(`${frame}\n\ndata: ${JSON.stringify(delta(word))}\n\n${frame}\n\n`)
+      response.end(`data: {"choices":[{"finish_reason":"stop"}]}\n\n${frame}\n\ndata: [DONE]\n\n`)
+    }
+    const completion = await withModelServer(send, (baseUrl) => complete(modelOf(baseUrl), 'a'))
+    expect(completion).toMatchObject({ text: 'Hello', finishReason: 'stop' })
+  })
+
   test('shows a refusal as its text, and never counts more reasoning than tokens', async () => {
     const usage = { prompt_tokens: 1, completion_tokens: 2 }
     const answer = events(
