@@ -95,8 +95,8 @@ export const mutants: readonly Mutant[] = [
   {
     bug: 'a finish that is repeated refunds twice',
     file: finish,
-    from: '  if is_mine then\n    perform turn_refund',
-    to: '  if finished is not null then\n    perform turn_refund',
+    from: "and status = 'streaming' and lease = t.lease;\n  is_mine := found;",
+    to: 'and lease = t.lease;\n  is_mine := found;',
     ...spending,
   },
   {
