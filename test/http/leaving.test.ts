@@ -31,7 +31,7 @@ async function expectWholeReply(sessionId: string) {
   const reply = await endedReply(sessionId)
   expect(reply).toMatchObject({ status: 'complete', finish_reason: 'stop' })
   expect(reply.content.split(/\s+/)).toHaveLength(words)
-  expect(rig.model.requests).toMatchObject([{ aborted: false }])
+  expect(rig.model.requests).toMatchObject([{ deltasSent: words }])
   return reply
 }
 
