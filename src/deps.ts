@@ -8,14 +8,14 @@ import { historyTokens } from './turn/prompt/window.ts'
 import type { TurnDeps } from './turn/start-turn.ts'
 import { countTokens } from './turn/tokens/token-count.ts'
 
-/** What the routes work with, made once from the settings. */
+/** The parts that the routes use, made once from the settings. */
 export interface Deps extends TurnDeps {
   access: AccessSettings
   /** Undefined if the site has no login: visitor tokens are then the only credential. */
   verifyJwt: JwtVerifier | undefined
 }
 
-/** Who may call, and how long sessions are kept. */
+/** The settings for callers, and for how long sessions are kept. */
 export interface AccessSettings {
   /** Exact origins, and patterns such as `https://*.example.com`. The Worker's own origin is always allowed. */
   allowedOrigins: string[]

@@ -28,7 +28,7 @@ export interface NeonHttpOptions {
   onExchange?: (exchange: Exchange) => void
 }
 
-/** What a request for SQL cost. */
+/** The cost of a request for SQL. */
 export interface Exchange {
   /** Of the request's body. */
   requestBytes: number

@@ -55,7 +55,7 @@ const arabicReply = `نعم، يمكنك تغيير خطتك **في أي وقت*
 
 export interface Scene {
   context?: BrowserContextOptions
-  /** What the visitor asks, and the reply. The picture shows both as they are here. */
+  /** The visitor's question and the reply, as the picture shows them. */
   asks?: [question: string, reply: string][]
   prepare?: (page: Page) => Promise<unknown>
   finish?: (page: Page) => Promise<unknown>

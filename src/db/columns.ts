@@ -16,7 +16,7 @@ export interface Column<Type = unknown> {
   readonly pgType: string
   readonly isNullable: boolean
   readonly hasDefault: boolean
-  /** What a JSON value holds. */
+  /** The shape of a JSON value. */
   readonly schema?: z.ZodType
   /** Never set: it carries the type. */
   readonly type?: Type

@@ -30,7 +30,7 @@ export interface ExportItem {
 
 export interface ExportPage {
   items: ExportItem[]
-  /** Where the next page begins; undefined if this is the last page. */
+  /** The beginning of the next page; undefined if this is the last page. */
   next: ExportPosition | undefined
 }
 

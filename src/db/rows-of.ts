@@ -8,7 +8,7 @@ import {
 } from 'kysely'
 import type { Column, Columns, TypeOf } from './columns.ts'
 
-/** What a query with these columns returns for each row. */
+/** A row of a query with these columns. */
 export type RowOf<Of extends Columns> = { [Name in keyof Of]: SelectType<TypeOf<Of[Name]>> }
 
 /**

@@ -8,7 +8,7 @@ export interface RateLimiter {
 /** Bindings in wrangler.toml. Without a binding, its limit does not exist. */
 export type RateLimiterName = 'ADDRESS_RATE_LIMITER' | 'USER_RATE_LIMITER'
 
-/** What the middleware sets for the routes. */
+/** Values that the middleware sets for the routes. */
 export interface AppEnv {
   /** The settings are bindings too, but only `deps` reads them. */
   Bindings: { [Name in RateLimiterName]?: RateLimiter }

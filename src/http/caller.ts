@@ -3,7 +3,7 @@ import { newVisitorToken, visitorIdOf } from '../auth/visitor-token.ts'
 import { type Problem, unauthorized } from '../errors.ts'
 import type { AppEnv } from './app-env.ts'
 
-/** Who sends a request: the user whose data it may touch, and the address that shares a daily cap. */
+/** The sender of a request: the user whose data it may touch, and the address that shares a daily cap. */
 export interface Caller {
   userId: string
   address: string | undefined

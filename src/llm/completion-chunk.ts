@@ -3,7 +3,7 @@ import OpenAI from 'openai'
 import type { CompletionChunk, CompletionUsage } from './chat-model.ts'
 
 /**
- * What the events of one packet say together. Empty data, and JSON that is not an object, say nothing: some servers send
+ * Combines the events of one packet. Empty data, and JSON that is not an object, say nothing: some servers send
  * them as a sign of life. `error` comes after what the events before it said; after `isLast` there is
  * nothing more.
  */
@@ -29,7 +29,7 @@ export function toChunk(events: readonly EventSourceMessage[]): {
 
 type Part = Partial<OpenAI.ChatCompletionChunk> & { error?: object }
 
-/** What compatible servers send differs from the types: nothing of it is trusted. */
+/** Compatible servers do not keep to the types, so each member is checked. */
 function addPart(chunk: CompletionChunk, part: Part): void {
   if (part.error) throw new OpenAI.APIError(undefined, part.error, undefined, undefined)
   const choice = part.choices?.[0]

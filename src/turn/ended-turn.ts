@@ -69,7 +69,7 @@ function toUsage({ promptTokens: prompt, completionTokens: completion }: Complet
 /** A provider's count may be up to 3.4 times o200k's. Far more is nonsense, which would use up everybody's day. */
 const mostTimesOwnCount = 8
 
-/** What is paid for: the usage as reported, or else the most that the prompt and the reply so far can hold. */
+/** The cost of a turn: the usage as reported, or else the most that the prompt and the reply so far can hold. */
 function spentOf(
   { usage, problem, sent }: Completion,
   replyTokens: number,

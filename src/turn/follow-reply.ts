@@ -12,7 +12,7 @@ export interface FollowOptions {
   first: StoredReply
   /** Reads the reply again; undefined if the session was erased. */
   read: () => Promise<StoredReply | undefined>
-  /** Where to begin in the text, in UTF-16 units. */
+  /** The place in the text to begin at, in UTF-16 units. */
   from: number
   maxReads: number
 }

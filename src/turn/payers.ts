@@ -10,7 +10,7 @@ export interface DailyCaps {
   addressKey: string
 }
 
-/** Who asks for a turn. */
+/** The client that asks for a turn. */
 export interface Caller {
   userId: string
   /** Undefined if it is not known. */
@@ -18,7 +18,7 @@ export interface Caller {
 }
 
 /**
- * Who pays for a turn: always its user, so that the owner sees who spent what; for visitors without a login also their
+ * The payers of a turn: always its user, so that the owner sees who spent what; for visitors without a login also their
  * address, since a new visitor token costs nothing; and the site. Turns lock user and address in this order.
  */
 export async function payersOf(caps: DailyCaps, { userId, address }: Caller): Promise<Payer[]> {

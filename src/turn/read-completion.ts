@@ -4,13 +4,13 @@ import { cleanText, createTextCleaner } from './clean-text.ts'
 import { promptMessages, type PromptPart, shorterPrompt } from './prompt/parts.ts'
 import type { RunningTurn, TurnDeps } from './start-turn.ts'
 
-/** What came of a completion beside its text. */
+/** The result of a completion, beside its text. */
 export interface Completion {
   /** Absent if the model's stream ended without one: then the text is cut off. */
   finishReason?: string
   usage?: CompletionUsage
   problem?: Problem
-  /** What the model was sent. */
+  /** The prompt that the model was sent. */
   sent: readonly PromptPart[]
 }
 

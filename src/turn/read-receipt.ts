@@ -14,7 +14,7 @@ interface SessionKey {
 }
 
 /**
- * What the model would be sent for a message. Nothing is stored or spent.
+ * Reports what the model would be sent for a message. Nothing is stored or spent.
  * @returns undefined if the user has no such session
  * @throws Problem `message_too_long` if the message cannot fit
  */
@@ -64,7 +64,7 @@ export async function nextReceipt(
 }
 
 /**
- * What the model was sent for a reply.
+ * Reports what the model was sent for a reply.
  * @returns undefined if the user has no such reply
  */
 export async function replyReceipt(

@@ -35,7 +35,7 @@ export interface TurnSettings extends WindowSettings {
 /** A turn that holds its lease: its message is stored, and its reply is to be written. */
 export interface RunningTurn {
   key: TurnKey
-  /** What the model is to be sent. */
+  /** The prompt for the model. */
   prompt: PromptPart[]
 }
 

@@ -2,7 +2,7 @@ import type { Message, Metadata, Usage } from '../protocol.ts'
 
 /** The vocabulary of a turn: what is asked, what runs, how it ended. */
 
-/** What a client asks for, whatever its protocol. Ids are lower-case UUIDs. */
+/** The request for a turn, in any protocol. Ids are lower-case UUIDs. */
 export interface TurnRequest {
   message: string
   /** Text that the visitor selected on the page. */
@@ -16,7 +16,7 @@ export interface TurnRequest {
   regenerate?: string | undefined
 }
 
-/** Whose tokens of the day a turn is debited to. */
+/** A payer whose tokens of the day are debited for a turn. */
 export interface Payer {
   kind: 'user' | 'address' | 'site'
   /** As `spending.payer` has it. */
@@ -45,7 +45,7 @@ export interface TurnStart {
   leaseMs: number
   window: WindowLimits
   systemTokens: number
-  /** What prompt and reply take at most, overhead included, beside the window. */
+  /** An upper bound of the tokens of prompt and reply, overhead included and the window left out. */
   maxTokens: number
   /** Each payer once, in the order in which all turns lock them. */
   payers: readonly Payer[]
@@ -98,7 +98,7 @@ export interface TurnKey {
   payers: readonly Payer[]
 }
 
-/** What the model was sent for a reply, beside the system prompt and the message. */
+/** A record of the history that the model was sent for a reply. */
 export interface SentPrompt {
   /** `seq` of the window's first message; that of the turn's own message if the window is empty. */
   windowFrom: number
@@ -130,7 +130,7 @@ export interface TurnEnd {
   errorCode: string | null
   model: string
   usage: Usage | undefined
-  /** What the turn cost: the usage if the provider reported it. */
+  /** The cost of the turn: the usage if the provider reported it. */
   spent: Usage
   tokens: TurnTokens
   /** Tokens of the reply as the provider counted them. */

@@ -1,6 +1,6 @@
 import type { TurnProgress } from './turn-progress.ts'
 
-/** What a reply does, for any protocol to render. A place is a length of the text, in UTF-16 units. */
+/** A change of a reply, for any protocol to render. A place is a length of the text, in UTF-16 units. */
 export type TurnNews<End> =
   /** `place`: of the text with this piece. */
   | { kind: 'text'; text: string; place: number }

@@ -15,7 +15,7 @@ interface Streamed {
   worker: Workerd
   client: WorkerClient
   body: object
-  /** What the end of a whole answer contains. */
+  /** A text that only the end of a whole answer contains. */
   ending: string
 }
 

@@ -13,7 +13,7 @@ export interface TurnForm {
   begin(session: BenchSession): Promise<() => Promise<void>>
 }
 
-/** What every form stores and counts, so that only the SQL differs. */
+/** The turn that every form stores and counts, so that only the SQL differs. */
 export const turn = {
   message: 'Which of your plans has a free trial, and how long does it last?',
   reply:

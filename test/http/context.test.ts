@@ -33,12 +33,12 @@ async function sessionOf(turns: number): Promise<{ path: string; replyIds: strin
   return { path: `/v1/sessions/${sessionId}`, replyIds }
 }
 
-/** What the parts of a receipt say that the model is sent, without the system prompt. */
+/** The messages of a receipt, without the system prompt. */
 function messagesOf({ parts }: Receipt) {
   return parts.flatMap((part) => ('messages' in part ? (part.messages ?? []) : []))
 }
 
-/** What the model was sent last, without the system prompt. */
+/** The last prompt that the model was sent, without the system prompt. */
 function lastPrompt() {
   const body = rig.model.requests.at(-1)?.body as { messages: { role: string; content: string }[] }
   return body.messages.slice(1)

@@ -9,7 +9,7 @@ import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 let own: TestDatabase | undefined
 afterEach(() => own?.close())
 
-/** What a turn's calls are refused with. */
+/** The errors that refuse a turn's calls. */
 async function refusals({ connectionString, endpoint }: TestDatabase): Promise<unknown[]> {
   const db = createDatabase({ connectionString, endpoint, timeoutMs: 20_000 })
   const start = turnStart()

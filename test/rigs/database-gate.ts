@@ -20,7 +20,7 @@ export interface DatabaseGate {
   url: string
   /** Awaited at each moment of each call. If it returns `drop`, the call ends there without an answer. */
   at: (call: GatedCall, moment: Moment) => Promise<'drop' | void>
-  /** What the last checkpoint that was carried out has stored. */
+  /** The text that the last completed checkpoint has stored. */
   saved: string
   /** Resolves once no call is under way: each was carried out or dropped. */
   idle(): Promise<void>

@@ -5,7 +5,7 @@ import type { Database } from '../database.ts'
 import { rowsOf } from '../rows-of.ts'
 import { isExpiredWithText, type Skipped, skippedIn, toTurn, turnColumns } from './sent-turns.ts'
 
-/** What the model would be sent for the session's next message, beside the system prompt and that message. */
+/** The history that the model would be sent with the session's next message. */
 export interface NextContext {
   /** The `seq` that the next message would get. */
   nextSeq: number

@@ -34,7 +34,7 @@ const replyColumns = {
   token_count: messages.token_count,
 }
 
-/** What the model was sent for a reply; undefined if the user has no such reply. */
+/** Reads what the model was sent for a reply; undefined if the user has no such reply. */
 export async function findReplyContext(
   db: Database,
   { userId, sessionId, replyId }: { userId: string; sessionId: string; replyId: string },

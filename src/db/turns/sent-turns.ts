@@ -5,7 +5,7 @@ import * as column from '../columns.ts'
 import { type RowOf, rowsOf } from '../rows-of.ts'
 import { tables } from '../schema.ts'
 
-/** What receipts have in common: the turns that are sent, and those that are not. */
+/** The common part of both receipts: the turns that are sent, and those that are not. */
 
 /** A turn that is sent. */
 export const turnColumns = {
@@ -44,7 +44,7 @@ export const isExpiredWithText = sql`status = 'streaming' and lease_expires_at <
 /** How many failed, superseded or running replies a receipt lists. */
 const maxSkipped = 50
 
-/** What is not sent, newest first: one row for all older turns that count, and one for each later reply that does not. */
+/** The turns that are not sent, newest first: one row for all older turns that count, and one for each later reply that does not. */
 export function skippedIn(bounds: RawBuilder<unknown>) {
   return rowsOf(skippedColumns)`
 with bounds as (${bounds}

@@ -4,7 +4,7 @@ import type { Payer } from '../../turn/turn.ts'
 import type { MessageRecord } from '../messages.ts'
 
 /**
- * What the functions of migrations/ return as JSON. The Worker trusts them and parses nothing: tests compare these schemas,
+ * The JSON that the functions of migrations/ return. The Worker trusts them and parses nothing: tests compare these schemas,
  * which refuse an unknown member, with real values.
  */
 

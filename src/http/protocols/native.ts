@@ -17,7 +17,7 @@ export function startedEvent(turn: OpenedTurn): string {
   return sseEvent({ name: 'turn.started', id: 0, data })
 }
 
-/** What a reply does, as events; `atEnd` adds members to the last one. */
+/** Renders the news of a reply as events; `atEnd` adds members to the last one. */
 export function renderNative(
   requestId: string,
   atEnd: (ended: EndedTurn) => { server_timing?: string } = () => ({}),

@@ -8,7 +8,7 @@ import { needsUser } from '../middleware/identity.ts'
 
 const dayMs = 24 * 60 * 60 * 1_000
 
-/** What is left of the day's allowance. A turn runs only if this covers the most that it may cost. */
+/** The rest of the day's allowance. A turn runs only if this covers the most that it may cost. */
 export const usage = new Hono<AppEnv>().get('/', needsUser, async (c) => {
   const { db, settings } = c.get('deps')
   const payers = await payersOf(settings.dailyCaps, callerOf(c))

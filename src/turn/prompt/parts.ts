@@ -4,7 +4,7 @@ import { renderMessage } from './render.ts'
 import { overhead, selectWindow } from './window.ts'
 
 /**
- * What the model is sent, part by part, in the order of the prompt. `tokens` are without the overhead of the chat format,
+ * A part of a prompt. The parts come in the order of the prompt. `tokens` are without the overhead of the chat format,
  * except those of a turn, which include it. They are a bound unless `exact`.
  */
 export type PromptPart = SystemPart | TurnPart | RecalledPart | MessagePart
@@ -80,7 +80,7 @@ export function promptMessages(parts: readonly PromptPart[]): PromptMessage[] {
   })
 }
 
-/** What the prompt takes at most, overhead included. */
+/** An upper bound of the prompt's tokens, overhead included. */
 export function promptTokens(parts: readonly PromptPart[]): number {
   return parts.reduce<number>(
     (sum, { kind, tokens }) => sum + tokens + (hasOwnOverhead(kind) ? overhead.messageTokens : 0),
@@ -92,7 +92,7 @@ function hasOwnOverhead(kind: PromptPart['kind']): boolean {
   return kind === 'system' || kind === 'message'
 }
 
-/** What is recorded of the parts with the reply. */
+/** The record of the parts that is stored with the reply. */
 export function sentPrompt(parts: readonly PromptPart[]): SentPrompt {
   const first = parts.find((part) => part.kind === 'turn' || part.kind === 'message')
   const recalled = parts.find((part) => part.kind === 'recalled')

@@ -15,7 +15,7 @@ export interface ReceiptInput {
 }
 
 /**
- * What the parts of a prompt are, and what they take. The system prompt is the owner's: a receipt has its tokens and not
+ * Lists the parts of a prompt with their tokens. The system prompt is the owner's: a receipt has its tokens and not
  * its words.
  */
 export function receiptParts(input: ReceiptInput): Pick<Receipt, 'parts' | 'tokens'> {

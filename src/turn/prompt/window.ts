@@ -17,7 +17,7 @@ export interface WindowSettings {
   systemTokens: number
 }
 
-/** What a prompt takes beside its history: system prompt and new message, overhead included. */
+/** The tokens of a prompt beside its history: system prompt and new message, overhead included. */
 export function fixedTokens({ systemTokens }: WindowSettings, messageTokens: number): number {
   return systemTokens + messageTokens + turnOverheadTokens + overhead.replyTokens
 }

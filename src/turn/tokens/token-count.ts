@@ -63,7 +63,7 @@ export function decodeRanks(halves: string): ReadonlyMap<string, number> {
 }
 
 /**
- * Where o200k_base cuts a text before it joins bytes; no token reaches over a cut. As in tiktoken,
+ * Matches the pieces into which o200k_base cuts a text before it joins bytes; no token reaches over a cut. As in tiktoken,
  * whose regular expressions are Rust's: JavaScript's `\s` has U+FEFF and lacks U+0085, and Rust
  * ignores the case of the contractions so that U+017F is an s. Each run of characters is scanned a
  * fixed number of times, so the time is linear.

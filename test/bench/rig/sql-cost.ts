@@ -1,7 +1,7 @@
 import { median } from '../report.ts'
 import type { BenchDatabase, BenchServer } from './bench-server.ts'
 
-/** What statements cost the server. */
+/** The cost of statements to the server. */
 export interface SqlCost {
   planningMs: number
   /** With everything that a function does, also the planning of its statements. */

@@ -8,7 +8,7 @@ const headingPattern = /^(#{1,6})(?:[ \t]|$)/
 export const rulePattern = /^([-*_])(?:[ \t]*\1){2,}$/
 
 /**
- * What the first part of a line is certain to be. `text`: text of the last block, whatever follows. `block`: a block
+ * The certain kind of the first part of a line. `text`: text of the last block, whatever follows. `block`: a block
  * that may still become another one. `unclear`: not worth showing yet.
  */
 export type Certainty = 'text' | 'block' | 'unclear'
