@@ -22,12 +22,14 @@ export interface NestedPlan {
  * Runs a query over TCP and returns the plan of every statement that ran inside its functions, as auto_explain reports
  * them. Nothing of it is kept: the transaction is rolled back.
  * @param mode the setting `plan_cache_mode` of the turn's functions
+ * @param database a PostgreSQL server; by default the one that all tests share
  */
 export async function nestedPlans(
   query: { sql: string; parameters: readonly unknown[] },
   mode: 'force_generic_plan' | 'force_custom_plan',
+  { connectionString } = inject('database'),
 ): Promise<NestedPlan[]> {
-  const client = new Client({ connectionString: inject('database').connectionString })
+  const client = new Client({ connectionString })
   const plans: NestedPlan[] = []
   await client.connect()
   try {
