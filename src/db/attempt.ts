@@ -1,23 +1,45 @@
 import { Problem } from '../errors.ts'
 
 /**
- * Calls the database until it answers, at most `attempts` times and within `timeoutMs`. Each attempt may use an equal
- * share of the remaining time. Only for calls that may run twice without harm, because a call without an answer may
- * have been committed.
+ * Calls the database until it answers, at most `attempts` times within `timeoutMs`. The next attempt begins `pauseMs` after
+ * one has failed, and also where none has answered for an equal share of the time: an answer may be lost. Attempts that
+ * run keep running, because a slow database would otherwise never answer any of them. The first answer counts. Only for
+ * calls that may run twice, also at once, without harm.
+ * @param call gets the time that it may take
  * @throws Problem `database_unavailable` after the last attempt; any other error at once
  */
-export async function attempt<Result>(
+export function attempt<Result>(
   call: (timeoutMs: number) => Promise<Result>,
   options: { attempts: number; timeoutMs: number; pauseMs: number },
 ): Promise<Result> {
-  const end = Date.now() + options.timeoutMs
-  for (let left = options.attempts; ; left -= 1) {
-    try {
-      return await call(Math.max(1, Math.floor((end - Date.now()) / left)))
-    } catch (error) {
-      const unanswered = error instanceof Problem && error.code === 'database_unavailable'
-      if (!unanswered || left === 1 || Date.now() + options.pauseMs >= end) throw error
-    }
-    await new Promise((resolve) => setTimeout(resolve, options.pauseMs))
+  const { attempts, timeoutMs, pauseMs } = options
+  const { promise, resolve, reject } = Promise.withResolvers<Result>()
+  const end = Date.now() + timeoutMs
+  let left = attempts
+  let running = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function startIn(ms: number) {
+    clearTimeout(timer)
+    if (left > 0 && Date.now() + ms < end) timer = setTimeout(start, ms)
   }
+
+  function start() {
+    left -= 1
+    running += 1
+    startIn(timeoutMs / attempts)
+    call(Math.max(1, end - Date.now())).then(resolve, failed)
+  }
+
+  function failed(error: unknown) {
+    running -= 1
+    const isUnanswered = error instanceof Problem && error.code === 'database_unavailable'
+    if (!isUnanswered) return reject(error)
+    startIn(pauseMs)
+    const isLast = left === 0 || Date.now() + pauseMs >= end
+    if (isLast && running === 0) reject(error)
+  }
+
+  start()
+  return promise.finally(() => clearTimeout(timer))
 }
