@@ -114,7 +114,10 @@ function sqlStateOf(cause: unknown): string {
   return /^Server error .*"code":"(28\w{3}|3D000)"/.exec(cause.message)?.[1] ?? ''
 }
 
-/** Connection, resources, operator intervention, system error, or rolled back because of another transaction. */
+/**
+ * Connection, resources, operator intervention, system error, rolled back because of another transaction, or a lock that
+ * was not free in time.
+ */
 function isTransient(sqlState: string): boolean {
-  return /^(08|53|57|58|40)/.test(sqlState)
+  return /^(08|53|57|58|40|55P03)/.test(sqlState)
 }

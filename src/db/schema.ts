@@ -57,6 +57,11 @@ export const tables = {
     prompt_tokens: column.withDefault(column.bigint),
     completion_tokens: column.withDefault(column.bigint),
   },
+  ended_leases: {
+    lease: column.uuid,
+    debited_tokens: column.integer,
+    debited_on: column.date,
+  },
   /** Of scripts/migrate, which alone writes it. */
   schema_migrations: {
     version: column.integer,
@@ -77,4 +82,4 @@ export type SessionRow = RowOf<typeof tables.sessions>
 export type MessageRow = RowOf<typeof tables.messages>
 
 /** The number of the newest file in `migrations/`, which this code needs. The Worker cannot read the folder: a test compares. */
-export const schemaVersion = 5
+export const schemaVersion = 6

@@ -36,9 +36,10 @@ export async function openTurn(
   if (request.sessionId !== undefined && c.get('userId') === undefined) throw missingCredential()
   const { userId, visitorToken } = await userOrNewVisitor(c)
   const caller = { userId, address: clientAddress(c.req.raw.headers) }
-  const starting = startTurn(c.get('deps'), caller, request)
+  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
+  const starting = startTurn(c.get('deps'), caller, request, waitUntil)
   // If the client disconnects now, begin may still commit: keep it alive.
-  c.executionCtx.waitUntil(starting.catch(() => {}))
+  waitUntil(starting.catch(() => {}))
   const { next, ...started } = await starting
   const opened = { ...started, visitorToken, isReplay: 'replay' in next }
   if ('run' in next) {

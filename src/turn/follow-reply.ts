@@ -58,9 +58,10 @@ export async function* followReply({
   }
 }
 
-/** A superseded reply that has a finish reason was complete. */
+/** A superseded reply that has a finish reason was complete; without text it failed, and the older reply stands. */
 function endOf({ reply, errorCode }: StoredReply): EndedTurn {
-  if (reply.status === 'failed') return endedWithout(storedProblem(errorCode))
+  if (reply.status === 'failed' || reply.content === '')
+    return endedWithout(storedProblem(errorCode))
   const isComplete = reply.finish_reason !== undefined
   return {
     reply,

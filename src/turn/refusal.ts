@@ -29,6 +29,8 @@ export function refusal(begun: Exclude<Begun, { verdict: 'run' | 'replay' }>): P
       return new Problem(begun.verdict === 'running' ? 'turn_running' : 'session_busy', {
         retryAfterSeconds: Math.min(longestWaitSeconds, wholeSeconds(begun.retryAfterMs)),
       })
+    case 'ended':
+      return new Problem('database_unavailable', { retryAfterSeconds: longestWaitSeconds })
     case 'capped':
       return new Problem('daily_limit_reached', {
         detail: capDetails[begun.capped],

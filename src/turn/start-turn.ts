@@ -1,6 +1,8 @@
 import { attempt } from '../db/attempt.ts'
 import type { Database } from '../db/database.ts'
+import { abandonTurn } from '../db/turns/abandon-turn.ts'
 import { beginTurn } from '../db/turns/begin-turn.ts'
+import { describeFault, Problem } from '../errors.ts'
 import type { ChatModel } from '../llm/chat-model.ts'
 import type { Message } from '../protocol.ts'
 import { type Caller, type DailyCaps, payersOf } from './payers.ts'
@@ -46,14 +48,19 @@ export interface StartedTurn {
   next: { run: RunningTurn } | { replay: StoredReply }
 }
 
+/** The platform ends what runs 30 s after the response. */
+const abandon = { attempts: 5, timeoutMs: 25_000, pauseMs: 1_000 } as const
+
 /**
  * Everything of a turn that can be refused with a status, in one round trip. Once this resolves, the message is stored.
+ * @param waitUntil keeps work alive that goes on after the response
  * @throws Problem if the turn is refused, or the database cannot be reached
  */
 export async function startTurn(
   { db, settings }: TurnDeps,
   caller: Caller,
   request: TurnRequest,
+  waitUntil: (work: Promise<void>) => void,
 ): Promise<StartedTurn> {
   const content = renderMessage(request.message, request.contextText)
   const messageTokens = countTokens(content)
@@ -96,6 +103,10 @@ export async function startTurn(
     attempts: 2,
     timeoutMs: db.timeoutMs,
     pauseMs: 0,
+  }).catch((error: unknown) => {
+    if (error instanceof Problem && error.code === 'database_unavailable')
+      waitUntil(abandonBegin(db, { sessionId, lease, payers }))
+    throw error
   })
   if (begun.verdict !== 'run' && begun.verdict !== 'replay') throw refusal(begun)
   const { message } = begun
@@ -108,4 +119,18 @@ export async function startTurn(
     message: { seq: message.seq, content, tokens: messageTokens },
   })
   return { ...started, next: { run: { key, prompt } } }
+}
+
+/** Without it, a begin that was committed unseen would lock the session for its lease and keep its debit for the day. */
+async function abandonBegin(
+  db: Database,
+  turn: Pick<TurnKey, 'sessionId' | 'lease' | 'payers'>,
+): Promise<void> {
+  const errorCode = 'database_unavailable'
+  try {
+    await attempt((timeoutMs) => abandonTurn(db, turn, { errorCode, timeoutMs }), abandon)
+  } catch (error) {
+    const fault = describeFault(error)
+    console.log(JSON.stringify({ session_id: turn.sessionId, code: 'abandon_failed', fault }))
+  }
 }

@@ -81,7 +81,8 @@ export type Begun =
   | { verdict: 'replay'; message: Message; replay: StoredReply }
   | { verdict: 'running' | 'busy'; retryAfterMs: number }
   | { verdict: 'capped'; capped: Payer['kind']; retryAfterMs: number }
-  | { verdict: 'mismatch' | 'not_last' | 'not_found' }
+  /** `ended`: the lease was given up before this begin arrived. */
+  | { verdict: 'mismatch' | 'not_last' | 'not_found' | 'ended' }
 
 /** A reply, and why it is not complete: a code of the API. */
 export interface StoredReply {

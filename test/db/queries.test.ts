@@ -12,6 +12,7 @@ import { rateReply } from '../../src/db/rate-reply.ts'
 import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
 import * as sessions from '../../src/db/sessions.ts'
 import { spentToday } from '../../src/db/spending.ts'
+import { abandonTurn } from '../../src/db/turns/abandon-turn.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { checkpointTurn, finishTurn } from '../../src/db/turns/finish-turn.ts'
 import { findNextContext } from '../../src/db/turns/next-context.ts'
@@ -54,6 +55,7 @@ function call<Args extends unknown[]>(
 
 /** Every call of the Worker to the database, in an order in which each finds rows. */
 const calls = [
+  call(abandonTurn, { '': [turnStart(), { errorCode: 'database_unavailable' }] }),
   call(beginTurn, { '': [start] }),
   call(spentToday, { '': [start.payers] }),
   call(findRunningReply, { '': [{ userId, sessionId }] }),

@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { deleteSession, findSession } from '../../src/db/sessions.ts'
 import { spentToday } from '../../src/db/spending.ts'
+import { abandonTurn } from '../../src/db/turns/abandon-turn.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
 import type { Payer, TurnStart } from '../../src/turn/turn.ts'
@@ -242,17 +244,61 @@ describe('a turn that ends', () => {
     expect(await rowsOf({ payers: [{ kind: 'user', name: userId, maxTokens: 1 }] })).toEqual([])
   })
 
-  test('under a lease that was taken over reads and refunds nothing', async () => {
+  test('under a lease that was taken over reads nothing, and settles its own debit once', async () => {
     const dead = cappedStart({ user: 1_000 })
     await beginTurn(db, dead)
     await expireLease(db, dead)
     const retry = { ...dead, lease: crypto.randomUUID() }
     expect(await beginTurn(db, retry)).toMatchObject({ verdict: 'run' })
-    expect(await finish(db, dead, {}, 50)).toEqual({ outcome: 'taken_over' })
     expect(await spent(dead)).toEqual([200])
+    for (let time = 0; time < 2; time += 1) {
+      expect(await finish(db, dead, {}, 50)).toEqual({ outcome: 'taken_over' })
+      expect(await spent(dead)).toEqual([130])
+    }
     await finish(db, retry)
-    expect(await spent(dead)).toEqual([130])
+    expect(await spent(dead)).toEqual([60])
+    expect(await finish(db, dead)).toEqual({ outcome: 'taken_over' })
+    expect(await spent(dead)).toEqual([60])
   })
+
+  test.for<[string, (start: TurnStart) => Promise<unknown>]>([
+    ['its session', (start) => deleteSession(db, start.userId, start.sessionId)],
+    ['its user', (start) => eraseSomeOfUser(db, start.userId)],
+    [
+      'a row by hand',
+      (start) => sql`delete from sessions where id = ${start.sessionId}`.execute(db.kysely),
+    ],
+  ])('after the erasure of %s settles its debit once', async ([, erase]) => {
+    const start = cappedStart({ user: 1_000 })
+    await beginTurn(db, start)
+    await erase(start)
+    for (let time = 0; time < 2; time += 1) {
+      expect(await finish(db, start, {}, 50)).toEqual({ outcome: 'session_deleted' })
+      expect(await rowsOf(start)).toMatchObject([
+        { tokens: '30', prompt_tokens: '20', completion_tokens: '10' },
+      ])
+    }
+  })
+
+  test('and was then erased is not settled a second time', async () => {
+    const { start } = await takeTurn(db, cappedStart({ user: 1_000 }))
+    await deleteSession(db, start.userId, start.sessionId)
+    expect(await finish(db, start)).toEqual({ outcome: 'session_deleted' })
+    expect(await spent(start)).toEqual([30])
+  })
+})
+
+test('a turn that is abandoned is refunded whole, to each of its payers, once', async () => {
+  const start = cappedStart({ user: 1_000, address: 1_000, site: 1_000_000 })
+  const before = await rowsOf(start)
+  await beginTurn(db, start)
+  for (const outcome of ['abandoned', 'not_begun'] as const) {
+    expect(await abandonTurn(db, start, { errorCode: 'database_unavailable' })).toBe(outcome)
+    const site = before.find(({ payer }) => payer === 'site')?.tokens ?? '0'
+    expect((await rowsOf(start)).map(({ tokens }) => tokens).toSorted()).toEqual(
+      ['0', '0', site].toSorted(),
+    )
+  }
 })
 
 describe('a debit stays', () => {
@@ -263,14 +309,6 @@ describe('a debit stays', () => {
     const { finished } = await takeTurn(db, { ...dead, lease: crypto.randomUUID() })
     expect(finished).toMatchObject({ outcome: 'stored' })
     expect(await spent(dead)).toEqual([130])
-  })
-
-  test('where its session was erased meanwhile', async () => {
-    const start = cappedStart({ user: 1_000 })
-    await beginTurn(db, start)
-    await deleteSession(db, start.userId, start.sessionId)
-    expect(await finish(db, start, {}, 50)).toEqual({ outcome: 'session_deleted' })
-    expect(await spent(start)).toEqual([100])
   })
 
   test('until a late finish under a lease that nobody took', async () => {

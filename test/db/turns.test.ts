@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { listMessages } from '../../src/db/messages.ts'
 import { rateReply } from '../../src/db/rate-reply.ts'
 import { deleteSession, findSession, listSessions } from '../../src/db/sessions.ts'
+import { abandonTurn } from '../../src/db/turns/abandon-turn.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
 import { stopTurn } from '../../src/db/turns/stop-turn.ts'
@@ -364,6 +365,55 @@ describe('a lease', () => {
   })
 })
 
+describe('a turn that is abandoned', () => {
+  const errorCode = 'database_unavailable'
+
+  test('leaves its message with a failed reply, and the session free', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    expect(await abandonTurn(db, start, { errorCode })).toBe('abandoned')
+    expect(await storedMessages(db, start.sessionId)).toMatchObject([
+      { status: 'complete' },
+      { status: 'failed', error_code: errorCode },
+    ])
+    expect(await beginTurn(db, again(start))).toMatchObject({
+      verdict: 'run',
+      replyId: start.replyId,
+    })
+  })
+
+  test('leaves the reply that it was to replace', async () => {
+    const { start } = await takeTurn(db, {}, { content: 'First' })
+    const other = again(start, { regenerate: start.replyId })
+    await beginTurn(db, other)
+    await abandonTurn(db, other, { errorCode })
+    expect(await history(start)).toMatchObject([{}, { content: 'First', status: 'complete' }])
+  })
+
+  test('does not begin if its begin arrives after that', async () => {
+    const start = turnStart()
+    expect(await abandonTurn(db, start, { errorCode })).toBe('not_begun')
+    expect(await beginTurn(db, start)).toEqual({ verdict: 'ended' })
+    expect(await storedMessages(db, start.sessionId)).toEqual([])
+    expect(await beginTurn(db, again(start))).toMatchObject({ verdict: 'run' })
+  })
+
+  test('does not begin again after its retry has failed', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    await abandonTurn(db, start, { errorCode })
+    await takeTurn(db, again(start), { status: 'failed', content: '', finishReason: null })
+    expect(await beginTurn(db, start)).toEqual({ verdict: 'ended' })
+  })
+
+  test('is not a turn of the same session under another lease', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    expect(await abandonTurn(db, again(start), { errorCode })).toBe('not_begun')
+    expect(await finish(db, start)).toMatchObject({ outcome: 'stored' })
+  })
+})
+
 describe('asking again', () => {
   test('makes a new reply and supersedes the old one, which stays readable', async () => {
     const { start } = await takeTurn(db, {}, { content: 'First' })
@@ -376,6 +426,65 @@ describe('asking again', () => {
       { seq: 2, content: 'First', status: 'superseded' },
       { seq: 3, content: 'Second' },
     ])
+  })
+
+  test.for(['failed', 'stopped'])(
+    'takes nothing away if the new reply has no text (%s)',
+    async (errorCode) => {
+      const { start } = await takeTurn(db, {}, { content: 'First' })
+      const other = again(start, { regenerate: start.replyId })
+      await beginTurn(db, other)
+      await checkpointTurn(db, other, turnCheckpoint({ content: '' }))
+      const nothing = { status: 'failed', content: '', finishReason: null, errorCode } as const
+      for (let time = 0; time < 2; time += 1)
+        expect(await finish(db, other, nothing)).toMatchObject({ reply: { status: 'failed' } })
+      expect(await history(start)).toMatchObject([{ seq: 1 }, { seq: 2, status: 'complete' }])
+      expect(await history(start, true)).toMatchObject([
+        { seq: 1 },
+        { seq: 2, content: 'First' },
+        { seq: 3, content: '', status: 'superseded' },
+      ])
+      expect(await beginTurn(db, again(start))).toMatchObject({
+        verdict: 'replay',
+        replay: { reply: { content: 'First' } },
+      })
+      const third = again(start, { regenerate: start.replyId })
+      expect(await beginTurn(db, third)).toMatchObject({ verdict: 'run', replyId: third.replyId })
+      await finish(db, third, { content: 'Third' })
+      expect(await history(start)).toMatchObject([{ seq: 1 }, { seq: 4, content: 'Third' }])
+    },
+  )
+
+  test('supersedes the old reply with the first text that is saved', async () => {
+    const { start } = await takeTurn(db, {}, { content: 'First' })
+    const other = again(start, { regenerate: start.replyId })
+    await beginTurn(db, other)
+    expect(await history(start)).toMatchObject([{}, { content: 'First' }, { status: 'streaming' }])
+    await checkpointTurn(db, other, turnCheckpoint({ content: 'Sec' }))
+    expect(await history(start)).toMatchObject([{}, { content: 'Sec', status: 'streaming' }])
+    await expireLease(db, other)
+    expect(await beginTurn(db, again(start))).toMatchObject({
+      verdict: 'replay',
+      replay: { reply: { content: 'Sec', status: 'interrupted' } },
+    })
+  })
+
+  test('takes nothing away if the Worker dies before the new reply has text', async () => {
+    const { start } = await takeTurn(db, {}, { content: 'First' })
+    const dead = again(start, { regenerate: start.replyId })
+    await beginTurn(db, dead)
+    await expireLease(db, dead)
+    const next = again(start, { messageId: crypto.randomUUID(), content: 'Next' })
+    expect(windowOf(await beginTurn(db, next))).toMatchObject([{ reply: 'First' }])
+    expect(await history(start)).toMatchObject([{}, { content: 'First' }, { seq: 4 }, { seq: 5 }])
+    expect(await finish(db, dead, { content: 'Late' })).toEqual({ outcome: 'taken_over' })
+  })
+
+  test('while the new reply has no text yet is running', async () => {
+    const { start } = await takeTurn(db)
+    await beginTurn(db, again(start, { regenerate: start.replyId }))
+    for (const change of [{}, { regenerate: start.replyId }])
+      expect(await beginTurn(db, again(start, change))).toMatchObject({ verdict: 'running' })
   })
 
   test('twice is a replay of the new reply', async () => {

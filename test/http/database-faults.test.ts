@@ -1,10 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { expireLease, testDatabase } from '../rigs/conversation.ts'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { type ProblemJson, problemOf } from '../rigs/problem.ts'
-import { useRig } from '../rigs/start-rig.ts'
+import { type Rig, useRig } from '../rigs/start-rig.ts'
+import { type TurnCall, turnCall } from '../rigs/turn-call.ts'
 
-const { rig, visitor } = useRig({ DATABASE_TIMEOUT_MS: '4000' })
+const databaseTimeoutMs = 4_000
+const { rig, visitor } = useRig({ DATABASE_TIMEOUT_MS: String(databaseTimeoutMs) })
 
 const notRun: DatabaseFault[] = [
   'reset before',
@@ -26,6 +29,14 @@ function fail(fault: DatabaseFault, { from = 0, to = Infinity } = {}) {
 
 function mend() {
   rig.database.fault = () => undefined
+}
+
+const called = (name: TurnCall) => rig.database.calls.filter((call) => turnCall(call) === name)
+
+/** Mends the database, and waits until the Worker has abandoned a begin that got no answer. */
+async function mendAndAbandon() {
+  mend()
+  await vi.waitUntil(() => called('abandon').some(({ bytes }) => bytes > 0), { timeout: 20_000 })
 }
 
 /** The stored messages of a session. */
@@ -53,14 +64,18 @@ describe('while the database cannot be reached, a turn', () => {
         code: 'database_unavailable',
         retry_after: expect.any(Number),
       })
-      expect(rig.timeline).toEqual(['database', 'database'])
+      expect(called('begin')).toHaveLength(2)
+      await mendAndAbandon()
+      expect(rig.model.requests).toEqual([])
     },
   )
 
   test('is a 503 if the database is silent, within one deadline for both calls', async () => {
     fail('silent before')
     expect((await refusedChat(newTurn())).code).toBe('database_unavailable')
-    expect(rig.timeline).toEqual(['database', 'database'])
+    expect(called('begin')).toHaveLength(2)
+    await mendAndAbandon()
+    expect(rig.model.requests).toEqual([])
   })
 
   test('is a 503 if nobody listens', async () => {
@@ -76,34 +91,54 @@ describe('while the database cannot be reached, a turn', () => {
   test('is a problem, not a stream, since nothing was accepted', async () => {
     fail('reset before')
     expect((await refusedChat(newTurn(), accept)).code).toBe('database_unavailable')
+    await mendAndAbandon()
   })
 
   test('that was not stored runs when it is retried', async () => {
     const turn = newTurn()
     fail('reset before')
     await refusedChat(turn)
-    mend()
+    await mendAndAbandon()
     const { session_id, reply } = await visitor.chat(turn)
     expect(reply.status).toBe('complete')
     expect(await storedMessages(session_id)).toEqual(['user complete', 'assistant complete'])
   })
 
-  test('that was stored without an answer runs once its lease has expired, and never twice', async () => {
-    const { session_id } = await visitor.chat(newTurn())
-    rig.clear()
-    const turn = { ...newTurn(), session_id }
-    fail('reset after')
-    await refusedChat(turn)
-    mend()
-    expect(await refusedChat(turn)).toMatchObject({ status: 409, code: 'turn_running' })
-    const other = { ...newTurn(), session_id }
-    expect(await refusedChat(other)).toMatchObject({ status: 409, code: 'session_busy' })
-    expect(rig.model.requests).toEqual([])
+  test.for<[string, Rig['database']['fault']]>([
+    ['the answer is lost', () => 'reset after'],
+    ['the database is slow', () => sleep(1.2 * databaseTimeoutMs, undefined)],
+  ])(
+    'that was stored without an answer costs nothing and leaves the session free: %s',
+    async ([, fault]) => {
+      const { session_id } = await visitor.chat(newTurn())
+      rig.clear()
+      const before = await visitor.expect(200, 'GET', '/v1/usage')
+      const turn = { ...newTurn(), session_id }
+      rig.database.fault = fault
+      for (let left = 2; left > 0; left -= 1) await refusedChat(turn)
+      mend()
+      const isAnswered = ({ bytes }: { bytes: number }) => bytes > 0
+      await vi.waitUntil(
+        () => called('begin').every(isAnswered) && called('abandon').filter(isAnswered).length >= 2,
+        { timeout: 30_000 },
+      )
+      expect(await storedMessages(session_id)).toEqual([
+        'user complete',
+        'assistant complete',
+        'user complete',
+        'assistant failed',
+      ])
+      expect(await visitor.expect(200, 'GET', '/v1/usage')).toEqual(before)
+      expect(rig.model.requests).toEqual([])
+      expect((await visitor.chat({ ...newTurn(), session_id })).reply.status).toBe('complete')
+      expect(await refusedChat(turn)).toMatchObject({ status: 409, code: 'not_last_turn' })
+    },
+  )
 
-    await expireLease(testDatabase(), { sessionId: session_id })
-    expect((await visitor.chat(turn)).reply).toMatchObject({ seq: 4, status: 'complete' })
+  test('that takes longer than half of the deadline runs', async () => {
+    rig.database.fault = () => sleep(0.6 * databaseTimeoutMs, undefined)
+    expect((await visitor.chat(newTurn())).reply.status).toBe('complete')
     expect(rig.model.requests).toHaveLength(1)
-    expect(await storedMessages(session_id)).toHaveLength(4)
   })
 })
 

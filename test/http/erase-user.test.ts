@@ -134,4 +134,27 @@ describe('a reply that is streaming', () => {
     const ids: string[] = sessions.map(({ id }: { id: string }) => id)
     expect(await tablesWith(db, ...ids)).toEqual([])
   })
+
+  test.for<[string, (visitor: Client, sessionId: string) => Promise<unknown>]>([
+    ['its session is', (visitor, id) => visitor.expect(204, 'DELETE', `/v1/sessions/${id}`)],
+    ['everything is', (visitor) => visitor.expect(204, 'DELETE', '/v1/me')],
+  ])('counts with what it has cost, and no more, after %s erased', async ([, eraseIt]) => {
+    const visitor = await newVisitor(rig.url)
+    const message = '[[fault pace ms=50]] write 400 words'
+    const turn = visitor.stream({ message })
+    const session = await vi.waitUntil(
+      async () => (await visitor.expect(200, 'GET', '/v1/sessions')).data[0],
+      { timeout: 20_000, interval: 50 },
+    )
+    await eraseIt(visitor, session.id)
+    await turn
+    const [spent] = await db.kysely
+      .selectFrom('spending')
+      .selectAll()
+      .where('payer', '=', userIdOf(visitor))
+      .execute()
+    const counted = Number(spent?.prompt_tokens) + Number(spent?.completion_tokens)
+    expect(Number(spent?.prompt_tokens)).toBeGreaterThan(0)
+    expect(spent).toMatchObject({ turns: 1, tokens: String(counted) })
+  })
 })

@@ -34,14 +34,17 @@ export interface FaultRun {
   meet(call: DatabaseCall): DatabaseFault | undefined | Promise<DatabaseFault>
   /** Resolves once a finish was carried out and answered, or attempted for the last time. */
   finished(): Promise<void>
+  /** Resolves once the turn is abandoned, if no begin of the plan is answered. */
+  abandoned(): Promise<void>
   /** Lets the held calls run; resolves once they have. */
   release(moment: 'after the answer' | 'after the retry'): Promise<void>
 }
 
+const beginAttempts = 2
 const finishAttempts = 3
 
 export function runFaults(plan: FaultPlan): FaultRun {
-  const calls: FaultRun['calls'] = { begin: [], checkpoint: [], finish: [] }
+  const calls: FaultRun['calls'] = { begin: [], checkpoint: [], finish: [], abandon: [] }
   const moments = {
     'after the answer': { held: [] as DatabaseCall[], comes: Promise.withResolvers<void>() },
     'after the retry': { held: [] as DatabaseCall[], comes: Promise.withResolvers<void>() },
@@ -71,6 +74,10 @@ export function runFaults(plan: FaultPlan): FaultRun {
           calls.finish.every(({ bytes }, index) => bytes > 0 || !mustRun(index)),
         { timeout: 20_000 },
       )
+    },
+    async abandoned() {
+      if (plan.begin?.length !== beginAttempts) return
+      await vi.waitUntil(() => calls.abandon.some(({ bytes }) => bytes > 0), { timeout: 20_000 })
     },
     async release(moment) {
       const { held, comes } = moments[moment]

@@ -4,9 +4,9 @@ export interface SentStatement {
   params?: unknown[]
 }
 
-export type TurnCall = 'begin' | 'checkpoint' | 'finish'
+export type TurnCall = 'begin' | 'checkpoint' | 'finish' | 'abandon'
 
-const turnCalls: TurnCall[] = ['begin', 'checkpoint', 'finish']
+const turnCalls: TurnCall[] = ['begin', 'checkpoint', 'finish', 'abandon']
 
 /** Which call of a turn these statements are; undefined: none. */
 export function turnCall({ statements }: { statements: readonly string[] }): TurnCall | undefined {

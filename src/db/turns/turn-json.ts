@@ -56,7 +56,7 @@ export const Begun = z.discriminatedUnion('verdict', [
     capped: z.enum(['user', 'address', 'site'] satisfies Payer['kind'][]),
     retry_after_ms: count,
   }),
-  z.strictObject({ verdict: z.enum(['mismatch', 'not_last', 'not_found']) }),
+  z.strictObject({ verdict: z.enum(['mismatch', 'not_last', 'not_found', 'ended']) }),
 ])
 
 export const Finished = z.discriminatedUnion('outcome', [

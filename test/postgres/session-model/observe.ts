@@ -75,7 +75,7 @@ function rowsOf({ seq, request, replies }: Turn) {
 function isTextOf(content: string, status: Message['status'], says: string): boolean {
   if (status === 'complete') return content === says
   if (status === 'failed') return content === ''
-  return says.startsWith(content) && (content !== '' || status === 'streaming')
+  return says.startsWith(content) && (content !== '' || status !== 'interrupted')
 }
 
 /** The one outcome that agrees with everything seen. */

@@ -11,7 +11,7 @@ export interface Session {
 export interface Turn {
   request: TurnRequest
   seq: number
-  /** The last one counts; the ones before it are superseded. */
+  /** Oldest first. The last one that is not superseded counts, or a running one that has no text to replace it with. */
   replies: [...Reply[], Reply]
 }
 
@@ -70,8 +70,22 @@ export interface Asked {
   fates: readonly Fate[]
 }
 
+/** The newest reply that is not superseded. */
 export function standing(turn: Turn): Reply {
-  return turn.replies.at(-1) as Reply
+  return turn.replies.findLast(({ status }) => status !== 'superseded') as Reply
+}
+
+/** The reply that stands until a newer one has text. */
+function older(turn: Turn): Reply | undefined {
+  return turn.replies.find((reply) => reply.status !== 'superseded' && reply !== standing(turn))
+}
+
+/** A begin records that a reply ended without text: an older one stands. */
+function settled(session: Session | undefined): Session | undefined {
+  const copy = structuredClone(session)
+  for (const turn of copy?.turns ?? [])
+    if (older(turn) && standing(turn).status !== 'streaming') standing(turn).status = 'superseded'
+  return copy
 }
 
 export function runningTurn(session: Session | undefined): Turn | undefined {
@@ -111,19 +125,24 @@ function decide(session: Session | undefined, { request, isOther, regenerate }: 
   if (regenerate !== undefined && !turn.replies.some(({ id }) => id === regenerate))
     return 'mismatch'
   if (reply.status !== 'failed' && reply.id !== regenerate) return 'replay'
-  if (reply.seq < session.nextSeq - 1) return 'not_last'
+  if (turn !== session.turns.at(-1)) return 'not_last'
   return reply.status === 'failed' ? 'again' : 'instead'
 }
 
 /** All possible outcomes of a turn: several only if the model's fault allows them. */
 export function predictTurn(before: Session | undefined, asked: Asked): Outcome[] {
   const fates = [...asked.fates]
-  const verdict = decide(before, asked)
+  const found = settled(before)
+  const verdict = decide(found, asked)
   const begin = attempt(fates, 2)
-  const begun = begin.ran ? afterBegin(before, asked.request, verdict) : before
+  const begun = begin.ran ? afterBegin(found, asked.request, verdict) : before
   const only = (outcome: Outcome) => [outcome]
-  if (!begin.heard)
-    return only({ session: begun, answer: { code: 'database_unavailable' }, modelCalls: 0 })
+  if (!begin.heard) {
+    // The Worker abandons what it may have begun.
+    const isBegun = begin.ran && ['new', 'again', 'instead'].includes(verdict)
+    const session = isBegun ? withEnd(begun as Session, asked.request, 'failed') : begun
+    return only({ session, answer: { code: 'database_unavailable' }, modelCalls: 0 })
+  }
   switch (verdict) {
     case 'new':
     case 'again':
@@ -132,11 +151,11 @@ export function predictTurn(before: Session | undefined, asked: Asked): Outcome[
     case 'replay': {
       // Its history is read by a separate call.
       const isUnread = !asked.isStream && !attempt(fates, 1).heard
-      const answer = isUnread ? { code: 'database_unavailable' } : replayOf(before, asked)
-      return only({ session: before, answer, modelCalls: 0 })
+      const answer = isUnread ? { code: 'database_unavailable' } : replayOf(found, asked)
+      return only({ session: begun, answer, modelCalls: 0 })
     }
     default:
-      return only({ session: before, answer: { code: refusals[verdict] }, modelCalls: 0 })
+      return only({ session: begun, answer: { code: refusals[verdict] }, modelCalls: 0 })
   }
 }
 
@@ -171,9 +190,11 @@ function afterBegin(
     session.nextSeq += 2
   } else if (verdict === 'again' && last) {
     const { seq, id } = standing(last)
-    last.replies.splice(-1, 1, { ...opened(seq), ...(id !== undefined && { id }) })
+    last.replies.splice(last.replies.indexOf(standing(last)), 1, {
+      ...opened(seq),
+      ...(id !== undefined && { id }),
+    })
   } else if (verdict === 'instead' && last) {
-    standing(last).status = 'superseded'
     last.replies.push(opened(session.nextSeq))
     session.nextSeq += 1
   } else {
@@ -202,6 +223,14 @@ export function withEnd(before: Session, request: TurnRequest, status: MessageSt
   const turn = session.turns.find(
     (each) => each.request.body.message_id === request.body.message_id,
   )
-  if (turn) standing(turn).status = status
+  if (turn) endReply(turn, status)
   return session
+}
+
+/** Only a reply with text takes the place of an older one. */
+function endReply(turn: Turn, status: MessageStatus) {
+  const stands = older(turn)
+  const reply = standing(turn)
+  reply.status = stands && status === 'failed' ? 'superseded' : status
+  if (stands && ['complete', 'interrupted'].includes(status)) stands.status = 'superseded'
 }

@@ -106,6 +106,7 @@ export async function takeTurn(
   }
 
   const requests = rig.model.requests.length
+  const abandoned = ends(real, 'abandon')
   failInTurn(real, sessionId, database)
   const [heard, second] = await Promise.all([
     sendTurn(visitor, sent, how),
@@ -113,6 +114,8 @@ export async function takeTurn(
   ])
   failInTurn(real, sessionId, [])
   if (heard.answer === undefined && !runningTurn(before)) await untilEnded(real, sessionId)
+  if (asked.fates.slice(0, 2).filter((fate) => !fate.heard).length === 2)
+    await untilCalled(real, 'abandon', abandoned)
 
   const messages = await readSession(real, sessionId)
   const calls = rig.model.requests.slice(requests)
@@ -146,7 +149,7 @@ function expectOnce(answers: unknown[], alone: unknown) {
     expect([alone, replay, { code: 'turn_running' }]).toContainEqual(answer)
 }
 
-/** Lets the calls of a turn fail, except checkpoints, since these come by the clock. */
+/** Lets the calls of a turn fail, except those whose time is not the turn's: checkpoints, and what follows its answer. */
 function failInTurn(
   { rig }: Real,
   sessionId: string,
@@ -154,7 +157,9 @@ function failInTurn(
 ) {
   const waiting = [...database]
   rig.database.fault = (call) =>
-    turnCall(call) === 'checkpoint' || !call.body.includes(sessionId) ? undefined : waiting.shift()
+    ['checkpoint', 'abandon'].includes(turnCall(call) ?? '') || !call.body.includes(sessionId)
+      ? undefined
+      : waiting.shift()
 }
 
 async function untilEnded({ visitor }: Real, sessionId: string): Promise<void> {
@@ -203,7 +208,8 @@ export async function expire(world: World, real: Real): Promise<Message['status'
   const messages = (await readSession(real, sessionId)) as Message[]
   const status = messages.find(({ seq }) => seq === standing(turn).seq)?.status ?? 'superseded'
   expect(['failed', 'interrupted', ...(real.held ? ['streaming'] : [])]).toContain(status)
-  const session = withEnd(world.session as Session, turn.request, status)
+  const session = structuredClone(world.session) as Session
+  standing(runningTurn(session) as Turn).status = status
   expect(differences(session, messages)).toEqual([])
   world.session = learn(session, messages)
   return status
@@ -213,13 +219,21 @@ export async function expire(world: World, real: Real): Promise<Message['status'
 export async function untilGivenUp(real: Real, finishesBefore: number): Promise<void> {
   await real.held?.leave()
   real.held = undefined
-  await vi.waitUntil(() => finishes(real) > finishesBefore, { timeout: 10_000, interval: 10 })
-  // The call has arrived; a call that is sent after it runs after it.
+  await untilCalled(real, 'finish', finishesBefore)
+}
+
+/** The call has arrived; a call that is sent after it runs after it. */
+async function untilCalled(real: Real, name: 'finish' | 'abandon', before: number) {
+  await vi.waitUntil(() => ends(real, name) > before, { timeout: 10_000, interval: 10 })
   await real.visitor.expect(200, 'GET', '/v1/sessions')
 }
 
-export function finishes({ rig }: Real): number {
-  return rig.database.calls.filter((call) => turnCall(call) === 'finish').length
+export function finishes(real: Real): number {
+  return ends(real, 'finish')
+}
+
+function ends({ rig }: Real, name: 'finish' | 'abandon'): number {
+  return rig.database.calls.filter((call) => turnCall(call) === name).length
 }
 
 /** Ends what a sequence of commands left running. */

@@ -1,0 +1,3 @@
+select "abandon_turn"($1) as result;
+-- returns:
+--   result text
