@@ -262,9 +262,18 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
   t turn_end := jsonb_populate_record(null::turn_end, request);
-  mine record;
+  older_reply uuid;
+  is_stopping boolean;
 begin
   perform turn_lock_timeout(t.lock_timeout_ms);
+  if t.content <> '' then
+    select turn_older_reply(session_id, reply_to, seq) into older_reply
+    from messages where session_id = t.session_id and id = t.reply_id;
+    -- For two rows it takes the session's lock, as every call does that changes several.
+    if older_reply is not null then
+      perform session_lock(t.session_id);
+    end if;
+  end if;
   -- A late checkpoint takes back nothing of what a later one saved, and nothing of a reply that has ended.
   update messages
   set content = case when octet_length(content) > octet_length(t.content) then content else t.content end,
@@ -274,12 +283,10 @@ begin
     window_from = t.window_from, recalled = t.recalled, recalled_tokens = t.recalled_tokens,
     lease_expires_at = clock_timestamp() + t.lease_ms * interval '1 millisecond'
   where session_id = t.session_id and id = t.reply_id and status = 'streaming' and lease = t.lease
-  returning seq, reply_to, content, stop_requested into mine;
-  if mine.seq is null then return 'lost'; end if;
-  if mine.content <> '' then
-    perform turn_supersede(t.session_id, turn_older_reply(t.session_id, mine.reply_to, mine.seq));
-  end if;
-  return case when mine.stop_requested then 'stop' else 'go_on' end;
+  returning stop_requested into is_stopping;
+  if is_stopping is null then return 'lost'; end if;
+  perform turn_supersede(t.session_id, older_reply);
+  return case when is_stopping then 'stop' else 'go_on' end;
 end $$;
 
 create or replace function turn_history(in_session uuid, max_messages integer, max_bytes integer, at timestamptz)

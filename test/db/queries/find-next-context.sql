@@ -68,7 +68,7 @@ group by session.id, session.next_seq
     and seq < bounds.window_from
 ), skipped as (
   select seq as from_seq, seq as to_seq, 1 as turns, case
-      when status = 'superseded' then 'superseded'
+      when status = 'superseded' and content <> '' then 'superseded'
       when status = 'streaming' and lease_expires_at > statement_timestamp() then 'running'
       else 'failed' end as reason
   from bounds cross join older join messages m on m.session_id = bounds.id and role = 'assistant'
