@@ -177,7 +177,8 @@ export interface ChatResponse {
 
 /**
  * Events of a streamed turn, by name. A joined stream has those from `delta` on, without `server_timing`. The `id` of an
- * event is the length of the reply's text so far, in UTF-16 units.
+ * event is the length of the reply's text so far, in UTF-16 units; `turn.thinking`, at most one before any text, has none.
+ * A delta whose `id` is the length of its own text begins the reply anew: all text before it was thinking.
  */
 export interface TurnEvents {
   'turn.started': {
@@ -187,6 +188,7 @@ export interface TurnEvents {
     message: Message
     reply_id: string
   }
+  'turn.thinking': Record<string, never>
   delta: { text: string }
   'turn.completed': { reply: Message; server_timing?: string }
   'turn.failed': ProblemBody & {

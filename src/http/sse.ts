@@ -4,8 +4,8 @@ import type { Context } from 'hono'
 export const sseComment = ':\n\n'
 
 /** One event (WHATWG HTML, 9.2). JSON holds no raw line break, so no text can end an event or begin another. */
-export function sseEvent({ name, id, data }: { name: string; id: number; data: unknown }): string {
-  return `event: ${name}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`
+export function sseEvent({ name, id, data }: { name: string; id?: number; data: unknown }): string {
+  return `event: ${name}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`
 }
 
 /**

@@ -5,7 +5,15 @@ export interface PromptMessage {
 
 /** A piece of a completion. Each member appears when the provider reports it: usage last, if at all. */
 export interface CompletionChunk {
+  /** All text so far was thinking, as its end has shown: it is no part of the reply. `text` comes after that. */
+  takesBack?: true
+  /** A piece of the reply, without thinking. */
   text?: string
+  /** The model thinks: it writes what is no part of the reply. */
+  isThinking?: true
+  /** UTF-8 bytes of such thinking, once it is certain that it is. */
+  thinkingBytes?: number
+  /** In OpenAI's words where it has one. Only for an end that leaves the reply whole. */
   finishReason?: string
   usage?: CompletionUsage
 }
@@ -20,11 +28,12 @@ export interface CompletionUsage {
 }
 
 /**
- * Streams a completion with one HTTP call, which is never repeated.
+ * Gets a completion with one HTTP call, which is never repeated.
  *
- * It ends when the provider's stream ends. Only a `finishReason` means that the completion is complete. It throws Problem
- * `model_unavailable`, `model_timeout`, `model_rate_limited` or `model_context_exceeded` (the last never after text), or
- * the reason of `signal` once that is aborted.
+ * It ends when the provider's answer ends. Only a `finishReason` means that the completion is complete. It throws Problem
+ * `model_unavailable`, `model_timeout`, `model_rate_limited`, `model_context_exceeded` (never after text or thinking),
+ * `interrupted` or `model_empty_reply` (the text or the thinking was too long), or the reason of `signal` once that is
+ * aborted.
  */
 export type ChatModel = (
   prompt: PromptMessage[],

@@ -30,14 +30,13 @@ export function startDeadline(deadlines: Deadlines, outer: AbortSignal) {
 
   return {
     signal: AbortSignal.any([outer, own.signal]),
-    heard(hasText: boolean) {
-      if (!begun && !hasText) return
+    /** @param hasBegun whether there was text or thinking: other events are no sign of life before it */
+    heard(hasBegun: boolean) {
+      if (!begun && !hasBegun) return
       heardAtMs = Date.now()
       if (!begun) waitForNext(idleTimeoutMs)
       begun = true
     },
-    /** Whether there was text. */
-    begun: () => begun,
     end() {
       clearTimeout(whole)
       clearTimeout(pause)

@@ -1,9 +1,12 @@
 import OpenAI from 'openai'
-import { Problem } from '../errors.ts'
 import type { ChatModel } from './chat-model.ts'
-import { toChunk } from './completion-chunk.ts'
 import { type Deadlines, startDeadline } from './deadline.ts'
-import { readEvents } from './read-events.ts'
+import { fetchWithErrors } from './fetch-with-errors.ts'
+import { toProblem } from './model-fault.ts'
+import { readTexts } from './read-body.ts'
+import { readParts } from './read-parts.ts'
+import { startReply } from './reply.ts'
+import { writesOnlyClosingTag } from './thinking-tags.ts'
 
 export interface OpenaiOptions extends Deadlines {
   /** Absent for servers that need none (Ollama): they are sent a placeholder, since the package requires one. */
@@ -27,10 +30,15 @@ export function openaiModel(options: OpenaiOptions): ChatModel {
     timeout: options.timeoutMs,
     // The package would write what the model sent to the log.
     logLevel: 'off',
+    fetch: fetchWithErrors,
   })
+  // A model goes on as its template makes it: what its last reply showed is the best guess for the next one.
+  let isUnopenedLikely = writesOnlyClosingTag(options.model)
 
   return async function* complete(prompt, { signal }) {
     const deadline = startDeadline(options, signal)
+    const reply = startReply(isUnopenedLikely)
+    let fault: unknown
     try {
       const response = await client.chat.completions
         .create(
@@ -45,72 +53,25 @@ export function openaiModel(options: OpenaiOptions): ChatModel {
         )
         .asResponse()
       // The package's own reader ends at a frame that holds no chunk, and needs more CPU.
-      for await (const events of readEvents(bodyOf(response), deadline.signal)) {
-        const { chunk, isLast, error } = toChunk(events)
-        deadline.heard(chunk.text !== undefined)
+      for await (const parts of readParts(readTexts(bodyOf(response), deadline.signal))) {
+        const chunk = reply.add(parts)
+        deadline.heard(reply.hasBegun)
         yield chunk
-        if (error !== undefined) throw error
-        if (isLast) return
+        if (reply.isOver) break
       }
     } catch (error) {
-      throw deadline.signal.aborted ? deadline.signal.reason : toProblem(error, deadline.begun())
+      fault = error
     } finally {
       deadline.end()
     }
+    yield reply.end(fault)
+    isUnopenedLikely = reply.closedUnopened ?? isUnopenedLikely
+    if (deadline.signal.aborted) throw deadline.signal.reason
+    if (reply.fault !== undefined) throw toProblem(reply.fault, reply.hasBegun)
   }
 }
 
 function bodyOf({ body }: Response): ReadableStream<Uint8Array> {
   if (body === null) throw new SyntaxError('The response has no body')
   return body
-}
-
-function toProblem(cause: unknown, begun: boolean): Problem {
-  if (!(cause instanceof OpenAI.APIError))
-    return new Problem('model_unavailable', {
-      hint: cause instanceof SyntaxError ? nonsense : hintFor(undefined),
-      cause,
-    })
-  const isUnspent = !begun && isRefusal(cause)
-  if (cause.code === 'context_length_exceeded' && !begun)
-    return new Problem('model_context_exceeded', { isUnspent, cause })
-  if (cause.status === 429)
-    return new Problem('model_rate_limited', {
-      retryAfterSeconds: retryAfterSeconds(cause.headers?.get('retry-after')),
-      isUnspent,
-      cause,
-    })
-  return new Problem('model_unavailable', { hint: hintFor(cause.status), isUnspent, cause })
-}
-
-/**
- * An HTTP error, or no answer at all: the model wrote nothing. (A refused connection looks like one that broke before the
- * answer began, when the model may have been at work. It counts as unspent too, as an outage would otherwise use up
- * everybody's day.)
- */
-function isRefusal(error: InstanceType<typeof OpenAI.APIError>): boolean {
-  return error instanceof OpenAI.APIConnectionError || error.status !== undefined
-}
-
-const nonsense = 'the model server answered nonsense: check OPENAI_BASE_URL'
-
-function hintFor(status: number | undefined): string {
-  switch (status) {
-    case undefined:
-      return 'the model server was not reached, or broke off: check OPENAI_BASE_URL'
-    case 401:
-    case 403:
-      return `the model server answered ${status}: check OPENAI_API_KEY`
-    case 404:
-      return 'the model server answered 404: check OPENAI_MODEL and OPENAI_BASE_URL'
-    default:
-      return `the model server answered ${status}`
-  }
-}
-
-/** Seconds from a `Retry-After` of seconds or a date (RFC 9110, 10.2.3), at least 1 and at most an hour; else 5. */
-function retryAfterSeconds(header: string | null | undefined): number {
-  const seconds = header ? Number(header) : Number.NaN
-  const wait = Number.isNaN(seconds) ? (Date.parse(header ?? '') - Date.now()) / 1_000 : seconds
-  return Number.isNaN(wait) ? 5 : Math.min(Math.max(Math.ceil(wait), 1), 3_600)
 }

@@ -1,33 +1,29 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
 /**
- * The server-sent events of a response (WHATWG HTML, 9.2), those of one network packet at a time.
- * @throws the reason of `signal` once it is aborted; what the body throws if it breaks off
+ * The server-sent events of a text (WHATWG HTML, 9.2), those of one packet at a time.
+ * @param maxChars of one event: a server that never ends one must not fill the memory
+ * @throws SyntaxError if an event is longer
  */
 export async function* readEvents(
-  body: ReadableStream<Uint8Array>,
-  signal: AbortSignal,
+  texts: AsyncIterable<string>,
+  maxChars: number,
 ): AsyncGenerator<EventSourceMessage[], void> {
   let events: EventSourceMessage[] = []
-  const parser = createParser({ onEvent: (event) => events.push(event) })
-  const decoder = new TextDecoder()
-  const reader = body.getReader()
-  // Ends a read that waits. The cancellation of a body that broke off fails: nobody needs to know.
-  const cancel = () => void reader.cancel().catch(() => {})
-  signal.addEventListener('abort', cancel, { once: true })
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      signal.throwIfAborted()
-      if (done) return
-      parser.feed(decoder.decode(value, { stream: true }))
-      if (events.length > 0) {
-        yield events
-        events = []
-      }
+  let isTooLong = false
+  const parser = createParser({
+    maxBufferSize: maxChars,
+    onEvent: (event) => events.push(event),
+    onError: ({ type }) => {
+      isTooLong ||= type === 'max-buffer-size-exceeded'
+    },
+  })
+  for await (const text of texts) {
+    parser.feed(text)
+    if (events.length > 0) {
+      yield events
+      events = []
     }
-  } finally {
-    signal.removeEventListener('abort', cancel)
-    cancel()
+    if (isTooLong) throw new SyntaxError('An event is too long')
   }
 }

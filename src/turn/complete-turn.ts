@@ -56,6 +56,8 @@ export async function completeTurn(
       sent = prompt
     },
     onText: (text) => progress.append(text),
+    onThinking: () => progress.think(),
+    onTakeBack: () => progress.takeBack(),
   })
   checkpoints.end()
   leaving.end()

@@ -28,7 +28,7 @@ export function turnEndOf(
     usage: usage && toUsage(usage),
     spent: spentOf(completion, tokens.reply, settings.maxCompletionTokens),
     tokens,
-    reportedReplyTokens: usage && reportedReplyTokens(usage, content),
+    reportedReplyTokens: reportedReplyTokens(completion, content),
     messageBytes: byteLength(message.content),
     sent: sentPrompt(sent),
     overheadTokens: turnOverheadTokens,
@@ -54,10 +54,11 @@ function problemOf(content: string, { finishReason, problem }: Completion): Prob
 }
 
 /**
- * The provider's count of the text. Undefined if it exceeds the bytes of the text: then it counts what the text does not
- * hold, such as reasoning that is not reported separately.
+ * The provider's count of the text. Undefined if it counts what the text does not hold: thinking that it does not report
+ * separately, or whatever else makes it exceed the bytes of the text.
  */
-function reportedReplyTokens(usage: CompletionUsage, content: string): number | undefined {
+function reportedReplyTokens({ usage, thinkingBytes }: Completion, content: string) {
+  if (usage === undefined || (thinkingBytes > 0 && usage.reasoningTokens === 0)) return undefined
   const tokens = usage.completionTokens - usage.reasoningTokens
   return tokens > 0 && tokens <= byteLength(content) ? tokens : undefined
 }
@@ -69,9 +70,9 @@ function toUsage({ promptTokens: prompt, completionTokens: completion }: Complet
 /** A provider's count may be up to 3.4 times o200k's. Far more is nonsense, which would use up everybody's day. */
 const mostTimesOwnCount = 8
 
-/** The cost of a turn: the usage as reported, or else the most that the prompt and the reply so far can hold. */
+/** The cost of a turn: the usage as reported, or else the most that prompt, thinking and reply so far can hold. */
 function spentOf(
-  { usage, problem, sent }: Completion,
+  { usage, problem, sent, thinkingBytes }: Completion,
   replyTokens: number,
   maxCompletionTokens: number,
 ): Usage {
@@ -82,7 +83,9 @@ function spentOf(
       completion_tokens: Math.min(usage.completionTokens, mostTimesOwnCount * maxCompletionTokens),
     }
   if (problem?.options.isUnspent) return { prompt_tokens: 0, completion_tokens: 0 }
-  return { prompt_tokens: bound, completion_tokens: replyTokens }
+  // No tokenizer makes more tokens of a text than it has bytes.
+  const written = Math.min(replyTokens + thinkingBytes, Math.max(replyTokens, maxCompletionTokens))
+  return { prompt_tokens: bound, completion_tokens: written }
 }
 
 function byteLength(text: string): number {

@@ -6,9 +6,11 @@ import type { RunningTurn, TurnDeps } from './start-turn.ts'
 
 /** The result of a completion, beside its text. */
 export interface Completion {
-  /** Absent if the model's stream ended without one: then the text is cut off. */
+  /** Absent if the reply broke off. */
   finishReason?: string
   usage?: CompletionUsage
+  /** UTF-8 bytes of the thinking that is no part of the text. */
+  thinkingBytes: number
   problem?: Problem
   /** The prompt that the model was sent. */
   sent: readonly PromptPart[]
@@ -19,6 +21,9 @@ interface CompletionListener {
   /** Called before each call of the model with what it is sent. */
   onPrompt: (prompt: readonly PromptPart[]) => void
   onText: (text: string) => void
+  onThinking: () => void
+  /** Called if all text so far was thinking. */
+  onTakeBack: () => void
 }
 
 /** Share of the window that is sent in the second call, after the provider reported that the context is too long. */
@@ -28,16 +33,22 @@ const shorterShare = 0.6
 export async function readCompletion(
   { model }: TurnDeps,
   turn: RunningTurn,
-  { signal, onPrompt, onText }: CompletionListener,
+  { signal, onPrompt, onText, onThinking, onTakeBack }: CompletionListener,
 ): Promise<Completion> {
-  const completion: Completion = { sent: turn.prompt }
+  const completion: Completion = { sent: turn.prompt, thinkingBytes: 0 }
 
   async function read(prompt: readonly PromptPart[]) {
     completion.sent = prompt
     onPrompt(prompt)
-    const cleaner = createTextCleaner()
+    let cleaner = createTextCleaner()
     try {
       for await (const chunk of model(promptMessages(prompt), { signal })) {
+        if (chunk.takesBack) {
+          cleaner = createTextCleaner()
+          onTakeBack()
+        }
+        if (chunk.isThinking) onThinking()
+        completion.thinkingBytes += chunk.thinkingBytes ?? 0
         if (chunk.text !== undefined) onText(cleaner.push(chunk.text))
         if (chunk.finishReason !== undefined)
           completion.finishReason = cleanText(chunk.finishReason)

@@ -4,10 +4,17 @@
  */
 export interface TurnProgress<End> {
   readonly text: string
+  /** How often the text was taken back: a place in an earlier text means nothing in a later one. */
+  readonly takenBack: number
+  /** Whether the model thinks, and has written no text yet. */
+  readonly isThinking: boolean
   /** Undefined until the turn has ended. */
   readonly end: End | undefined
   readonly ended: Promise<End>
   append(text: string): void
+  think(): void
+  /** The text was none, so another begins. */
+  takeBack(): void
   finish(end: End): void
   /** Calls `listener` after each change, until the function that it returns is called. */
   onChange(listener: () => void): () => void
@@ -17,6 +24,8 @@ export function createTurnProgress<End>(): TurnProgress<End> {
   const { promise: ended, resolve: settle } = Promise.withResolvers<End>()
   const listeners = new Set<() => void>()
   let text = ''
+  let takenBack = 0
+  let isThinking = false
   let end: End | undefined
 
   function changed() {
@@ -27,6 +36,12 @@ export function createTurnProgress<End>(): TurnProgress<End> {
     get text() {
       return text
     },
+    get takenBack() {
+      return takenBack
+    },
+    get isThinking() {
+      return isThinking && text === ''
+    },
     get end() {
       return end
     },
@@ -34,6 +49,17 @@ export function createTurnProgress<End>(): TurnProgress<End> {
     append(more) {
       if (more === '') return
       text += more
+      changed()
+    },
+    think() {
+      if (isThinking) return
+      isThinking = true
+      changed()
+    },
+    takeBack() {
+      if (text === '') return
+      text = ''
+      takenBack += 1
       changed()
     },
     finish(result) {

@@ -2,8 +2,13 @@ import type { TurnProgress } from './turn-progress.ts'
 
 /** A change of a reply, for any protocol to render. A place is a length of the text, in UTF-16 units. */
 export type TurnNews<End> =
-  /** `place`: of the text with this piece. */
+  /**
+   * `place`: of the text with this piece. If it is less than the place before and the length of the piece, all text before
+   * the piece was taken back.
+   */
   | { kind: 'text'; text: string; place: number }
+  /** The model thinks, and the reply has no text yet. Once. */
+  | { kind: 'thinking' }
   /** Nothing has happened for `quietMs`. */
   | { kind: 'quiet' }
   | { kind: 'end'; end: End }
@@ -20,6 +25,8 @@ export async function* watch<End>(
   from = 0,
 ): AsyncGenerator<TurnNews<End>, void> {
   let place = from
+  let { takenBack } = progress
+  let hasToldThinking = false
   let isQuiet = false
   let wake = () => {}
   const stopListening = progress.onChange(() => wake())
@@ -30,6 +37,10 @@ export async function* watch<End>(
   }, quietMs)
   try {
     for (;;) {
+      if (progress.takenBack !== takenBack) {
+        takenBack = progress.takenBack
+        place = 0
+      }
       if (progress.text.length > place) {
         const text = progress.text.slice(place)
         place += text.length
@@ -38,6 +49,10 @@ export async function* watch<End>(
       } else if (progress.end !== undefined) {
         yield { kind: 'end', end: progress.end }
         return
+      } else if (progress.isThinking && !hasToldThinking) {
+        hasToldThinking = true
+        isQuiet = false
+        yield { kind: 'thinking' }
       } else if (isQuiet) {
         isQuiet = false
         yield { kind: 'quiet' }

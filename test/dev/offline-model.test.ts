@@ -557,6 +557,49 @@ describe('a fault', () => {
     expect(dataLines(body).at(-1)).toBe('[DONE]')
   })
 
+  test.each(['length', 'error', 'content_filter'])(
+    'finish ends after some deltas, with the reason %s',
+    async (reason) => {
+      const directive = `[[fault finish reason=${reason} after=3]]`
+      const { body } = await readAll(await post(directive))
+      expect(contents(body)).toHaveLength(3)
+      expect(body).toContain(`"finish_reason":"${reason}"`)
+      expect(dataLines(body).at(-1)).toBe('[DONE]')
+      const { choices, usage } = await ask(conversation(directive))
+      expect(choices[0]?.finish_reason).toBe(reason)
+      expect(usage?.completion_tokens).toBe(countTokens(choices[0]?.message.content ?? ''))
+    },
+  )
+
+  test.each([
+    ['tag', /^<think>\n.+\n<\/think>\n\nYes\.$/s],
+    ['unopened', /^[^<]+\n<\/think>\n\nYes\.$/],
+    ['unclosed', /^<think>\n[^<]+Yes\.$/],
+    ['field', /^Yes\.$/],
+  ])('thinking comes before the text, in the form %s', async (form, content) => {
+    const directive = `[[fault thinking form=${form} words=9]] [[reply "Yes."]]`
+    const { body } = await readAll(await post(directive))
+    expect(contents(body).join('')).toMatch(content)
+    expect(body.includes('reasoning_content')).toBe(form === 'field')
+    const { choices, usage } = await ask(conversation(directive))
+    expect(choices[0]?.message.content).toMatch(content)
+    const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens ?? 0
+    expect(reasoningTokens > 0).toBe(form === 'field')
+    expect(usage?.completion_tokens).toBeGreaterThan(9)
+  })
+
+  test('thinking in a form that does not exist is an error', async () => {
+    expect((await post('[[fault thinking form=x]]')).status).toBe(400)
+  })
+
+  test('not-streamed answers a request for a stream with one JSON object', async () => {
+    const response = await post('[[fault not-streamed]] [[reply "Yes."]]')
+    expect(response.headers.get('content-type')).toBe('application/json')
+    expect(await response.json()).toMatchObject({
+      choices: [{ message: { content: 'Yes.' }, finish_reason: 'stop' }],
+    })
+  })
+
   test('slow-first delays even the headers', async () => {
     const leaving = new AbortController()
     const response = post('[[fault slow-first ms=60000]]', { signal: leaving.signal })

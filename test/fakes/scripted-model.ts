@@ -6,6 +6,8 @@ import { listen } from '../../scripts/dev/listen.ts'
 /** What a model server sends, packet by packet; `headers` replace those of an event stream. */
 export interface Script {
   packets: Iterable<string | Uint8Array>
+  /** 200 if absent. */
+  status?: number
   headers?: Record<string, string>
 }
 
@@ -34,8 +36,8 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     }
     const message = messages.at(-1)?.content ?? ''
     model.calls.push(message)
-    const { packets, headers } = model.script(message)
-    response.writeHead(200, headers ?? { 'content-type': 'text/event-stream' })
+    const { packets, status = 200, headers } = model.script(message)
+    response.writeHead(status, headers ?? { 'content-type': 'text/event-stream' })
     for (const packet of packets) {
       if (!response.write(packet)) await once(response, 'drain')
       // Sends each packet on its own.

@@ -55,7 +55,7 @@ const withoutText = [
   ['status=401', 'model_unavailable', 502],
   ['status=408', 'model_unavailable', 502],
   ['status=409', 'model_unavailable', 502],
-  ['status=413', 'model_unavailable', 502],
+  ['finish reason=error after=0', 'model_unavailable', 502],
   ['status=500', 'model_unavailable', 502],
   ['status=429 retry-after=7', 'model_rate_limited', 503],
   ['html', 'model_unavailable', 502],
@@ -74,6 +74,8 @@ const withText = [
   ['error-chunk after=3', 'model_unavailable'],
   ['nonsense after=3', 'model_unavailable'],
   ['no-finish', 'model_unavailable'],
+  ['finish reason=error', 'model_unavailable'],
+  ['finish reason=network_error', 'model_unavailable'],
   ['stall after=3', 'model_timeout'],
 ] as const
 

@@ -64,9 +64,21 @@ describe('whatever pieces a reply comes in, it is stored as it was told', () => 
       fc.asyncProperty(anyText, anyPlaces, async (text, places) => {
         const deltas = cutAt(text, places).map(delta)
         const heard = await hear([...deltas, finished(), usage, done])
-        expect(heard).toMatchObject(says(clean(text), text === '' ? 'failed' : 'complete'))
+        const isBlank = text.trim() === ''
+        expect(heard).toMatchObject(isBlank ? says('', 'failed') : says(clean(text)))
       }),
       { numRuns: 100 },
+    )
+  })
+
+  test('with thinking before it, in the same packets', async () => {
+    const reply = [delta('<think>Grüße? '), delta('👋🏽</think>\n\n你好, '), delta('<think>!')]
+    const bytes = new TextEncoder().encode([...reply, finished(), usage, done].join(''))
+    await fc.assert(
+      fc.asyncProperty(anyPlaces, async (places) => {
+        expect(await hear(cutAt(bytes, places))).toMatchObject(says('你好, <think>!'))
+      }),
+      { numRuns: 50 },
     )
   })
 
@@ -75,7 +87,8 @@ describe('whatever pieces a reply comes in, it is stored as it was told', () => 
     const reply = [delta('Grüße, 你好, '), delta('שלום, 👋🏽!'), finished(), usage, done].join('')
     await fc.assert(
       fc.asyncProperty(anyPlaces, fc.constantFrom('\n', '\r\n', '\r'), async (places, lineEnd) => {
-        const bytes = new TextEncoder().encode(reply.replaceAll('\n', lineEnd))
+        const bom = places.length % 2 === 0 ? '' : '\uFEFF'
+        const bytes = new TextEncoder().encode(bom + reply.replaceAll('\n', lineEnd))
         expect(await hear(cutAt(bytes, places))).toMatchObject(says(text))
       }),
       { numRuns: 100 },
@@ -144,6 +157,23 @@ describe('a reply is complete', () => {
       'with comments in between, as proxies send them',
       [': OPENROUTER PROCESSING\n\n', hi, ':\n\n', finished(), done],
     ],
+    [
+      'with comments and other words in data',
+      ['data: : OPENROUTER PROCESSING\n\n', hi, 'data: ping\n\n', 'data: \n\n', finished(), done],
+    ],
+    [
+      'in parts, of which the text parts are text',
+      [
+        delta([{ type: 'thinking', thinking: [{ type: 'text', text: 'Is it?' }] }]),
+        delta([
+          { type: 'text', text: 'H' },
+          { type: 'text', text: 'i' },
+        ]),
+        finished(),
+        done,
+      ],
+    ],
+    ['with the end in capitals', [hi, finished('STOP'), done]],
     ['with names of events', [`event: chunk\n${hi}`, `event: chunk\n${finished()}`, done]],
     [
       'without a space after the colon',
@@ -155,7 +185,7 @@ describe('a reply is complete', () => {
     ],
     [
       'with deltas that are no text',
-      [hi, delta(null), delta(7), delta(['x']), delta({ text: 'x' }), finished(), done],
+      [hi, delta(null), delta(7), delta([7]), delta({ type: 'x', text: 'x' }), finished(), done],
     ],
     ['with a finish_reason told twice', [hi, finished(), finished(), done]],
     [
@@ -170,15 +200,25 @@ describe('a reply is complete', () => {
     expect(await hear(packets)).toMatchObject({ ...says('Hi'), reply: { finish_reason: 'stop' } })
   })
 
-  test.each(['length', 'content_filter', 'tool_calls', 'x'.repeat(10_000), 'a\0b\ud800'])(
-    'with whatever finish_reason the provider gives (%#)',
-    async (reason) => {
-      expect(await hear([hi, finished(reason), done])).toMatchObject({
-        ...says('Hi'),
-        last: { data: { reply: { finish_reason: expect.any(String) } } },
-      })
-    },
-  )
+  test.each([
+    ['length', 'length'],
+    ['MAX_TOKENS', 'length'],
+    ['SAFETY', 'content_filter'],
+    ['tool_use', 'tool_calls'],
+    ['x'.repeat(10_000), 'x'.repeat(100)],
+    ['a\0b\ud800', 'a\uFFFDb\uFFFD'],
+  ])('with a word for a regular end, or an unknown one before [DONE] (%#)', async (said, word) => {
+    expect(await hear([hi, finished(said), done])).toMatchObject({
+      ...says('Hi'),
+      last: { data: { reply: { finish_reason: word } } },
+    })
+  })
+
+  test('that is not streamed, but one JSON object', async () => {
+    const packets = ['{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}']
+    const headers = { 'content-type': 'application/json' }
+    expect(await hear({ packets, headers })).toMatchObject(says('Hi'))
+  })
 })
 
 test('no count of tokens that a provider tells makes a reply unstorable', async () => {
@@ -204,6 +244,21 @@ describe('a reply is not complete', () => {
     [
       'where a chunk is an error',
       [hi, event({ error: { message: 'overloaded' } }), finished(), done],
+    ],
+    ...['error', 'abort', 'cancelled', 'network_error', 'insufficient_system_resource'].map(
+      (reason): [string, Script['packets']] => [
+        `where the finish_reason is ${reason}`,
+        [hi, finished(reason), usage, done],
+      ],
+    ),
+    ['where an unknown finish_reason is the last that came', [hi, finished('whatever')]],
+    [
+      'where the choice has an error',
+      [
+        hi,
+        event({ choices: [{ delta: {}, finish_reason: 'stop', error: { message: 'x' } }] }),
+        done,
+      ],
     ],
     [
       'where an event is called error',
@@ -231,10 +286,11 @@ describe('a reply is not complete', () => {
       'bytes that are no text',
       { packets: [Uint8Array.from({ length: 999 }, (_, index) => index * 7)] },
     ],
+    ['an end that broke off', { packets: [finished('error'), done] }],
     [
-      'a whole completion as JSON, not streamed',
+      'an error as JSON',
       {
-        packets: ['{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'],
+        packets: ['{"error":{"message":"overloaded"}}'],
         headers: { 'content-type': 'application/json' },
       },
     ],
@@ -244,4 +300,16 @@ describe('a reply is not complete', () => {
       last: { data: { code: 'model_unavailable', retryable: true } },
     })
   })
+})
+
+test('a reply without end is stored up to 1 MiB, cut between two characters', async () => {
+  const mib = 1024 * 1024
+  function* endless() {
+    yield hi
+    for (let count = 0; count < 500; count += 1) yield delta('é'.repeat(8_000))
+  }
+  const { text, reply, last } = await hear(endless())
+  expect(reply.status).toBe('interrupted')
+  expect(Buffer.byteLength(text)).toBe(mib)
+  expect(last).toMatchObject({ data: { code: 'interrupted', retryable: false } })
 })

@@ -140,6 +140,7 @@ function sayHelp(): string {
     '- “Remember the number 42.” … “What number did I tell you?”',
     '- “What did I say first?” · “How many messages?” · “What do you remember?”',
     '- “Show me markdown” · “Show me a table” · “Write 300 words”',
+    '- `[[fault thinking]]` · `[[fault finish reason=length]]` · `[[fault finish reason=error]]` · `[[fault stall]]`',
   ].join('\n')
 }
 

@@ -6,13 +6,28 @@ import {
   errorResponse,
   htmlPage,
 } from './error-responses.ts'
-import { contentSteps, type Reply, splitIntoWords, type Step } from './reply.ts'
+import { type Reply, splitIntoWords, type Step } from './reply.ts'
+import { writeWords } from './sample-text.ts'
+import {
+  cutAfter,
+  endWith,
+  insertAfter,
+  textOf,
+  withDeltas,
+  without,
+  withThinking,
+} from './steps.ts'
 
 /**
  * The faults that a message can request: `[[fault cut after=3]]`. The values here are the defaults. `after` counts
  * content deltas, `ms` milliseconds. Several faults in one message apply in their order. Every fault also takes `times=1`
  * (only the first request with exactly this directive meets it) and `id=…` (it has no effect, but makes the directive
  * different from others).
+ *
+ * `[[fault finish reason=length]]` is a reply that the limit cut off, and `[[fault finish reason=error]]` one that broke off.
+ * `[[fault thinking]]` is a reply that begins with thinking: `form=tag` in `<think>`, `form=field` in `reasoning_content`,
+ * `form=unopened` with only the closing tag, `form=unclosed` with only the opening one. With `[[fault pace ms=100]]` it can be
+ * watched.
  *
  * A reply that is not streamed meets the same faults: it is cut, ends or stalls in the middle of its JSON.
  */
@@ -43,6 +58,15 @@ const faults: Readonly<Record<string, Fault>> = {
   nonsense: fault({ after: 2 }, (reply, { after }) =>
     insertAfter(reply, after, { kind: 'raw', data: '{"id":"chatcmpl-0","choices":[{"del' }),
   ),
+
+  // The answer ends in another way, or begins with thinking
+  finish: fault({ reason: 'length', after: 12 }, (reply, { reason, after }) =>
+    endWith(reply, after, reason),
+  ),
+  thinking: fault({ form: 'tag', words: 40 }, (reply, { form, words }) =>
+    withThinking(reply, form, writeWords(words)),
+  ),
+  'not-streamed': fault({}, (reply) => ({ ...reply, isStreamed: false })),
 
   // The answer lacks something
   empty: fault({}, (reply) => withDeltas(reply, [])),
@@ -153,35 +177,4 @@ function splitAtEqualsSign(word: string): [string, string] {
 function parseNumber(key: string, value = ''): number {
   if (/^\d+$/.test(value)) return Number(value)
   throw new ApiError(400, `${key} wants a number, not '${value}'.`, { code: 'unknown_fault' })
-}
-
-function textOf(reply: Reply): string {
-  return reply.steps.map((step) => (step.kind === 'content' ? step.content : '')).join('')
-}
-
-function withDeltas(reply: Reply, deltas: readonly string[]): Reply {
-  const first = reply.steps.findIndex((step) => step.kind === 'content')
-  const at = first < 0 ? reply.steps.length : first
-  const after = reply.steps.slice(at).filter((step) => step.kind !== 'content')
-  const steps = [...reply.steps.slice(0, at), ...contentSteps(deltas), ...after]
-  return { ...reply, steps, completionTokens: undefined }
-}
-
-function without(reply: Reply, kind: Step['kind']): Reply {
-  return { ...reply, steps: reply.steps.filter((step) => step.kind !== kind) }
-}
-
-function cutAfter(reply: Reply, deltas: number, ...then: Step[]): Reply {
-  return { ...reply, steps: [...reply.steps.slice(0, indexAfter(reply, deltas)), ...then] }
-}
-
-function insertAfter(reply: Reply, deltas: number, step: Step): Reply {
-  return { ...reply, steps: reply.steps.toSpliced(indexAfter(reply, deltas), 0, step) }
-}
-
-/** The index of the step after so many content deltas, or after the last delta if there are fewer. */
-function indexAfter({ steps }: Reply, deltas: number): number {
-  const ends = steps.flatMap((step, index) => (step.kind === 'content' ? [index + 1] : []))
-  const start = steps.findIndex((step) => step.kind === 'role') + 1
-  return [start, ...ends][Math.min(deltas, ends.length)] ?? start
 }

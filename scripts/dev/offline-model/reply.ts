@@ -11,6 +11,8 @@ export interface Reply {
   readonly steps: readonly Step[]
   /** Between two content deltas. */
   readonly delayMs: number
+  /** Whether a request for a stream gets one, rather than one JSON object. */
+  readonly isStreamed: boolean
   readonly lineEnd: '\n' | '\r'
   /** Writes each event in two parts, cut inside its first multi-byte character. */
   readonly splitCharacters: boolean
@@ -23,7 +25,7 @@ export interface PlainResponse {
 }
 
 /**
- * `raw` is the unchanged data of one event; `empty` is a chunk without content, as some providers send it; `hang` waits
+ * `reasoning` is thinking in a member of its own; `raw` is the unchanged data of one event; `empty` is a chunk without content, as some providers send it; `hang` waits
  * until the client leaves.
  */
 export type Step =
@@ -33,8 +35,8 @@ export type Step =
 
 export type SentStep =
   | { readonly kind: 'role' | 'empty' | 'usage' | 'done' }
-  | { readonly kind: 'content'; readonly content: string }
-  | { readonly kind: 'finish'; readonly reason: 'stop' | 'length' }
+  | { readonly kind: 'content' | 'reasoning'; readonly content: string }
+  | { readonly kind: 'finish'; readonly reason: string }
   | { readonly kind: 'raw'; readonly data: string }
 
 /** A reply with this text, cut at the token limit of the request. */
@@ -56,6 +58,7 @@ export async function composeReply(
       { kind: 'done' },
     ],
     delayMs,
+    isStreamed: true,
     lineEnd: '\n',
     splitCharacters: false,
   }

@@ -25,9 +25,10 @@ export async function sendReply(
     return
   }
 
-  const sink = request.stream
-    ? eventStream(reply, request, response, signal)
-    : jsonBody(reply, request, response)
+  const sink =
+    request.stream && reply.isStreamed
+      ? eventStream(reply, request, response, signal)
+      : jsonBody(reply, request, response)
   let isFirst = true
   for (const step of reply.steps) {
     switch (step.kind) {
@@ -43,11 +44,12 @@ export async function sendReply(
         observer.onDestroy()
         response.socket?.destroySoon()
         return
+      case 'reasoning':
       case 'content':
         if (!isFirst && reply.delayMs > 0) await sleep(reply.delayMs, undefined, { signal })
         isFirst = false
         await sink.send(step)
-        observer.onContent()
+        if (step.kind === 'content') observer.onContent()
         break
       default:
         await sink.send(step)
@@ -71,6 +73,7 @@ function eventStream(
 ): Sink {
   const identity = identify('chat.completion.chunk', request)
   let text = ''
+  let reasoning = ''
 
   const chunk = (choices: readonly object[], usage: object | null = null) =>
     JSON.stringify({ ...identity, choices, ...(request.includeUsage && { usage }) })
@@ -84,12 +87,15 @@ function eventStream(
       case 'content':
         text += step.content
         return [choice({ content: step.content })]
+      case 'reasoning':
+        reasoning += step.content
+        return [choice({ reasoning_content: step.content })]
       case 'empty':
         return [chunk([]), choice({}), choice({ content: '' }), choice({ content: null })]
       case 'finish':
         return [choice({}, step.reason)]
       case 'usage':
-        return request.includeUsage ? [chunk([], await usageOf(reply, text))] : []
+        return request.includeUsage ? [chunk([], await usageOf(reply, text, reasoning))] : []
       case 'done':
         return ['[DONE]']
       case 'raw':
@@ -128,13 +134,19 @@ function eventStream(
 
 function jsonBody(reply: Reply, request: ChatRequest, response: ServerResponse): Sink {
   let text = ''
+  let reasoning = ''
   let finishReason: string | null = null
   let hasUsage = false
   let isDone = false
   let raw: string | undefined
 
   function body(usage?: object): string {
-    const message = { role: 'assistant', content: text, refusal: null }
+    const message = {
+      role: 'assistant',
+      content: text,
+      refusal: null,
+      ...(reasoning !== '' && { reasoning_content: reasoning }),
+    }
     const choices = [{ index: 0, message, logprobs: null, finish_reason: finishReason }]
     return raw ?? JSON.stringify({ ...identify('chat.completion', request), choices, usage })
   }
@@ -143,6 +155,7 @@ function jsonBody(reply: Reply, request: ChatRequest, response: ServerResponse):
   const sink: Sink = {
     async send(step) {
       if (step.kind === 'content') text += step.content
+      if (step.kind === 'reasoning') reasoning += step.content
       if (step.kind === 'finish') finishReason = step.reason
       if (step.kind === 'usage') hasUsage = true
       if (step.kind === 'done') isDone = true
@@ -156,7 +169,7 @@ function jsonBody(reply: Reply, request: ChatRequest, response: ServerResponse):
     async end() {
       if (isDone || raw !== undefined) {
         response.writeHead(200, headers)
-        response.end(body(hasUsage ? await usageOf(reply, text) : undefined))
+        response.end(body(hasUsage ? await usageOf(reply, text, reasoning) : undefined))
       } else {
         sink.breakOff()
         response.end()
@@ -172,11 +185,15 @@ function identify(object: string, { model }: ChatRequest) {
   return { id, object, created, model, system_fingerprint: null }
 }
 
-async function usageOf({ promptTokens, completionTokens }: Reply, text: string) {
-  const counted = completionTokens ?? (await countTokens(text))
+async function usageOf({ promptTokens, completionTokens }: Reply, text: string, reasoning: string) {
+  const reasoningTokens = await countTokens(reasoning)
+  const counted = (completionTokens ?? (await countTokens(text))) + reasoningTokens
   return {
     prompt_tokens: promptTokens,
     completion_tokens: counted,
     total_tokens: promptTokens + counted,
+    ...(reasoningTokens > 0 && {
+      completion_tokens_details: { reasoning_tokens: reasoningTokens },
+    }),
   }
 }

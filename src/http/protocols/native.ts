@@ -28,6 +28,8 @@ export function renderNative(
       case 'text':
         place = news.place
         return sseEvent({ name: 'delta', id: place, data: { text: news.text } })
+      case 'thinking':
+        return sseEvent({ name: 'turn.thinking', data: {} })
       case 'quiet':
         return sseComment
       case 'end': {

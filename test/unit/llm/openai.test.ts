@@ -87,15 +87,6 @@ describe('a completion', () => {
     })
   })
 
-  test('has no finish reason if the stream ends without one, which is no error here', async () => {
-    const completion = await complete(
-      modelOf(server.baseUrl),
-      '[[fault end after=2]] write 9 words',
-    )
-    expect(completion.finishReason).toBeUndefined()
-    expect(completion.text).not.toBe('')
-  })
-
   test('ignores values of the wrong type', async () => {
     const odd = [
       {},
@@ -103,17 +94,19 @@ describe('a completion', () => {
       { choices: [] },
       { choices: [{ delta: null, finish_reason: null }] },
       { choices: [{ delta: { content: 5 } }] },
-      { choices: [{ delta: { content: ['x'] }, finish_reason: {} }] },
+      { choices: [{ delta: { content: [5, null, { type: 'x', text: 'x' }] }, finish_reason: {} }] },
+      { choices: [{ delta: 'x', message: 'x' }, 'x'] },
       { choices: [{ delta: { content: 'Hello' }, finish_reason: '' }] },
       { usage: { prompt_tokens: -1, completion_tokens: 2 } },
       { usage: { prompt_tokens: '1', completion_tokens: 2 } },
       { usage: { prompt_tokens: 1.5, completion_tokens: 1e12 } },
       { usage: null },
+      { choices: [{ finish_reason: 'stop' }] },
     ]
     const completion = await withModelServer(events(...odd), (baseUrl) =>
       complete(modelOf(baseUrl), 'a'),
     )
-    expect(completion).toEqual({ text: 'Hello', finishReason: undefined, usage: undefined })
+    expect(completion).toEqual({ text: 'Hello', finishReason: 'stop', usage: undefined })
   })
 
   test.each([
@@ -121,6 +114,9 @@ describe('a completion', () => {
     'data:',
     'data: 7',
     'data: []',
+    'data: : OPENROUTER PROCESSING',
+    'data: ping',
+    'data: {}',
     ': keep-alive',
     'event: ping\ndata: {}',
   ])('goes on after a frame that holds no chunk: %s', async (frame) => {
@@ -159,6 +155,7 @@ describe('a failure', () => {
     ['status=429', 'model_rate_limited'],
     ['cut after=2', 'model_unavailable'],
     ['nonsense after=2', 'model_unavailable'],
+    ['end after=2', 'model_unavailable'],
     ['error-chunk after=2', 'model_unavailable'],
     ['context-length', 'model_context_exceeded'],
   ])('costs one call, and has its code: %s', async (fault, code) => {

@@ -23,8 +23,8 @@ const sent = promptParts({
 })
 const bound = promptTokens(sent)
 
-function ended(content: string, completion: Omit<Completion, 'sent'>) {
-  return turnEndOf(settings, content, { ...completion, sent })
+function ended(content: string, completion: Partial<Omit<Completion, 'sent'>>) {
+  return turnEndOf(settings, content, { thinkingBytes: 0, ...completion, sent })
 }
 
 function usage(prompt: number, completionTokens: number, reasoningTokens = 0) {
@@ -72,6 +72,18 @@ describe('a reply', () => {
   })
 })
 
+test('the tokens of a reply do not count thinking, whether it is reported or not', () => {
+  const end = (reasoningTokens: number) =>
+    ended('Hello there', {
+      finishReason: 'stop',
+      thinkingBytes: 9,
+      usage: usage(20, 5, reasoningTokens),
+    })
+  expect(end(3).reportedReplyTokens).toBe(2)
+  expect(end(0).reportedReplyTokens).toBeUndefined()
+  expect(end(0).tokens.reply).toBe(ended('Hello there', { finishReason: 'stop' }).tokens.reply)
+})
+
 describe('what a turn cost', () => {
   test('is the usage as reported', () => {
     const { spent } = ended('Hi', { finishReason: 'stop', usage: usage(20, 5) })
@@ -88,6 +100,13 @@ describe('what a turn cost', () => {
       const { spent, tokens } = ended('Hi', { finishReason: 'stop', ...nothing })
       expect(spent).toEqual({ prompt_tokens: bound, completion_tokens: tokens.reply })
     }
+  })
+
+  test('includes the thinking, up to what was debited for the reply, if no usage is reported', () => {
+    const cost = (thinkingBytes: number) =>
+      ended('Hi', { finishReason: 'stop', thinkingBytes }).spent
+    expect(cost(70).completion_tokens).toBe(71)
+    expect(cost(5_000).completion_tokens).toBe(1_000)
   })
 
   test('is nothing if the provider refused', () => {

@@ -38,6 +38,35 @@ describe('whoever watches a reply', () => {
     expect((await news.next()).value).toEqual({ kind: 'end', end: 'done' })
   })
 
+  test('is told once that the model thinks, and not if there is text', async () => {
+    const progress = createTurnProgress<string>()
+    const news = watch(progress)
+    progress.think()
+    expect((await news.next()).value).toEqual({ kind: 'thinking' })
+    progress.think()
+    progress.append('Hi')
+    expect((await news.next()).value).toMatchObject({ kind: 'text', text: 'Hi' })
+    progress.think()
+    progress.finish('done')
+    expect((await news.next()).value).toEqual({ kind: 'end', end: 'done' })
+    const late = watch(progress)
+    expect((await late.next()).value).toMatchObject({ kind: 'text' })
+  })
+
+  test('gets a text that was taken back and begun anew from its first character', async () => {
+    const progress = createTurnProgress<string>()
+    const [quick, slow] = [watch(progress), watch(progress)]
+    progress.append('Okay, so.')
+    expect((await quick.next()).value).toMatchObject({ text: 'Okay, so.', place: 9 })
+    expect((await slow.next()).value).toMatchObject({ text: 'Okay, so.', place: 9 })
+    progress.takeBack()
+    progress.append('Yes')
+    expect((await quick.next()).value).toEqual({ kind: 'text', text: 'Yes', place: 3 })
+    progress.append(', it really is.')
+    expect((await quick.next()).value).toMatchObject({ text: ', it really is.', place: 18 })
+    expect((await slow.next()).value).toMatchObject({ text: 'Yes, it really is.', place: 18 })
+  })
+
   test('begins at a place in the text', async () => {
     const progress = createTurnProgress<string>()
     progress.append('Hello')

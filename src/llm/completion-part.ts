@@ -1,0 +1,110 @@
+import type { EventSourceMessage } from 'eventsource-parser'
+import OpenAI from 'openai'
+import type { CompletionUsage } from './chat-model.ts'
+import { textOf, thinkingBytesOf } from './content.ts'
+import { readServerError, type ServerError } from './server-error.ts'
+
+/** What one event of a stream says, or a whole completion. */
+export interface CompletionPart {
+  text?: string
+  thinkingBytes?: number
+  /** The provider's word for the end of the reply. */
+  finish?: string
+  usage?: CompletionUsage
+  /** Comes after what the other members say. */
+  fault?: Error
+  /** Text and thinking are those of the whole completion, and repeat what came before. */
+  isWhole?: true
+  /** There is nothing more. */
+  isLast?: true
+}
+
+/**
+ * Reads an event. Undefined if it says nothing: empty data, a comment that a gateway put into `data`, a word such as `ping`,
+ * or JSON that is no object. Only an object can be a chunk, so nothing that is skipped has text; an object that is
+ * malformed may have had some, and is a fault.
+ */
+export function partOfEvent({ event, data }: EventSourceMessage): CompletionPart | undefined {
+  const said = data.trim()
+  if (said === '[DONE]') return { isLast: true }
+  if (event === 'error') return { fault: errorOfEvent(said) }
+  if (!said.startsWith('{')) return undefined
+  const json = parseObject(said)
+  return json instanceof Error ? { fault: json } : partOf(json)
+}
+
+function errorOfEvent(said: string): Error {
+  const json = parseObject(said)
+  if (json instanceof Error) return serverFault({ message: said })
+  return serverFault(readServerError(json) ?? readServerError({ error: json }) ?? { message: '' })
+}
+
+/** Reads a body that is one JSON document: a completion that is not streamed, or an error. */
+export function partsOfDocument(text: string): CompletionPart[] {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    return [{ fault: error as Error }]
+  }
+  const error = readServerError(json)
+  if (error !== undefined) return [{ fault: serverFault(error) }]
+  const part = typeof json === 'object' && json !== null ? partOf(json) : {}
+  if (part.isWhole || part.text) return [part, { isLast: true }]
+  return [{ fault: new SyntaxError('The JSON is neither a completion nor an error') }]
+}
+
+type Json = Partial<OpenAI.ChatCompletionChunk> & { error?: unknown }
+type Choice = Partial<OpenAI.ChatCompletionChunk.Choice> & { message?: object; error?: unknown }
+
+/** Compatible servers do not keep to the types, so each member is checked. */
+function partOf(json: Json): CompletionPart {
+  const part: CompletionPart = {}
+  const choice: Choice | undefined = json.choices?.[0]
+  const said: unknown = choice?.delta ?? choice?.message
+  if (typeof said === 'object' && said !== null) {
+    const text = textOf(said)
+    const thinkingBytes = thinkingBytesOf(said)
+    if (text !== '') part.text = text
+    if (thinkingBytes > 0) part.thinkingBytes = thinkingBytes
+    if (!choice?.delta) part.isWhole = true
+  }
+  const finish: unknown = choice?.finish_reason
+  if (typeof finish === 'string' && finish !== '') part.finish = finish
+  const usage = toUsage(json.usage)
+  if (usage !== undefined) part.usage = usage
+  const error = readServerError(json) ?? readServerError({ error: choice?.error })
+  if (error !== undefined) part.fault = serverFault(error)
+  return part
+}
+
+function serverFault(error: ServerError): Error {
+  return new OpenAI.APIError(undefined, error, undefined, undefined)
+}
+
+function parseObject(text: string): object | Error {
+  try {
+    return JSON.parse(text) as object
+  } catch (error) {
+    return error as Error
+  }
+}
+
+function toUsage(usage: OpenAI.CompletionUsage | null | undefined): CompletionUsage | undefined {
+  const promptTokens = usage?.prompt_tokens
+  const completionTokens = usage?.completion_tokens
+  if (!isCount(promptTokens) || !isCount(completionTokens)) return undefined
+  const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens
+  return {
+    promptTokens,
+    completionTokens,
+    reasoningTokens: isCount(reasoningTokens) ? Math.min(reasoningTokens, completionTokens) : 0,
+  }
+}
+
+/** More than any model reads, and few enough that sums and differences of them fit in 32 bits. */
+const mostTokens = 500_000_000
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= mostTokens
+}
