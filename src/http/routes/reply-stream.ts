@@ -19,7 +19,7 @@ const maxReads = databaseCalls.perRequest - 1
 /**
  * The routes that join a reply from any isolate, by what its turn has stored, from the place in the text that
  * `Last-Event-ID` names. If a stream closes before its last event, the client joins again from there. Each stream reads
- * for itself: in workerd, a request cannot use the reads of another one.
+ * for itself: a reader that several clients share would run in the request of one of them, and end with it.
  */
 export function replyStreams() {
   const loadOf = createJoinLoad()
