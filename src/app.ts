@@ -4,6 +4,7 @@ import { Problem } from './errors.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { accessLog } from './http/middleware/access-log.ts'
 import { clientSignal } from './http/middleware/client-signal.ts'
+import { drainBody } from './http/middleware/drain-body.ts'
 import { identity } from './http/middleware/identity.ts'
 import { noStore } from './http/middleware/no-store.ts'
 import { origins } from './http/middleware/origins.ts'
@@ -30,6 +31,7 @@ import { visitors } from './http/routes/visitors.ts'
 export function createApp(depsOf: (bindings: object) => Deps) {
   const streams = replyStreams()
   return new Hono<AppEnv>()
+    .use(drainBody())
     .use(clientSignal())
     .use(requestId())
     .use(accessLog())

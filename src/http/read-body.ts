@@ -20,8 +20,10 @@ export async function readBody(body: ReadableStream<Uint8Array>): Promise<Uint8A
   try {
     return await Promise.race([readAll(reader), late.promise])
   } catch (error) {
-    // Nothing waits for the rest of the body, so a failure to cancel it changes nothing.
-    reader.cancel().catch(() => {})
+    // The rest of a body that is too long is drained before the answer.
+    if (error instanceof Problem && error.code === 'body_too_large') reader.releaseLock()
+    // Nothing waits for the rest of another body, so a failure to cancel it changes nothing.
+    else reader.cancel().catch(() => {})
     throw error instanceof Problem ? error : bodyFault('ended too early', error)
   } finally {
     clearTimeout(timer)
