@@ -4,10 +4,11 @@ import { Problem } from './errors.ts'
 import type { AppEnv } from './http/app-env.ts'
 import { accessLog } from './http/middleware/access-log.ts'
 import { clientSignal } from './http/middleware/client-signal.ts'
+import { drainBody } from './http/middleware/drain-body.ts'
 import { identity } from './http/middleware/identity.ts'
 import { noStore } from './http/middleware/no-store.ts'
 import { origins } from './http/middleware/origins.ts'
-import { addressRateLimit, userRateLimit } from './http/middleware/rate-limit.ts'
+import { addressRateLimit, joinRateLimit, userRateLimit } from './http/middleware/rate-limit.ts'
 import { requestId } from './http/middleware/request-id.ts'
 import { securityHeaders } from './http/middleware/security-headers.ts'
 import { withDeps } from './http/middleware/with-deps.ts'
@@ -21,14 +22,16 @@ import { feedback } from './http/routes/feedback.ts'
 import { live, ready } from './http/routes/health.ts'
 import { me } from './http/routes/me.ts'
 import { messages } from './http/routes/messages.ts'
-import { replyStream, runningReplyStream } from './http/routes/reply-stream.ts'
+import { replyStreams } from './http/routes/reply-stream.ts'
 import { sessions } from './http/routes/sessions.ts'
 import { stop } from './http/routes/stop.ts'
 import { usage } from './http/routes/usage.ts'
 import { visitors } from './http/routes/visitors.ts'
 
 export function createApp(depsOf: (bindings: object) => Deps) {
+  const streams = replyStreams()
   return new Hono<AppEnv>()
+    .use(drainBody())
     .use(clientSignal())
     .use(requestId())
     .use(accessLog())
@@ -47,11 +50,13 @@ export function createApp(depsOf: (bindings: object) => Deps) {
     .route('/v1/sessions/claim', claim)
     .route('/v1/sessions', sessions)
     .route('/v1/sessions/:session_id/messages', messages)
-    .route('/v1/sessions/:session_id/messages/:reply_id/stream', replyStream)
+    .use('/v1/sessions/:session_id/messages/:reply_id/stream', joinRateLimit())
+    .route('/v1/sessions/:session_id/messages/:reply_id/stream', streams.ofReply)
     .route('/v1/sessions/:session_id/messages/:message_id/feedback', feedback)
     .route('/v1/sessions/:session_id/messages/:reply_id/context', replyContext)
     .route('/v1/sessions/:session_id/context', nextContext)
-    .route('/v1/sessions/:session_id/stream', runningReplyStream)
+    .use('/v1/sessions/:session_id/stream', joinRateLimit())
+    .route('/v1/sessions/:session_id/stream', streams.ofSession)
     .route('/v1/sessions/:session_id/stop', stop)
     .route('/v1/usage', usage)
     .route('/v1/export', exported)

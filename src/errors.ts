@@ -1,3 +1,5 @@
+import { abbreviate } from './visible-text.ts'
+
 /** Every error code of the API, with the HTTP status and the title that go with it. */
 const problems = {
   invalid_request: [400, 'The request is not valid'],
@@ -94,10 +96,24 @@ export interface FieldFault {
   message: string
 }
 
-/** A problem whose `errors` name each field that is not valid. */
-export function invalidRequest(errors: FieldFault[], cause?: unknown): Problem {
+/** What an error repeats of the caller's input, so that no answer is much longer than it is useful. */
+const repeated = { nameChars: 100, errors: 20, errorsInDetail: 3 }
+
+/** A name that the caller chose, as an error may repeat it. */
+export function repeatedName(name: string): string {
+  return abbreviate(name, repeated.nameChars)
+}
+
+/** A problem whose `errors` name the fields that are not valid: at most 20, each cut at 100 characters. */
+export function invalidRequest(faults: FieldFault[], cause?: unknown): Problem {
+  const errors = faults
+    .slice(0, repeated.errors)
+    .map(({ field, message }) => ({ field: repeatedName(field), message }))
+  const named = errors.slice(0, repeated.errorsInDetail)
+  const unnamed = faults.length - named.length
+  const sentences = named.map(({ field, message }) => `${field}: ${message}`)
   return new Problem('invalid_request', {
-    detail: errors.map(({ field, message }) => `${field}: ${message}`).join('; '),
+    detail: [...sentences, ...(unnamed > 0 ? [`and ${unnamed} more`] : [])].join('; '),
     members: { errors },
     cause,
   })

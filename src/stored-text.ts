@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isBlank } from './visible-text.ts'
 
 /** Texts and metadata that clients may store. */
 
@@ -20,7 +21,7 @@ const text = (maxChars: number) =>
     .refine(isStorable, 'must not contain NUL or a lone surrogate')
 
 export const nonBlank = (maxChars: number) =>
-  text(maxChars).refine((value) => value.trim() !== '', 'must not be blank')
+  text(maxChars).refine((value) => !isBlank(value), 'must not be blank')
 
 export interface MetadataLimits {
   /** As JSON, in UTF-16 units. */

@@ -6,7 +6,7 @@ export interface RateLimiter {
 }
 
 /** Bindings in wrangler.toml. Without a binding, its limit does not exist. */
-export type RateLimiterName = 'ADDRESS_RATE_LIMITER' | 'USER_RATE_LIMITER'
+export type RateLimiterName = 'ADDRESS_RATE_LIMITER' | 'USER_RATE_LIMITER' | 'JOIN_RATE_LIMITER'
 
 /** Values that the middleware sets for the routes. */
 export interface AppEnv {

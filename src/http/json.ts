@@ -1,12 +1,9 @@
 import { createMiddleware } from 'hono/factory'
 import type * as z from 'zod'
-import { invalidRequest, Problem } from '../errors.ts'
-import { limits } from '../limits.ts'
+import { Problem } from '../errors.ts'
 import type { AppEnv } from './app-env.ts'
+import { bodyFault, readBody } from './read-body.ts'
 import { schemaProblem } from './validate.ts'
-
-/** Long enough for a phone with a bad connection, too short for a client that sends a byte now and then. */
-const bodyTimeoutMs = 15_000
 
 /**
  * The JSON body of a route: its size limit, its time limit, its content type and its schema. No route reads a body in
@@ -31,40 +28,6 @@ export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   })
 }
 
-/**
- * The limit counts the bytes that arrive, whatever a header claims.
- * @throws Problem `body_too_large` at the first byte too many, `body_too_slow`, `invalid_request` if the body breaks off
- */
-async function readBody(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const reader = body.getReader()
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    late.reject(new Problem('body_too_slow', { retryAfterSeconds: 1 }))
-  }, bodyTimeoutMs)
-  try {
-    return await Promise.race([readAll(reader), late.promise])
-  } catch (error) {
-    // Nothing waits for the rest of the body, so a failure to cancel it changes nothing.
-    reader.cancel().catch(() => {})
-    throw error instanceof Problem ? error : bodyFault('ended too early', error)
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
-  const bytes = new Uint8Array(limits.bodyBytes)
-  let length = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return bytes.subarray(0, length)
-    if (length + value.length > limits.bodyBytes)
-      throw new Problem('body_too_large', { detail: `At most ${limits.bodyBytes} bytes` })
-    bytes.set(value, length)
-    length += value.length
-  }
-}
-
 /** A request without a body stands for `{}`, unless its content type says JSON: then the body is missing. */
 function parseJson(bytes: Uint8Array, contentType: string | undefined): unknown {
   const isJson = contentType?.split(';')[0]?.trim().toLowerCase() === 'application/json'
@@ -86,8 +49,4 @@ function decodeUtf8(bytes: Uint8Array): string {
   } catch (cause) {
     throw bodyFault('is not UTF-8', cause)
   }
-}
-
-function bodyFault(message: string, cause: unknown): Problem {
-  return invalidRequest([{ field: 'body', message }], cause)
 }

@@ -1,3 +1,5 @@
+import { cutText, isBlank, trimBlank } from '../visible-text.ts'
+
 const titleChars = 80
 
 /**
@@ -25,11 +27,9 @@ export function newSessionId(): string {
   return crypto.randomUUID().replace(/^(.{14})4/, '$18')
 }
 
-/** The first line of the first message, cut at 80 UTF-16 units but never inside a character. */
+/** The first line of the first message that shows something, cut at 80 UTF-16 units but never inside a character. */
 export function titleOf(message: string): string {
-  const [line = ''] = message.trim().split(/[\r\n\u2028\u2029]/, 1)
-  return line
-    .slice(0, titleChars)
-    .replace(/[\ud800-\udbff]$/, '')
-    .trimEnd()
+  const lines = message.split(/[\r\n\v\f\u0085\u2028\u2029]/)
+  const line = lines.find((each) => !isBlank(each)) ?? ''
+  return trimBlank(cutText(trimBlank(line), titleChars))
 }

@@ -16,6 +16,21 @@ test('Shift + Enter begins a new line, and Enter in an input method does not sen
   expect(chat.turns()).toEqual([])
 })
 
+test('a message that shows nothing cannot be sent, and an emoji of several characters can', async () => {
+  const chat = await site.visit()
+  const send = chat.page.getByRole('button', { name: 'Send' })
+  for (const text of [' \n', '\u200b\u2060', '\ufeff\u00ad\u3164\u2800', '\u{e0020}\ufe0f']) {
+    await chat.input.fill(text)
+    expect(await send.isDisabled(), JSON.stringify(text)).toBe(true)
+    await chat.input.press('Enter')
+    expect(await chat.input.inputValue()).toBe(text)
+  }
+  expect(chat.turns()).toEqual([])
+  await chat.say('👩‍🚀')
+  await expectText(chat, '👩‍🚀')
+  expect(chat.turns()).toMatchObject([{ message: '👩‍🚀' }])
+})
+
 test('selected text of the page is quoted with the message', async () => {
   const chat = await site.visit()
   const ask = chat.page.getByRole('button', { name: 'Ask about this' })

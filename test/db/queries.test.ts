@@ -9,6 +9,7 @@ import { pruneSpending } from '../../src/db/erasure/prune-spending.ts'
 import { exportPage } from '../../src/db/export-page.ts'
 import { findReply, findRunningReply, listMessages } from '../../src/db/messages.ts'
 import { rateReply } from '../../src/db/rate-reply.ts'
+import { findReplyGrowth } from '../../src/db/reply-growth.ts'
 import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
 import * as sessions from '../../src/db/sessions.ts'
 import { spentToday } from '../../src/db/spending.ts'
@@ -74,6 +75,7 @@ const calls = [
   call(findNextContext, { '': [{ userId, sessionId }, start.window] }),
   call(findReplyContext, { '': [{ userId, sessionId, replyId: start.replyId }, 8] }),
   call(findReply, { '': [{ userId, sessionId, id: start.replyId }] }),
+  call(findReplyGrowth, { '': [{ userId, sessionId, id: start.replyId }, 1] }),
   call(rateReply, { '': [start, { rating: 'up', comment: 'Clear' }] }),
   call(sessions.createSession, { '': [{ id: crypto.randomUUID(), userId }] }),
   call(sessions.findSession, { '': [userId, sessionId] }),

@@ -31,6 +31,14 @@ const uuid = '01890a5d-ac96-774b-bcce-b302099a8057'
 const chat = 'POST /v1/chat'
 const newSession = 'POST /v1/sessions'
 const changeSession = `PATCH /v1/sessions/${uuid}`
+const receipt = `POST /v1/sessions/${uuid}/context`
+const feedback = `PUT /v1/sessions/${uuid}/messages/${uuid}/feedback`
+/** Other fields that a body of the route needs. */
+const othersOf: Record<string, object> = {
+  [chat]: { message: 'Hello' },
+  [receipt]: { message: 'Hello' },
+  [feedback]: { rating: 'up' },
+}
 type Body = string | Uint8Array<ArrayBuffer>
 
 function send(route: string, body: Body, headers: Record<string, string> = {}) {
@@ -140,9 +148,13 @@ describe('a text', () => {
     [chat, 'context_text', 8_000],
     [newSession, 'title', 200],
     [changeSession, 'title', 200],
+    [receipt, 'message', 8_000],
+    [receipt, 'context_text', 8_000],
+    [feedback, 'comment', 1_000],
   ])('of %s, %s, is refused if it is blank or over %i UTF-16 units', (route, field, max) => {
-    const others = route === chat ? { message: 'Hello' } : {}
-    const blank = [' ', '\t\r\n', '\u2028\ufeff\u00a0']
+    const others = othersOf[route]
+    const unseen = ['\u200b\u200d', '\u2060\u00ad\u034f', '\u3164\u115f\u2800', '\ufe0f\u{e0020}']
+    const blank = [' ', '\t\r\n', '\u2028\ufeff\u00a0', ...unseen, '\u0001\u007f']
     const long = ['a'.repeat(max + 1), '😀'.repeat(max / 2 + 1)]
     const bodies = [...blank, ...long].map((text) => JSON.stringify({ ...others, [field]: text }))
     return refusesField(field, route, bodies)

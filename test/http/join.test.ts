@@ -1,7 +1,12 @@
 import { describe, expect, test, vi } from 'vitest'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
+import { checkpointTurn } from '../../src/db/turns/finish-turn.ts'
 import { newVisitor, parseEvents } from '../rigs/client.ts'
+import { finish, testDatabase, turnCheckpoint, turnStart } from '../rigs/conversation.ts'
+import type { DatabaseCall, DatabaseFault } from '../rigs/database-proxy.ts'
 import { useRig } from '../rigs/start-rig.ts'
 import { turnCall } from '../rigs/turn-call.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const { rig, visitor } = useRig()
 
@@ -113,6 +118,69 @@ describe('joining a reply', () => {
     for (const id of [history[0]?.id, crypto.randomUUID(), 'x'])
       await visitor.expect(404, 'GET', `/v1/sessions/${session_id}/messages/${id}/stream`)
   })
+})
+
+describe('joining a reply that grows while it is read', () => {
+  const isRead = ({ statements }: DatabaseCall) => statements[0]?.includes('is_running')
+
+  /**
+   * Joins a reply that has, at each read of the join, the next of these texts; then it ends with the last one.
+   * @returns the events, and the bytes of each read's answer
+   */
+  async function joinGrowing(texts: string[], fault: (read: number) => DatabaseFault | undefined) {
+    const db = testDatabase()
+    const start = turnStart({ userId: visitorIdOf(visitor.token ?? '') })
+    await beginTurn(db, start)
+    await checkpointTurn(db, start, turnCheckpoint({ content: texts[0] ?? '' }))
+    let read = 0
+    rig.database.fault = async (call) => {
+      if (!isRead(call)) return undefined
+      read += 1
+      const content = texts[read]
+      if (content === undefined) await finish(db, start, { content: texts.at(-1) ?? '' })
+      else await checkpointTurn(db, start, turnCheckpoint({ content }))
+      return fault(read)
+    }
+    const events = await join(`/v1/sessions/${start.sessionId}/messages/${start.replyId}/stream`)
+    return { events, bytes: rig.database.calls.filter(isRead).map((call) => call.bytes) }
+  }
+
+  const piece = 'Grüße 😀 '.repeat(500)
+  const pieceBytes = Buffer.byteLength(piece)
+  /** Of an answer beside the text: its status and the descriptions of two columns. */
+  const frameBytes = 600
+  const growing = [1, 2, 3, 3, 4, 5, 5, 6].map((pieces) => piece.repeat(pieces))
+
+  test('reads each part of its text once, and little where there is nothing new', async () => {
+    const { events, bytes } = await joinGrowing(growing, () => undefined)
+    expect(textOf(events)).toBe(growing.at(-1))
+    expect(events.at(-1)).toMatchObject({
+      event: 'turn.completed',
+      data: { reply: { content: growing.at(-1), status: 'complete' } },
+    })
+    const gained = growing
+      .slice(1)
+      .map((text, index) => text.length - (growing[index]?.length ?? 0))
+    expect(bytes).toHaveLength(growing.length)
+    for (const [index, length] of gained.entries())
+      expect(bytes[index]).toBeLessThan((length / piece.length) * pieceBytes + frameBytes)
+    // The last read brings the whole reply, which is what counts.
+    expect(bytes.at(-1)).toBeLessThan(6 * pieceBytes + 2 * frameBytes)
+  }, 60_000)
+
+  test('misses nothing if a read fails', async () => {
+    const texts = growing.slice(0, 4)
+    const { events } = await joinGrowing(texts, (read) => (read === 2 ? 'reset before' : undefined))
+    expect(textOf(events)).toBe(texts.at(-1))
+    expect(events.at(-1)?.event).toBe('turn.completed')
+  }, 60_000)
+
+  test('ends without its last event if the database fails', async () => {
+    const { events } = await joinGrowing(growing, (read) => (read > 1 ? 'reset before' : undefined))
+    expect(textOf(events)).toBe(growing[1])
+    expect(events.every(({ event }) => event === 'delta')).toBe(true)
+    expect(rig.database.calls.filter(isRead)).toHaveLength(3)
+  }, 60_000)
 })
 
 describe('joining whatever reply a session is writing', () => {

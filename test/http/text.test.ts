@@ -97,6 +97,33 @@ test('text of exactly the maximum length passes', async () => {
   await visitor.expect(201, 'POST', '/v1/sessions', { metadata: nested })
 })
 
+test.each([
+  ['a line that shows nothing', '\u200b\n \u2060\n', 'Hello'],
+  ['spaces and zero-width characters', ' \u200b\ufeff', 'Hello'],
+])('a title begins after %s', async (_, before, title) => {
+  const { session_id } = await visitor.chat({ message: `${before}${title}\u200b \nAnd more` })
+  expect((await visitor.expect(200, 'GET', `/v1/sessions/${session_id}`)).title).toBe(title)
+})
+
+test.each([
+  '👨‍👩‍👧‍👦',
+  '🇺🇳',
+  '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
+  'e\u0301',
+  'क्षि',
+  '\u1112\u1161\u11ab',
+])('a title never ends inside the character %s', async (character) => {
+  const message = 'x'.repeat(79) + character.repeat(3)
+  const { session_id } = await visitor.chat({ message })
+  const { title } = await visitor.expect(200, 'GET', `/v1/sessions/${session_id}`)
+  expect(title).toBe('x'.repeat(79))
+})
+
+test('words that need a zero-width character are not blank', async () => {
+  for (const message of ['👩‍🚀', 'می‌خواهم', '❤️'])
+    expect((await visitor.chat({ message })).history[0]?.content).toBe(message)
+})
+
 test('a body of exactly 128 KiB passes', async () => {
   const body = '{"message":"Hello"}'.padEnd(128 * 1024, ' ')
   expect((await visitor.expect(200, 'POST', '/v1/chat', body)).history).toHaveLength(2)

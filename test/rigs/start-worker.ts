@@ -21,7 +21,7 @@ export interface TestWorkerOptions extends RigOptions {
 }
 
 /** A setting instead of the binding of this name. */
-const noRateLimits = { ADDRESS_RATE_LIMITER: '', USER_RATE_LIMITER: '' }
+const noRateLimits = { ADDRESS_RATE_LIMITER: '', USER_RATE_LIMITER: '', JOIN_RATE_LIMITER: '' }
 
 /**
  * The built Worker as wrangler runs it, by the real wrangler.toml: with assets, rate limits and the cron trigger. For

@@ -13,7 +13,7 @@ const integer = z.int()
 const count = z.int().min(0)
 
 /** What `message_json` makes. */
-const Message: z.ZodType<MessageRecord> = z.strictObject({
+export const MessageJson: z.ZodType<MessageRecord> = z.strictObject({
   id: z.guid(),
   seq: integer,
   role: z.enum(['user', 'assistant']),
@@ -45,11 +45,11 @@ export type WindowRecord = z.infer<typeof WindowTurn>
 export const Begun = z.discriminatedUnion('verdict', [
   z.strictObject({
     verdict: z.literal('run'),
-    message: Message,
+    message: MessageJson,
     reply_id: z.guid(),
     turns: z.array(WindowTurn),
   }),
-  z.strictObject({ verdict: z.literal('replay'), message: Message, reply: Message }),
+  z.strictObject({ verdict: z.literal('replay'), message: MessageJson, reply: MessageJson }),
   z.strictObject({ verdict: z.enum(['running', 'busy']), retry_after_ms: count }),
   z.strictObject({
     verdict: z.literal('capped'),
@@ -62,8 +62,8 @@ export const Begun = z.discriminatedUnion('verdict', [
 export const Finished = z.discriminatedUnion('outcome', [
   z.strictObject({
     outcome: z.literal('stored'),
-    reply: Message,
-    history: z.strictObject({ messages: z.array(Message), has_more: z.boolean() }).nullable(),
+    reply: MessageJson,
+    history: z.strictObject({ messages: z.array(MessageJson), has_more: z.boolean() }).nullable(),
   }),
   z.strictObject({ outcome: z.literal('taken_over'), reply: z.null(), history: z.null() }),
   z.strictObject({ outcome: z.literal('session_deleted') }),

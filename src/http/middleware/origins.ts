@@ -1,33 +1,66 @@
 import type { Context } from 'hono'
 import { cors } from 'hono/cors'
 import { createMiddleware } from 'hono/factory'
-import { Problem } from '../../errors.ts'
+import { Problem, repeatedName } from '../../errors.ts'
 import { matchesOrigin, normalOrigin } from '../../origin.ts'
 import type { AppEnv } from '../app-env.ts'
 
 /** The longest time for which Chromium keeps a preflight. */
 const preflightSeconds = 7_200
+const allowMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+const allowHeaders = ['authorization', 'content-type', 'last-event-id']
 
 /**
- * Lets websites call: the Worker's own and those of `ALLOWED_ORIGINS`. Refuses other websites before anything else runs.
+ * Lets websites call: the Worker's own and those of `ALLOWED_ORIGINS`. Refuses other websites before anything else runs,
+ * with a 403 that their pages can read, so that a page can tell this from a lost connection.
  * CORS credentials are never allowed, because the token has a header of its own; so a forged request cannot use a
  * cookie. This protects browsers only: any other client may send any `Origin`.
  */
 export function origins() {
   const allow = cors({
     origin: (_, c: Context<AppEnv>) => allowedOrigin(c),
-    allowMethods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowHeaders: ['authorization', 'content-type', 'last-event-id'],
+    allowMethods,
+    allowHeaders,
     exposeHeaders: ['retry-after', 'x-request-id', 'server-timing'],
     maxAge: preflightSeconds,
   })
   return createMiddleware<AppEnv>(async (c, next) => {
     if (mayCall(c)) return allow(c, next)
-    c.header('vary', 'Origin')
-    throw new Problem('origin_not_allowed', {
-      detail: 'The setting ALLOWED_ORIGINS lists the websites that may use it',
-    })
+    return refuse(c)
   })
+}
+
+/**
+ * Allows a page to read the refusal. This reveals nothing: the page gets an empty answer to its preflight and this 403,
+ * which are the same for every path and credential. Its request does not run.
+ * @throws Problem `origin_not_allowed`
+ */
+function refuse(c: Context<AppEnv>): Response {
+  c.header('vary', 'Origin')
+  const origin = originFormat.exec(c.req.header('origin') ?? '')?.[0]
+  if (origin !== undefined) {
+    c.header('access-control-allow-origin', origin)
+    if (c.req.method === 'OPTIONS' && c.req.header('access-control-request-method')) {
+      c.header('access-control-allow-methods', allowMethods.join(','))
+      c.header('access-control-allow-headers', allowHeaders.join(','))
+      return c.body(null, 204)
+    }
+  }
+  throw new Problem('origin_not_allowed', {
+    detail: refusalOf(origin),
+    ...(origin !== undefined && { members: { origin: repeatedName(origin) } }),
+    hint: 'setting ALLOWED_ORIGINS',
+  })
+}
+
+/** An origin as a browser may send it, of any scheme. Nothing else is repeated in an answer. */
+const originFormat = /^(?=.{1,300}$)(null|[a-z][a-z\d+.-]*:\/\/[\w.:[\]-]*)$/i
+
+function refusalOf(origin: string | undefined): string {
+  if (origin === undefined) return 'The setting ALLOWED_ORIGINS lists the websites that may use it'
+  if (origin === 'null')
+    return 'A page without an origin, such as a sandboxed frame or a local file, may not use it'
+  return `The setting ALLOWED_ORIGINS does not list ${repeatedName(origin)}`
 }
 
 function mayCall(c: Context<AppEnv>): boolean {

@@ -14,6 +14,11 @@ export function userRateLimit() {
   return rateLimit('USER_RATE_LIMITER', (c) => c.get('userId'))
 }
 
+/** Limits how many replies one user may join per minute. Each join reads from the database until the reply ends. */
+export function joinRateLimit() {
+  return rateLimit('JOIN_RATE_LIMITER', (c) => c.get('userId'))
+}
+
 /** The period of the bindings in wrangler.toml, which the bindings do not report. */
 const periodSeconds = 60
 

@@ -1,4 +1,5 @@
 import type { limits } from '../../limits.ts'
+import { cutText, isBlank } from '../../visible-text.ts'
 import { button } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
@@ -70,10 +71,13 @@ const fieldSelector = 'input, textarea, [contenteditable]'
 
 /**
  * The selected text of the page; empty if the selection is inside a shadow root, where it reads as collapsed. Cut to
- * the API's limit, without half a surrogate pair at the cut and without NUL, which the server refuses.
+ * the API's limit between two characters, without lone surrogates and NUL, which the server refuses. Empty, too, if it
+ * shows nothing.
  */
 function quotationOf(selection: Selection | null): string {
   if (!selection || selection.isCollapsed) return ''
-  const text = String(selection).trim()
-  return text.slice(0, maxQuotationChars).replace(/[\ud800-\udfff]|\0/gu, '')
+  const text = String(selection)
+    .replace(/[\ud800-\udfff]|\0/gu, '')
+    .trim()
+  return isBlank(text) ? '' : cutText(text, maxQuotationChars)
 }

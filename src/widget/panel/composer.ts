@@ -1,4 +1,5 @@
 import type { limits } from '../../limits.ts'
+import { isBlank } from '../../visible-text.ts'
 import { button, el, icon } from '../dom/elements.ts'
 import { fill, type Words } from '../words/words.ts'
 import { createQuotationChip } from './quotation-chip.ts'
@@ -93,7 +94,7 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
 
   function submit() {
     const text = input.value
-    if (isBusy || text.trim() === '') return
+    if (isBusy || isBlank(text)) return
     const excess = text.length - maxMessageChars
     if (excess > 0) return setNotice(fill(words.tooLong, excess))
     const quotation = chip.read()
@@ -110,7 +111,7 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     actions().change(input.value, chip.read())
   }
   function update() {
-    send.disabled = isBusy || input.value.trim() === ''
+    send.disabled = isBusy || isBlank(input.value)
   }
   function setNotice(text: string) {
     notice.textContent = text

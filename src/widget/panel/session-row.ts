@@ -1,5 +1,6 @@
 import type { limits } from '../../limits.ts'
 import type { Session } from '../../protocol.ts'
+import { isBlank } from '../../visible-text.ts'
 import { button, el, icon } from '../dom/elements.ts'
 import type { Words } from '../words/words.ts'
 
@@ -38,7 +39,7 @@ export function createSessionRow(words: Words, on: SessionRowActions): SessionRo
     const input = el('input', { 'aria-label': words.rename, maxlength: String(maxTitleChars) })
     input.dir = 'auto'
     input.value = title.textContent
-    const isSame = () => input.value.trim() === '' || input.value === title.textContent
+    const isSame = () => isBlank(input.value) || input.value === title.textContent
     ask(rename, words.save, async () => isSame() || (await on.rename(input.value)), input)
     input.select()
   }

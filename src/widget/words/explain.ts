@@ -1,3 +1,4 @@
+import { cutText } from '../../visible-text.ts'
 import { fill, type Words } from './words.ts'
 
 function wordsByStatus(words: Words, status: number): string {
@@ -25,7 +26,7 @@ export function explain(
   const byCode = Object.entries(words).find(([name]) => name === code)?.[1]
   // The details of a server fault are not for visitors.
   const advice =
-    status < 500 && status !== 401 && status !== 404 ? detail?.slice(0, 300) : undefined
+    status < 500 && status !== 401 && status !== 404 ? detail && cutText(detail, 300) : undefined
   const what = byCode || advice || wordsByStatus(words, status)
   const seconds = Math.ceil((failure.retryAfterMs ?? 0) / 1000)
   if (seconds < 2) return what

@@ -38,7 +38,11 @@ const directions: Record<string, { values?: string[]; types?: string[] }> = {
   errors: {},
   limits: {},
   origin: {},
+  'visible-text': {},
 }
+
+/** Every room may import it. */
+const common = 'visible-text'
 
 /** Folders of src; the other rooms are files. */
 const folders = ['http', 'auth', 'turn', 'db', 'llm', 'widget']
@@ -60,7 +64,7 @@ function directionProbes(): Probe[] {
           const up = isFolder ? '../'.repeat(place.split('/').length - 1) : './'
           const path = `${up}${target}${folders.includes(target) ? '/x' : ''}.ts`
           const from = `src/${place}.ts`
-          const isValueAllowed = values.includes(target)
+          const isValueAllowed = target === common || values.includes(target)
           return [
             { from, statement: `import { $ } from '${path}'`, isAllowed: isValueAllowed },
             { from, statement: `export { $ } from '${path}'`, isAllowed: isValueAllowed },

@@ -36,8 +36,19 @@ describe('the title of a new session', () => {
     expect(titleOf('\n  My name is Ada. \r\nAnd more')).toBe('My name is Ada.')
   })
 
+  test('is the first line that shows something, without what shows nothing at its ends', () => {
+    expect(titleOf('\u200b\n \u2060\r\n\ufeff\u00ad Hello\u200b, you\u200b \nAnd more')).toBe(
+      'Hello\u200b, you',
+    )
+    for (const end of ['\r', '\n', '\r\n', '\v', '\f', '\u0085', '\u2028', '\u2029'])
+      expect(titleOf(`Hello${end}you`)).toBe('Hello')
+    expect(titleOf('I ❤️')).toBe('I ❤️')
+  })
+
   test('is cut at 80 characters, never inside one', () => {
     expect(titleOf('x'.repeat(200))).toHaveLength(80)
-    expect(titleOf(`${'x'.repeat(79)}😀`)).toBe('x'.repeat(79))
+    for (const character of ['😀', '🇺🇳', '👨‍👩‍👧‍👦', 'e\u0301', 'क्षि'])
+      expect(titleOf(`${'x'.repeat(79)}${character}y`)).toBe('x'.repeat(79))
+    expect(titleOf(`${'x'.repeat(75)} \u200b 👨‍👩‍👧‍👦 y`)).toBe('x'.repeat(75))
   })
 })
