@@ -66,10 +66,10 @@ export function toMessage(row: MessageRecord): Message {
 }
 
 export async function findReply(
-  { kysely }: Database,
+  db: Database,
   { userId, sessionId, id }: { userId: string; sessionId: string; id: string },
 ): Promise<StoredReply | undefined> {
-  const row = await kysely
+  const query = db.kysely
     .selectFrom('messages')
     .innerJoin('sessions', 'sessions.id', 'messages.session_id')
     .selectAll('messages')
@@ -78,7 +78,8 @@ export async function findReply(
     .where('messages.id', '=', id)
     .where('role', '=', 'assistant')
     .where('sessions.user_id', '=', userId)
-    .executeTakeFirst()
+    .compile()
+  const [row] = await db.single(query)
   return row && { reply: toMessage(row), errorCode: row.error_code }
 }
 
@@ -87,10 +88,10 @@ export async function findReply(
  * @returns `none` if no reply is running; undefined if the user has no such session
  */
 export async function findRunningReply(
-  { kysely }: Database,
+  db: Database,
   { userId, sessionId }: { userId: string; sessionId: string },
 ): Promise<StoredReply | 'none' | undefined> {
-  const row = await kysely
+  const query = db.kysely
     .selectFrom('sessions')
     .leftJoin('messages', (join) =>
       join
@@ -102,7 +103,8 @@ export async function findRunningReply(
     .select(currentStatus)
     .where('sessions.id', '=', sessionId)
     .where('user_id', '=', userId)
-    .executeTakeFirst()
+    .compile()
+  const [row] = await db.single(query)
   if (row === undefined) return undefined
   return row.id === null
     ? 'none'

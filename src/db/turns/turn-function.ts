@@ -16,7 +16,7 @@ export async function callTurnFunction<Type>(
 ): Promise<SelectType<Type>> {
   const json = JSON.stringify(request)
   const query = rowsOf({ result })`select ${sql.ref(name)}(${json}) as result`.compile(db.kysely)
-  const [[row]] = await db.batch([query], options)
+  const [row] = await db.single(query, options)
   if (row === undefined) throw new Error(`${name} returned no row`)
   return row.result
 }
