@@ -76,7 +76,7 @@ export async function sentStatements(
     exchanges.push(
       batch === undefined
         ? { sql: [query], answers: [answer] }
-        : { sql: batch.slice(1).map(queryOf), answers: answer.results.slice(1) },
+        : { sql: batch.slice(1).map(queryOf), answers: answer.results?.slice(1) ?? [] },
     )
     return response
   })
