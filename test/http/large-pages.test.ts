@@ -72,7 +72,6 @@ async function read(client: Client, path: string, parameter: string, first?: str
     pages.push(page.data)
     cursor = page.next_cursor
   }
-  expect(pages.length).toBeGreaterThan(1)
   return pages
 }
 
@@ -111,6 +110,7 @@ describe.each(sizes)(
       ["the owner's transcript", () => owner, '/v1/admin/sessions', 'before', undefined],
     ])('in %s', async (_name, client, root, parameter, first) => {
       const pages = await read(client(), `${root}/${session}/messages`, parameter, first)
+      expect(pages.length).toBeGreaterThan(1)
       const seqs = (parameter === 'after' ? pages : pages.toReversed()).flat().map(({ seq }) => seq)
       expect(seqs).toEqual(Array.from({ length: 60 }, (_each, index) => index + 1))
     })
