@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { limits } from './limits.ts'
-import { pageLimit, type Session } from './protocol.ts'
+import { type Page, pageLimit, type Session } from './protocol.ts'
 import { nonBlank } from './stored-text.ts'
 
 /** The wire of the owner's routes. */
@@ -36,6 +36,15 @@ export interface AdminSession extends Session {
   user_id: string
   /** Superseded replies included. */
   message_count: number
+}
+
+/** A page of a search may be short, or empty, and still have a next one: a request looks at a bounded part of the messages. */
+export interface AdminSessionsPage extends Page<AdminSession> {
+  /**
+   * With `q`, `rating` or `status`: all sessions whose last activity is later were searched, in this request and those
+   * before it. ISO 8601; null at the end.
+   */
+  searched_until?: string | null
 }
 
 /** The spending of a day (with the number of users), or of a user. */

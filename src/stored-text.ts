@@ -24,7 +24,7 @@ export const nonBlank = (maxChars: number) =>
   text(maxChars).refine((value) => !isBlank(value), 'must not be blank')
 
 export interface MetadataLimits {
-  /** As JSON, in UTF-16 units. */
+  /** As `writtenChars` counts. */
   maxChars: number
   maxLevels: number
 }
@@ -42,8 +42,31 @@ function objectFault(value: object, { maxChars, maxLevels }: MetadataLimits): st
   const fault = valueFault(value, maxLevels)
   if (fault === 'too deep') return `must not be nested deeper than ${maxLevels} levels`
   if (fault !== undefined) return fault
-  if (JSON.stringify(value).length <= maxChars) return undefined
-  return `must be at most ${maxChars} characters as JSON`
+  if (writtenChars(value) <= maxChars) return undefined
+  return `must be at most ${maxChars} characters as JSON, with numbers written out in full`
+}
+
+/**
+ * The length of a JSON value as the database writes it, in UTF-16 units: a `jsonb` prints a space after each colon and
+ * comma, and numbers without an exponent, so that `5e-324` takes 326 characters.
+ */
+export function writtenChars(value: unknown): number {
+  if (typeof value === 'number') return writtenDigits(value)
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value).length
+  const items = Array.isArray(value)
+    ? value.map(writtenChars)
+    : Object.entries(value).map(([key, item]) => writtenChars(key) + 2 + writtenChars(item))
+  const separators = Math.max(items.length - 1, 0) * 2
+  return items.reduce((sum, chars) => sum + chars, 2 + separators)
+}
+
+/** JavaScript writes an exponent of at least 21, with fewer decimals than that, or of at most -7, after one digit. */
+function writtenDigits(value: number): number {
+  const [, sign = '', decimals = '', exponent] =
+    /^(-?)\d(?:\.(\d+))?e([+-]\d+)$/.exec(JSON.stringify(value)) ?? []
+  if (exponent === undefined) return JSON.stringify(value).length
+  const power = Number(exponent)
+  return sign.length + (power > 0 ? 1 + power : 2 + decimals.length - power)
 }
 
 /** Why a value cannot be stored; undefined if it can. */

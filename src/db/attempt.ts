@@ -1,12 +1,14 @@
 import { Problem } from '../errors.ts'
 
+const worthRepeating = ['database_unavailable', 'database_timeout']
+
 /**
  * Calls the database until it answers, at most `attempts` times within `timeoutMs`. The next attempt begins `pauseMs` after
  * one has failed, and also where none has answered for an equal share of the time: an answer may be lost. Attempts that
  * run keep running, because a slow database would otherwise never answer any of them. The first answer counts. Only for
  * calls that may run twice, also at once, without harm.
  * @param call gets the time that it may take
- * @throws Problem `database_unavailable` after the last attempt; any other error at once
+ * @throws Problem `database_unavailable` or `database_timeout` after the last attempt; any other error at once
  */
 export function attempt<Result>(
   call: (timeoutMs: number) => Promise<Result>,
@@ -33,8 +35,8 @@ export function attempt<Result>(
 
   function failed(error: unknown) {
     running -= 1
-    const isUnanswered = error instanceof Problem && error.code === 'database_unavailable'
-    if (!isUnanswered) return reject(error)
+    const isRepeated = error instanceof Problem && worthRepeating.includes(error.code)
+    if (!isRepeated) return reject(error)
     startIn(pauseMs)
     const isLast = left === 0 || Date.now() + pauseMs >= end
     if (isLast && running === 0) reject(error)

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import * as column from './columns.ts'
 import type { Database } from './database.ts'
+import { eraseSurplus, lockEmptySessions } from './erasure/erase-surplus.ts'
 import { rowsOf } from './rows-of.ts'
 import { sessionLock } from './session-lock.ts'
 
@@ -12,20 +13,22 @@ const maxSessions = 500
  * whose answer was lost. A turn that is running in a session continues, because it writes by its lease.
  *
  * The locks keep a session's user from changing during a begin. They are taken in the order of ids, so that two calls
- * never wait for each other. One statement is enough: after it has waited for a lock, Postgres reads the row again, and
- * does not move a session that another user has claimed meanwhile.
+ * never wait for each other. One statement moves them: after it has waited for a lock, Postgres reads the row again, and
+ * does not move a session that another user has claimed meanwhile. The user may then have too many sessions without
+ * messages, so the oldest of these are erased.
  * @returns how many sessions were moved, and whether there may be more
  */
 export async function claimSomeSessions(
   db: Database,
   { visitorId, userId }: { visitorId: string; userId: string },
 ): Promise<{ claimed: number; more: boolean }> {
-  const [[row]] = await db.batch([
+  const [, [row]] = await db.batch([
+    lockEmptySessions(userId).compile(db.kysely),
     rowsOf({ claimed: column.integer, more: column.boolean })`
-with theirs as materialized (
-  select id from sessions where user_id = ${visitorId}
-), locked as materialized (
-  select id, ${sessionLock(sql`id`)} from (select id from theirs order by id limit ${maxSessions}) batch
+with locked as materialized (
+  select id, ${sessionLock(sql`id`)} from (
+    select id from sessions where user_id = ${visitorId} order by id limit ${maxSessions}
+  ) batch
 ), claimed as (
   update sessions set user_id = ${userId} from locked
   where sessions.id = locked.id and user_id = ${visitorId}
@@ -33,6 +36,7 @@ with theirs as materialized (
 )
 select (select count(*) from claimed)::integer as claimed,
   (select count(*) from locked) = ${maxSessions} as more`.compile(db.kysely),
+    eraseSurplus(userId).compile(db.kysely),
   ])
   if (row === undefined) throw new Error('claim returned no row')
   return row

@@ -78,3 +78,10 @@ type WithDefault<Type> = ColumnType<
 export function withDefault<Type>(of: Column<Type>): Column<WithDefault<Type>> {
   return { ...of, hasDefault: true } as Column<WithDefault<Type>>
 }
+
+/** A column that the database computes from others of its row: it is read and never written. */
+export function generated<Type>(
+  of: Column<Type>,
+): Column<ColumnType<SelectType<Type>, never, never>> {
+  return { ...of, hasDefault: true } as Column<ColumnType<SelectType<Type>, never, never>>
+}

@@ -1,23 +1,38 @@
-import { NeonDbError, neon, neonConfig } from '@neondatabase/serverless'
+import { neon, neonConfig } from '@neondatabase/serverless'
 import { type CompiledQuery, Kysely } from 'kysely'
 import { NeonDialect } from 'kysely-neon'
-import { Problem } from '../errors.ts'
+import { throwProblem } from './database-fault.ts'
 import type { Schema } from './schema.ts'
 
+/**
+ * Every statement gets a timeout in the database, except in `single`: a statement that its caller has given up would
+ * otherwise run on. A timeout can only be set in a transaction, so `kysely` and `batch` send a transaction in one request.
+ */
 export interface Database {
   /** For single statements. `kysely.transaction()` throws, because HTTP holds no connection. */
   kysely: Kysely<Schema>
   /**
-   * Runs statements in one round trip. Several run in one READ COMMITTED transaction: each statement sees what the
-   * previous ones wrote and waited for, but cannot take their results as parameters. One alone is a single query, as
-   * BEGIN and COMMIT would be more round trips between Neon's proxy and the compute.
+   * Runs statements in one round trip and one READ COMMITTED transaction: each statement sees what the previous ones
+   * wrote and waited for, but cannot take their results as parameters.
    * @returns the rows of each statement
    */
   batch<const Queries extends readonly CompiledQuery[]>(
     queries: Queries,
-    options?: { timeoutMs?: number },
+    options?: CallOptions,
   ): Promise<RowsOf<Queries>>
+  /**
+   * Runs one statement alone: without a transaction and without a timeout in the database, which would be more round
+   * trips between Neon's proxy and the compute. Only for statements that read a few rows by their keys, or that bound
+   * their own waits.
+   * @returns its rows
+   */
+  single<Row>(query: CompiledQuery<Row>, options?: CallOptions): Promise<Row[]>
   timeoutMs: number
+}
+
+export interface CallOptions {
+  /** How long the call may take, the answer included; by default `timeoutMs` of the database. */
+  timeoutMs?: number
 }
 
 type RowsOf<Queries> = {
@@ -34,9 +49,23 @@ export interface DatabaseOptions {
   timeoutMs: number
 }
 
+type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
+
+/** How much sooner the database gives up than the Worker, so that its answer still arrives. */
+const answerMs = 500
+
+/** The first statement of a transaction: sets the timeout of each of the following statements. */
+function statementTimeout(callMs: number): Statement {
+  const timeoutMs = Math.max(1, Math.floor(callMs * 0.9), callMs - answerMs)
+  return {
+    sql: `select set_config('statement_timeout', $1, true)`,
+    parameters: [String(timeoutMs)],
+  }
+}
+
 /**
  * Opens no connection: each call is a request of its own. Every call throws Problem `database_unavailable` if the
- * database does not answer, or not in time.
+ * database does not answer, or not in time, and `database_timeout` if the database gave up by itself.
  */
 export function createDatabase({
   connectionString,
@@ -49,10 +78,24 @@ export function createDatabase({
     fetch(url, { ...init, signal: init.signal ?? AbortSignal.timeout(timeoutMs) })
 
   const client = neon(connectionString)
+
+  async function transaction(queries: readonly Statement[], callMs: number) {
+    const statements = [statementTimeout(callMs), ...queries].map(({ sql, parameters }) =>
+      client.query(sql, [...parameters]),
+    )
+    const fetchOptions = { signal: AbortSignal.timeout(callMs) }
+    const options = { isolationLevel: 'ReadCommitted', fullResults: true, fetchOptions } as const
+    const [, ...results] = await client.transaction(statements, options).catch(throwProblem)
+    if (results.length !== queries.length) throwProblem(new TypeError('results are missing'))
+    return results
+  }
+
   const dialect = new NeonDialect({
     neon: () => ({
-      query: (sql, parameters, queryOptions) =>
-        client.query(sql, parameters, queryOptions).catch(throwProblem),
+      query: async (sql, parameters = []) => {
+        const [result] = await transaction([{ sql, parameters }], timeoutMs)
+        return result as never
+      },
     }),
   })
 
@@ -60,64 +103,13 @@ export function createDatabase({
     kysely: new Kysely<Schema>({ dialect }),
     timeoutMs,
     async batch(queries, options) {
+      const results = await transaction(queries, options?.timeoutMs ?? timeoutMs)
+      return results.map(({ rows }) => rows) as never
+    },
+    async single({ sql, parameters }, options) {
       const fetchOptions = { signal: AbortSignal.timeout(options?.timeoutMs ?? timeoutMs) }
-      const [only] = queries
-      if (only !== undefined && queries.length === 1) {
-        const rows = await client
-          .query(only.sql, [...only.parameters], { fetchOptions })
-          .catch(throwProblem)
-        return [rows] as never
-      }
-      const statements = queries.map(({ sql, parameters }) => client.query(sql, [...parameters]))
-      const results = await client
-        .transaction(statements, { isolationLevel: 'ReadCommitted', fetchOptions })
-        .catch(throwProblem)
-      if (results.length !== statements.length) throwProblem(new TypeError('results are missing'))
-      return results as never
+      const rows = await client.query(sql, [...parameters], { fetchOptions }).catch(throwProblem)
+      return rows as never
     },
   }
-}
-
-/** Only an SQLSTATE is a definite answer. After any other failure, the statement may have been committed. */
-function throwProblem(cause: unknown): never {
-  const sqlState = sqlStateOf(cause)
-  if (!/^[0-9A-Z]{5}$/.test(sqlState) || isTransient(sqlState))
-    throw new Problem('database_unavailable', { retryAfterSeconds: 2, cause })
-  if (schemaFaults.includes(sqlState))
-    throw new Problem('schema_outdated', { detail: 'Run: npm run migrate', cause })
-  if (sqlState === 'NC001') throw new Problem('misconfigured', { ...wrongIsolation, cause })
-  if (sqlState.startsWith('28') || sqlState === '3D000')
-    throw new Problem('misconfigured', {
-      detail: `DATABASE_URL was refused by the database (${sqlState})`,
-      members: { settings: [{ name: 'DATABASE_URL', message: 'was refused by the database' }] },
-      cause,
-    })
-  throw cause
-}
-
-/** An undefined table, column, function or type. */
-const schemaFaults = ['42P01', '42703', '42883', '42704']
-
-/** The database's own default is READ COMMITTED, so somebody has changed it. */
-const wrongIsolation = {
-  detail: 'default_transaction_isolation of the database role must be read committed',
-  members: {
-    settings: [{ name: 'DATABASE_URL', message: 'names a role that does not use READ COMMITTED' }],
-  },
-}
-
-/** Neon's proxy refuses a password without an SQLSTATE, and reports that of an unknown database in the text of a 500. */
-function sqlStateOf(cause: unknown): string {
-  if (!(cause instanceof NeonDbError)) return ''
-  if (cause.code) return cause.code
-  if (cause.message.startsWith('password authentication failed')) return '28P01'
-  return /^Server error .*"code":"(28\w{3}|3D000)"/.exec(cause.message)?.[1] ?? ''
-}
-
-/**
- * Connection, resources, operator intervention, system error, rolled back because of another transaction, or a lock that
- * was not free in time.
- */
-function isTransient(sqlState: string): boolean {
-  return /^(08|53|57|58|40|55P03)/.test(sqlState)
 }

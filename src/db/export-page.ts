@@ -4,6 +4,7 @@ import type { Message, Session } from '../protocol.ts'
 import * as column from './columns.ts'
 import type { Database } from './database.ts'
 import { currentStatus, messageColumns, type MessageRecord, toMessage } from './messages.ts'
+import { leastMessageBytes, messageBytes, pageBytes } from './page-bytes.ts'
 import { type RowOf, rowsOf } from './rows-of.ts'
 import { tables } from './schema.ts'
 import { toSession } from './sessions.ts'
@@ -50,16 +51,16 @@ const itemColumns = {
 }
 type ItemRow = RowOf<typeof itemColumns>
 
+const { current_status: _, ...storedColumns } = messageColumns
+const messageFields = sql.join(Object.keys(storedColumns).map((name) => sql.ref(name)))
+
 /** No message has a larger `seq`. */
 const lastSeq = 2_147_483_647
 
 /**
  * Reads a user's data after a position, superseded replies included: a page of at most `limits.pageMax` items, cut at
- * `limits.historyBytes` of text, and never empty before the end. One statement reads it, so that a session is never
- * exported in part.
- *
- * The ids are a `materialized` step of their own. Otherwise Postgres may walk the primary key, through the sessions of
- * all users. `next_seq` bounds how many messages to fetch from each session, so that no row is read in vain.
+ * 1 MiB of all that they carry, and never empty before the end. One statement reads it, so that a session is never
+ * exported in part. `next_seq` bounds how many messages to fetch from each session, so that no row is read in vain.
  */
 export async function exportPage(
   db: Database,
@@ -112,21 +113,20 @@ function pageQuery(db: Database, userId: string, { sessionId, seq }: ExportPosit
   where session_id = planned.id and status ${superseded ? sql`=` : sql`<>`} 'superseded' and seq > planned.after_seq
   order by seq limit ${limits.pageMax} - planned.items_before)`
   return rowsOf(itemColumns)`
-with mine as materialized (
-  select id, next_seq - 1 as last_seq from sessions where user_id = ${userId} and id >= ${sessionId}
-), nearest as (
-  select id, id = ${sessionId} as is_begun, case id when ${sessionId} then ${seq}::integer else 0 end as after_seq,
-    case id when ${sessionId} then greatest(last_seq - ${seq}::integer, 0) else greatest(last_seq, 1) end as items
-  from mine order by id limit ${limits.pageMax + 2}
+with nearest as (
+  select id, user_id, title, metadata, created_at, last_message_at, id = ${sessionId} as is_begun,
+    case id when ${sessionId} then ${seq}::integer else 0 end as after_seq,
+    case id when ${sessionId} then greatest(next_seq - 1 - ${seq}::integer, 0) else greatest(next_seq - 1, 1) end as items
+  from sessions where user_id = ${userId} and id >= ${sessionId} order by id limit ${limits.pageMax + 2}
 ), planned as (
   select *, (sum(items) over (order by id) - items)::integer as items_before,
     (sum(items) over ())::integer as items_left
   from nearest
 ), item as (
-  select planned.id as in_session, is_begun, items_left, message.*, row_number() over walk as place,
-    row_number() over (partition by planned.id order by seq) as place_in_session,
-    sum(coalesce(octet_length(content) + octet_length(metadata::text), 0) + coalesce(octet_length(context_text), 0))
-      over walk as bytes
+  select planned.id as in_session, user_id, title, planned.metadata as in_metadata, planned.created_at as begun_at,
+    last_message_at, items_left, message.*, row_number() over walk as place,
+    not is_begun and row_number() over (partition by planned.id order by seq) = 1 as begins,
+    coalesce(sum(${leastMessageBytes}) over walk, 0) as least_bytes
   from planned
   left join lateral (
     select * from (${messagesOf(false)} union all ${messagesOf(true)}) merged
@@ -134,12 +134,15 @@ with mine as materialized (
   ) message on true
   where items > 0 and items_before < ${limits.pageMax}
   window walk as (order by planned.id, seq)
+), measured as (
+  select *, sum(coalesce(${messageBytes}, 0)
+    + case when begins then session_bytes(user_id, title, in_metadata) else 0 end) over (order by place) as bytes
+  from item where place = 1 or least_bytes <= ${pageBytes}
 )
-select item.*, ${currentStatus}, sessions.id is not null as begins, sessions.title as session_title,
-  sessions.metadata as session_metadata, sessions.created_at as session_created_at,
-  sessions.last_message_at as session_last_message_at
-from item
-left join sessions on sessions.id = in_session and place_in_session = 1 and not is_begun
-where place = 1 or bytes <= ${limits.historyBytes}
-order by in_session, seq`.compile(db.kysely)
+select ${messageFields}, ${currentStatus}, in_session, begins, items_left, case when begins then title end as session_title,
+  case when begins then in_metadata end as session_metadata, case when begins then begun_at end as session_created_at,
+  case when begins then last_message_at end as session_last_message_at
+from measured
+where place = 1 or bytes <= ${pageBytes}
+order by place`.compile(db.kysely)
 }

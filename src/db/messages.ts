@@ -1,10 +1,8 @@
-import { type CompiledQuery, type RawBuilder, sql } from 'kysely'
-import { limits } from '../limits.ts'
+import { sql } from 'kysely'
 import type { Message, MessageStatus } from '../protocol.ts'
 import type { StoredReply } from '../turn/turn.ts'
-import * as column from './columns.ts'
 import type { Database } from './database.ts'
-import { type RowOf, rowsOf, selected } from './rows-of.ts'
+import { type RowOf, selected } from './rows-of.ts'
 import { tables } from './schema.ts'
 
 /** Status as every read sees it: a reply whose lease has expired is not streaming any more. */
@@ -66,10 +64,10 @@ export function toMessage(row: MessageRecord): Message {
 }
 
 export async function findReply(
-  { kysely }: Database,
+  db: Database,
   { userId, sessionId, id }: { userId: string; sessionId: string; id: string },
 ): Promise<StoredReply | undefined> {
-  const row = await kysely
+  const query = db.kysely
     .selectFrom('messages')
     .innerJoin('sessions', 'sessions.id', 'messages.session_id')
     .selectAll('messages')
@@ -78,7 +76,8 @@ export async function findReply(
     .where('messages.id', '=', id)
     .where('role', '=', 'assistant')
     .where('sessions.user_id', '=', userId)
-    .executeTakeFirst()
+    .compile()
+  const [row] = await db.single(query)
   return row && { reply: toMessage(row), errorCode: row.error_code }
 }
 
@@ -87,10 +86,10 @@ export async function findReply(
  * @returns `none` if no reply is running; undefined if the user has no such session
  */
 export async function findRunningReply(
-  { kysely }: Database,
+  db: Database,
   { userId, sessionId }: { userId: string; sessionId: string },
 ): Promise<StoredReply | 'none' | undefined> {
-  const row = await kysely
+  const query = db.kysely
     .selectFrom('sessions')
     .leftJoin('messages', (join) =>
       join
@@ -102,99 +101,16 @@ export async function findRunningReply(
     .select(currentStatus)
     .where('sessions.id', '=', sessionId)
     .where('user_id', '=', userId)
-    .executeTakeFirst()
+    .compile()
+  const [row] = await db.single(query)
   if (row === undefined) return undefined
   return row.id === null
     ? 'none'
     : { reply: toMessage(row as MessageRecord), errorCode: row.error_code }
 }
 
-export interface HistoryRange {
-  sessionId: string
-  userId: string
-  limit: number
-  /** Messages with a smaller `seq`, newest first. */
-  before?: number | undefined
-  /** Messages with a larger `seq`, oldest first. */
-  after?: number | undefined
-  superseded?: boolean | undefined
-}
-
 export interface History {
   /** Oldest first. */
   messages: Message[]
   hasMore: boolean
-}
-
-type Condition = RawBuilder<boolean>
-
-const historyColumns = { ...messageColumns, fetched: column.integer }
-type HistoryRow = RowOf<typeof historyColumns>
-
-/**
- * Reads a page of a session's messages: the newest ones, those before a `seq`, or those after one. The page is cut at
- * `limits.historyBytes` of text, and never empty before the end.
- * @returns undefined if the user has no such session
- */
-export async function listMessages(
-  db: Database,
-  range: HistoryRange,
-): Promise<History | undefined> {
-  const [[session], rows] = await db.batch([
-    db.kysely
-      .selectFrom('sessions')
-      .select('id')
-      .where('id', '=', range.sessionId)
-      .where('user_id', '=', range.userId)
-      .compile(),
-    historyQuery(db, range, isUsers(range)),
-  ])
-  return session && toHistory(rows)
-}
-
-function isUsers({ sessionId, userId }: HistoryRange): Condition {
-  return sql`exists (select from sessions where id = ${sessionId} and user_id = ${userId})`
-}
-
-export function toHistory(rows: HistoryRow[]): History {
-  return {
-    messages: rows.map(toMessage),
-    hasMore: rows[0] !== undefined && rows.length < rows[0].fetched,
-  }
-}
-
-/**
- * Reads one row more than `limit`, so that `fetched` shows whether there are more.
- * @param isReadable whether the caller may read the session
- */
-export function historyQuery(
-  db: Database,
-  range: Omit<HistoryRange, 'userId'>,
-  isReadable: Condition,
-): CompiledQuery<HistoryRow> {
-  const direction = range.after === undefined ? sql`desc` : sql`asc`
-  const bounds = [
-    ...(range.before === undefined ? [] : [sql`and seq < ${range.before}`]),
-    ...(range.after === undefined ? [] : [sql`and seq > ${range.after}`]),
-  ]
-  const inRange = (superseded: boolean) => sql`
-select * from messages
-where session_id = ${range.sessionId} and status ${superseded ? sql`=` : sql`<>`} 'superseded' ${sql.join(bounds, sql` `)}
-order by seq ${direction} limit ${range.limit + 1}`
-  // Each part uses its own partial index, so that superseded replies cost nothing unless they are requested.
-  const nearest = range.superseded
-    ? sql`select * from ((${inRange(false)}) union all (${inRange(true)})) merged order by seq ${direction} limit ${range.limit + 1}`
-    : inRange(false)
-  return rowsOf(historyColumns)`
-with nearest as (
-  ${nearest}
-), page as (
-  select *, row_number() over walk as place, count(*) over ()::integer as fetched,
-    sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over walk as bytes
-  from nearest window walk as (order by seq ${direction})
-)
-select *, ${currentStatus} from page
-where place <= ${range.limit} and (place = 1 or bytes <= ${limits.historyBytes})
-  and ${isReadable}
-order by seq`.compile(db.kysely)
 }

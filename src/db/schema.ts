@@ -15,6 +15,8 @@ export const tables = {
     next_seq: column.withDefault(column.integer),
     created_at: column.withDefault(column.timestamp),
     last_message_at: column.nullable(column.timestamp),
+    active_hour: column.generated(column.integer),
+    empty_since: column.generated(column.nullable(column.timestamp)),
   },
   messages: {
     session_id: column.uuid,
@@ -82,4 +84,4 @@ export type SessionRow = RowOf<typeof tables.sessions>
 export type MessageRow = RowOf<typeof tables.messages>
 
 /** The number of the newest file in `migrations/`, which this code needs. The Worker cannot read the folder: a test compares. */
-export const schemaVersion = 6
+export const schemaVersion = 7

@@ -1,10 +1,14 @@
 import { sql } from 'kysely'
 import type { Metadata, Session } from '../protocol.ts'
 import type { Database } from './database.ts'
+import { eraseSurplus, lockEmptySessions } from './erasure/erase-surplus.ts'
 import type { SessionRow } from './schema.ts'
 import { lockSession } from './session-lock.ts'
+import { pageOf, type SessionPosition, sessionPage } from './session-page.ts'
 
-export function toSession(row: Omit<SessionRow, 'user_id' | 'next_seq'>): Session {
+type ShownRow = Pick<SessionRow, 'id' | 'title' | 'metadata' | 'created_at' | 'last_message_at'>
+
+export function toSession(row: ShownRow): Session {
   return {
     id: row.id,
     title: row.title,
@@ -14,8 +18,6 @@ export function toSession(row: Omit<SessionRow, 'user_id' | 'next_seq'>): Sessio
   }
 }
 
-const lastActivity = sql<Date>`coalesce(last_message_at, created_at)`
-
 export interface NewSession {
   id: string
   userId: string
@@ -23,17 +25,24 @@ export interface NewSession {
   metadata?: Metadata | undefined
 }
 
+/** Creates a session without messages. If the user has too many of these, the oldest are erased. */
 export async function createSession(db: Database, session: NewSession): Promise<Session> {
-  const row = await db.kysely
-    .insertInto('sessions')
-    .values({
-      id: session.id,
-      user_id: session.userId,
-      title: session.title ?? null,
-      metadata: JSON.stringify(session.metadata ?? {}),
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow()
+  const { id, userId, title, metadata } = session
+  const [, [row]] = await db.batch([
+    lockEmptySessions(userId).compile(db.kysely),
+    db.kysely
+      .insertInto('sessions')
+      .values({
+        id,
+        user_id: userId,
+        title: title ?? null,
+        metadata: JSON.stringify(metadata ?? {}),
+      })
+      .returningAll()
+      .compile(),
+    eraseSurplus(userId, id).compile(db.kysely),
+  ])
+  if (row === undefined) throw new Error('insert returned no row')
   return toSession(row)
 }
 
@@ -51,41 +60,14 @@ export async function findSession(
   return row && toSession(row)
 }
 
-export interface SessionPosition {
-  /** ISO 8601 with milliseconds, the precision of the column. */
-  lastActivity: string
-  id: string
-}
-
 /** Lists the user's sessions after a position, latest activity first. `next` is where the next page begins. */
 export async function listSessions(
   db: Database,
   userId: string,
   options: { limit: number; after?: SessionPosition | undefined },
 ): Promise<{ sessions: Session[]; next: SessionPosition | undefined }> {
-  const { limit, after } = options
-  const rows = await db.kysely
-    .selectFrom('sessions')
-    .selectAll()
-    .where('user_id', '=', userId)
-    .$if(after !== undefined, (query) =>
-      query.where(
-        sql<boolean>`(${lastActivity}, id) < (${after?.lastActivity}::timestamptz, ${after?.id}::uuid)`,
-      ),
-    )
-    .orderBy(lastActivity, 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  const sessions = rows.slice(0, limit).map(toSession)
-  const last = sessions.at(-1)
-  return {
-    sessions,
-    next:
-      rows.length > limit && last !== undefined
-        ? { lastActivity: last.last_message_at ?? last.created_at, id: last.id }
-        : undefined,
-  }
+  const [rows] = await db.batch([sessionPage(db, [sql`user_id = ${userId}`], options)])
+  return pageOf(rows, toSession)
 }
 
 export async function changeSession(

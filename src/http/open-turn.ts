@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import { listMessages } from '../db/messages.ts'
+import { listMessages } from '../db/list-messages.ts'
 import { describeFault, Problem, storedProblem } from '../errors.ts'
 import type { Message } from '../protocol.ts'
 import { completeTurn, type EndedTurn } from '../turn/complete-turn.ts'

@@ -118,17 +118,25 @@ async function store(
   historyLimit: number,
 ): Promise<Pick<EndedTurn, 'reply' | 'history' | 'problem'>> {
   const { problem, ...end } = turnEndOf(settings, content, completion)
+  const stored = (limit: number) =>
+    attempt((timeoutMs) => finishTurn(db, key, end, { historyLimit: limit, timeoutMs }), finish)
   try {
-    const finished = await attempt(
-      (timeoutMs) => finishTurn(db, key, end, { historyLimit, timeoutMs }),
-      finish,
-    )
+    // Without an answer, nobody knows whether the reply was stored: the repeat finds out.
+    const finished = await stored(historyLimit).catch((error: unknown) => {
+      if (isTooLarge(error)) return stored(0)
+      throw error
+    })
     return toEnded(finished, problem)
   } catch (cause) {
     // The turn may still hold its lease: a retry has to wait until that expires.
     const retryAfterSeconds = Math.ceil(settings.leaseMs / 1_000)
     return { problem: new Problem('not_saved', { retryAfterSeconds, cause }) }
   }
+}
+
+/** Neon refuses an answer that is too large; only the history can be. */
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'data_too_large'
 }
 
 function toEnded(

@@ -48,6 +48,13 @@ export interface StartedTurn {
   next: { run: RunningTurn } | { replay: StoredReply }
 }
 
+/** Even after a definite failure: it may be that of a repeat, and the first attempt may have been committed. */
+const mayHaveBegun: readonly string[] = [
+  'database_unavailable',
+  'database_timeout',
+  'data_too_large',
+]
+
 /** The platform ends what runs 30 s after the response. */
 const abandon = { attempts: 5, timeoutMs: 25_000, pauseMs: 1_000 } as const
 
@@ -104,7 +111,7 @@ export async function startTurn(
     timeoutMs: db.timeoutMs,
     pauseMs: 0,
   }).catch((error: unknown) => {
-    if (error instanceof Problem && error.code === 'database_unavailable')
+    if (error instanceof Problem && mayHaveBegun.includes(error.code))
       waitUntil(abandonBegin(db, { sessionId, lease, payers }))
     throw error
   })

@@ -18,8 +18,7 @@ function withCommitMs(commitMs: number): Database {
   const sleep = sql`select pg_sleep(${commitMs / 1_000}::float8)`.compile(db.kysely)
   return {
     ...db,
-    batch: async (queries, options) =>
-      (await db.batch([...queries, sleep], options)).slice(0, -1) as never,
+    single: async (query, options) => (await db.batch([query, sleep], options))[0],
   }
 }
 

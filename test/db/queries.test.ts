@@ -7,10 +7,12 @@ import { eraseExpired } from '../../src/db/erasure/erase-expired.ts'
 import { eraseSomeOfUser } from '../../src/db/erasure/erase-user.ts'
 import { pruneSpending } from '../../src/db/erasure/prune-spending.ts'
 import { exportPage } from '../../src/db/export-page.ts'
-import { findReply, findRunningReply, listMessages } from '../../src/db/messages.ts'
+import { listMessages } from '../../src/db/list-messages.ts'
+import { findReply, findRunningReply } from '../../src/db/messages.ts'
 import { rateReply } from '../../src/db/rate-reply.ts'
 import { findReplyGrowth } from '../../src/db/reply-growth.ts'
 import { appliedSchemaVersion } from '../../src/db/schema-version.ts'
+import { type SessionSearch, searchSessions } from '../../src/db/search-sessions.ts'
 import * as sessions from '../../src/db/sessions.ts'
 import { spentToday } from '../../src/db/spending.ts'
 import { abandonTurn } from '../../src/db/turns/abandon-turn.ts'
@@ -29,7 +31,7 @@ const start = turnStart()
 const { userId, sessionId } = start
 const range = { userId, sessionId, limit: 50 }
 const after = { lastActivity: '2026-01-01T00:00:00.000Z', id: sessionId }
-const everyFilter: admin.SessionSearch = {
+const everyFilter: SessionSearch = {
   limit: 50,
   after,
   text: 'refund',
@@ -84,7 +86,11 @@ const calls = [
     after: [userId, { limit: 50, after }],
   }),
   call(sessions.changeSession, { '': [userId, sessionId, { title: 'New', metadata: { a: [1] } }] }),
-  call(admin.searchSessions, { '': [{ limit: 50 }], filtered: [everyFilter] }),
+  call(searchSessions, {
+    '': [{ limit: 50 }],
+    filtered: [everyFilter],
+    within: [{ ...everyFilter, after: { ...after, within: { seq: 9, found: 1 } } }],
+  }),
   call(admin.findSessionUser, { '': [sessionId] }),
   call(admin.listUsage, {
     'by-day': [{ ...usage, by: 'day', userId }],

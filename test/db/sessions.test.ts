@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { listMessages } from '../../src/db/messages.ts'
+import { listMessages } from '../../src/db/list-messages.ts'
 import {
   changeSession,
   createSession,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { listMessages } from '../../src/db/messages.ts'
+import { listMessages } from '../../src/db/list-messages.ts'
 import { rateReply } from '../../src/db/rate-reply.ts'
 import { deleteSession, findSession, listSessions } from '../../src/db/sessions.ts'
 import { abandonTurn } from '../../src/db/turns/abandon-turn.ts'

@@ -179,6 +179,19 @@ describe('if the reply cannot be stored at once', () => {
     },
   )
 
+  test('it is stored without its history if that is too large for an answer', async () => {
+    const turn = newTurn()
+    fail('too large', { from: 1, to: 1 })
+    expect(await visitor.chat(turn)).toMatchObject({
+      reply: { status: 'complete' },
+      history: [],
+      has_more: true,
+    })
+    mend()
+    expect(await visitor.chat(turn)).toMatchObject({ replayed: true, history: [{}, {}] })
+    expect(rig.model.requests).toHaveLength(1)
+  })
+
   test('a stream that cannot be stored ends with not_saved, never with turn.completed', async () => {
     fail('reset before', { from: 1 })
     const events = await visitor.stream(newTurn())
@@ -224,18 +237,18 @@ describe('if the reply cannot be stored at once', () => {
   })
 })
 
-describe('while the database cannot be reached, every other route', () => {
-  const session = `/v1/sessions/${crypto.randomUUID()}`
-  const routes: [string, string, unknown?][] = [
-    ['POST', '/v1/sessions', { title: 'Hello' }],
-    ['GET', '/v1/sessions'],
-    ['GET', session],
-    ['PATCH', session, { title: 'Hello' }],
-    ['DELETE', session],
-    ['GET', `${session}/messages`],
-    ['GET', '/health/ready'],
-  ]
+const session = `/v1/sessions/${crypto.randomUUID()}`
+const routes: [string, string, unknown?][] = [
+  ['POST', '/v1/sessions', { title: 'Hello' }],
+  ['GET', '/v1/sessions'],
+  ['GET', session],
+  ['PATCH', session, { title: 'Hello' }],
+  ['DELETE', session],
+  ['GET', `${session}/messages`],
+  ['GET', '/health/ready'],
+]
 
+describe('while the database cannot be reached, every other route', () => {
   test.each([...notRun, ...ranUnseen])('is a 503 with Retry-After: %s', async (fault) => {
     fail(fault)
     for (const [method, path, body] of routes) {
@@ -261,5 +274,23 @@ describe('while the database cannot be reached, every other route', () => {
     await visitor.expect(200, 'GET', '/health/live')
     await visitor.expect(201, 'POST', '/v1/visitors')
     expect(rig.timeline).toEqual([])
+  })
+})
+
+describe('if the database answers that it gave up', () => {
+  test.each([
+    ['its statement took too long', 'statement timeout', 503, 'database_timeout', 'NeonDbError', 2],
+    ['its answer is too large to carry', 'too large', 500, 'data_too_large', 'NeonDbError', 0],
+  ] as const)('because %s, each route says so', async (_, fault, status, code, name, wait) => {
+    fail(fault)
+    for (const [method, path, body] of routes) {
+      const response = await visitor.request(method, path, body)
+      expect(await problemOf(response), `${method} ${path}`).toMatchObject({ code, status })
+      expect(Number(response.headers.get('retry-after'))).toBe(wait)
+    }
+    expect(rig.timeline).toHaveLength(routes.length)
+    await vi.waitUntil(() => rig.logs().filter((line) => line.includes(code)).length > 0)
+    const log = rig.logs().find((line) => line.includes(code))
+    expect(JSON.parse(log ?? '')).toMatchObject({ fault: { cause: { name } } })
   })
 })

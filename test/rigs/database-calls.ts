@@ -11,13 +11,11 @@ export async function callOf(
   call: (db: Database) => Promise<unknown>,
 ): Promise<Query[]> {
   let sent: Query[] = []
-  const recording: Database = {
-    ...db,
-    batch: (queries) => {
-      sent = queries.map(({ sql, parameters }) => ({ sql, parameters }))
-      return Promise.reject(new Error('not sent'))
-    },
+  const record = (queries: readonly Query[]) => {
+    sent = queries.map(({ sql, parameters }) => ({ sql, parameters }))
+    return Promise.reject(new Error('not sent'))
   }
+  const recording: Database = { ...db, batch: record, single: (query) => record([query]) }
   await call(recording).catch(() => {})
   return sent
 }

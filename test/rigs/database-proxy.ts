@@ -4,7 +4,8 @@ import { statementsOf } from './turn-call.ts'
 /**
  * How a call to the database goes wrong. `before` and `after`: whether the statement ran. `late`: it runs once another
  * call has been answered, and gets no answer. `deadlock` and `serialization failure`: it was rolled back in favour of
- * another transaction. `repeats everything`: a definite error whose fields hold all that was sent.
+ * another transaction. `statement timeout`: the database canceled it. `too large`: Neon cannot carry its answer.
+ * `repeats everything`: a definite error whose fields hold all that was sent.
  */
 export type DatabaseFault =
   | 'reset before'
@@ -19,6 +20,8 @@ export type DatabaseFault =
   | 'late'
   | 'deadlock'
   | 'serialization failure'
+  | 'statement timeout'
+  | 'too large'
   | 'repeats everything'
 
 export interface DatabaseCall {
@@ -128,6 +131,14 @@ function failsAtOnce(fault: DatabaseFault, { request, response, body }: RelayedC
       return true
     case 'serialization failure':
       answerWith(response, 400, errorOf('could not serialize access', '40001'))
+      return true
+    case 'statement timeout': {
+      const message = 'canceling statement due to statement timeout'
+      answerWith(response, 400, errorOf(message, '57014'))
+      return true
+    }
+    case 'too large':
+      answerWith(response, 507, errorOf('response is too large (max is 10485760 bytes)', ''))
       return true
     case 'server error':
       response.writeHead(500).end('compute trouble')

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import type { CompiledQuery } from 'kysely'
 import type { Database } from '../../src/db/database.ts'
-import { listMessages } from '../../src/db/messages.ts'
+import { listMessages } from '../../src/db/list-messages.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { checkpointTurn, finishTurn } from '../../src/db/turns/finish-turn.ts'
 import { turnCheckpoint, turnEnd, turnStart } from './conversation.ts'

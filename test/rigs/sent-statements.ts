@@ -60,6 +60,11 @@ export async function sentStatements(
       )
       return results
     },
+    async single(sent, options) {
+      const rows = await db.single(sent, options)
+      queries.push({ rows: rows as SentStatement['rows'], declared: declaredBy(sent) })
+      return rows
+    },
   }
   const exchanges: { sql: string[]; answers: Answer[] }[] = []
   const realFetch = globalThis.fetch
@@ -67,10 +72,12 @@ export async function sentStatements(
     const response = await realFetch(url, init)
     const { query, queries: batch } = JSON.parse(init?.body as string)
     const answer = await response.clone().json()
-    exchanges.push({
-      sql: batch?.map((each: { query: string }) => each.query) ?? [query],
-      answers: answer.results ?? [answer],
-    })
+    // The first statement of a transaction sets the timeout of the others.
+    exchanges.push(
+      batch === undefined
+        ? { sql: [query], answers: [answer] }
+        : { sql: batch.slice(1).map(queryOf), answers: answer.results?.slice(1) ?? [] },
+    )
     return response
   })
   try {
@@ -86,6 +93,8 @@ export async function sentStatements(
     }),
   )
 }
+
+const queryOf = ({ query }: { query: string }) => query
 
 function declaredBy(query: CompiledQuery & { columns?: Columns }): Columns | undefined {
   return query.columns ?? declaredIn(query.query)

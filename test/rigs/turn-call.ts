@@ -18,7 +18,8 @@ export function checkpointText([statement]: readonly SentStatement[]): string {
   return (JSON.parse(String(statement?.params?.[0])) as { content: string }).content
 }
 
+/** The statements of a request, without the first of a transaction, which only sets the timeout of the others. */
 export function statementsOf(body: Buffer): SentStatement[] {
   const parsed = JSON.parse(body.toString()) as SentStatement & { queries?: SentStatement[] }
-  return parsed.queries ?? [parsed]
+  return parsed.queries?.slice(1) ?? [parsed]
 }

@@ -24,7 +24,8 @@ export async function eraseSomeOfUser(
   const [[row]] = await db.batch([
     rowsOf({ erased: column.integer, more: column.boolean })`
 with mine as materialized (
-  select id, next_seq from sessions where user_id = ${userId}
+  -- One more than a call may erase shows whether there are more.
+  select id, next_seq from sessions where user_id = ${userId} order by id limit ${maxSessions + 1}
 ), next as (
   select id, sum(next_seq) over (order by id) - next_seq as messages_before
   from (select * from mine order by id limit ${maxSessions}) nearest

@@ -20,7 +20,7 @@ export async function callTurnFunction<Type>(
   const lockTimeoutMs = Math.ceil((options.timeoutMs ?? db.timeoutMs) * lockShare)
   const json = JSON.stringify({ ...request, lock_timeout_ms: lockTimeoutMs })
   const query = rowsOf({ result })`select ${sql.ref(name)}(${json}) as result`.compile(db.kysely)
-  const [[row]] = await db.batch([query], options)
+  const [row] = await db.single(query, options)
   if (row === undefined) throw new Error(`${name} returned no row`)
   return row.result
 }

@@ -1,19 +1,20 @@
 import { Hono } from 'hono'
-import { findSessionUser, listUsage, searchSessions } from '../../db/admin.ts'
-import { listMessages } from '../../db/messages.ts'
+import { findSessionUser, listUsage } from '../../db/admin.ts'
+import { listMessages } from '../../db/list-messages.ts'
+import { searchSessions } from '../../db/search-sessions.ts'
 import { deleteSession } from '../../db/sessions.ts'
 import { Problem } from '../../errors.ts'
 import {
-  type AdminSession,
+  type AdminSessionsPage,
   AdminSessionsQuery,
   AdminUsageQuery,
   type UsageRow,
 } from '../../protocol-admin.ts'
-import { MessagesQuery, type Page, SessionPath } from '../../protocol.ts'
+import { MessagesQuery, SessionPath } from '../../protocol.ts'
 import type { AppEnv } from '../app-env.ts'
 import { messagePage } from '../message-page.ts'
 import { ownerOnly } from '../middleware/owner-only.ts'
-import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
+import { decodeSearchCursor, encodeSearchCursor } from '../sessions-cursor.ts'
 import { path, queryString } from '../validate.ts'
 
 /** The owner's routes, behind `ADMIN_TOKEN`. They read and erase, and change nothing. */
@@ -21,14 +22,16 @@ export const admin = new Hono<AppEnv>()
   .use(ownerOnly())
   .get('/sessions', queryString(AdminSessionsQuery), async (c) => {
     const { cursor, q: text, user_id: userId, ...filters } = c.req.valid('query')
-    const after = cursor === undefined ? undefined : decodeCursor(cursor)
+    const after = cursor === undefined ? undefined : decodeSearchCursor(cursor)
     const { db } = c.get('deps')
     const { sessions, next } = await searchSessions(db, { ...filters, text, userId, after })
+    const isSearch = [text, filters.rating, filters.status].some((each) => each !== undefined)
     return c.json({
       data: sessions,
       has_more: next !== undefined,
-      next_cursor: next ? encodeCursor(next) : null,
-    } satisfies Page<AdminSession>)
+      next_cursor: next ? encodeSearchCursor(next) : null,
+      ...(isSearch && { searched_until: next?.lastActivity ?? null }),
+    } satisfies AdminSessionsPage)
   })
   .get(
     '/sessions/:session_id/messages',

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { listMessages } from '../../db/messages.ts'
+import { listMessages } from '../../db/list-messages.ts'
 import { Problem } from '../../errors.ts'
 import { MessagesQuery, SessionPath } from '../../protocol.ts'
 import type { AppEnv } from '../app-env.ts'

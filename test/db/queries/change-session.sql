@@ -7,3 +7,5 @@ update "sessions" set "title" = $1, "metadata" = $2 where "id" = $3 and "user_id
 --   next_seq integer (sessions.next_seq, not null)
 --   created_at timestamp with time zone (sessions.created_at, not null)
 --   last_message_at timestamp with time zone (sessions.last_message_at)
+--   active_hour integer (sessions.active_hour, not null)
+--   empty_since timestamp with time zone (sessions.empty_since)

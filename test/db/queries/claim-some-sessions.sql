@@ -1,7 +1,11 @@
-with theirs as materialized (
-  select id from sessions where user_id = $1
-), locked as materialized (
-  select id, pg_advisory_xact_lock(hashtextextended(id::text, 0)) from (select id from theirs order by id limit $2) batch
+select pg_advisory_xact_lock(hashtextextended('empty sessions of ' || $1, 0));
+-- returns:
+--   pg_advisory_xact_lock void
+
+with locked as materialized (
+  select id, pg_advisory_xact_lock(hashtextextended(id::text, 0)) from (
+    select id from sessions where user_id = $1 order by id limit $2
+  ) batch
 ), claimed as (
   update sessions set user_id = $3 from locked
   where sessions.id = locked.id and user_id = $4
@@ -12,3 +16,12 @@ select (select count(*) from claimed)::integer as claimed,
 -- returns:
 --   claimed integer
 --   more boolean
+
+with surplus as materialized (
+  select id from sessions where user_id = $1 and empty_since is not null 
+  order by empty_since desc, id desc offset $2 limit $3
+), locked as materialized (
+  select id from surplus where pg_try_advisory_xact_lock(hashtextextended(id::text, 0))
+)
+delete from sessions using locked
+where sessions.id = locked.id and user_id = $4 and empty_since is not null;

@@ -1,14 +1,15 @@
 with mine as materialized (
-  select id, next_seq from sessions where user_id = $1
+  -- One more than a call may erase shows whether there are more.
+  select id, next_seq from sessions where user_id = $1 order by id limit $2
 ), next as (
   select id, sum(next_seq) over (order by id) - next_seq as messages_before
-  from (select * from mine order by id limit $2) nearest
+  from (select * from mine order by id limit $3) nearest
 ), locked as materialized (
   select id, pg_advisory_xact_lock(hashtextextended(id::text, 0)) from (
-    select id from next where messages_before < $3 order by id
+    select id from next where messages_before < $4 order by id
   ) batch
 ), erased as (
-  delete from sessions using locked where sessions.id = locked.id and user_id = $4 returning sessions.id
+  delete from sessions using locked where sessions.id = locked.id and user_id = $5 returning sessions.id
 )
 select (select count(*) from erased)::integer as erased,
   (select count(*) from mine) > (select count(*) from locked) as more;

@@ -1,18 +1,17 @@
-with mine as materialized (
-  select id, next_seq - 1 as last_seq from sessions where user_id = $1 and id >= $2
-), nearest as (
-  select id, id = $3 as is_begun, case id when $4 then $5::integer else 0 end as after_seq,
-    case id when $6 then greatest(last_seq - $7::integer, 0) else greatest(last_seq, 1) end as items
-  from mine order by id limit $8
+with nearest as (
+  select id, user_id, title, metadata, created_at, last_message_at, id = $1 as is_begun,
+    case id when $2 then $3::integer else 0 end as after_seq,
+    case id when $4 then greatest(next_seq - 1 - $5::integer, 0) else greatest(next_seq - 1, 1) end as items
+  from sessions where user_id = $6 and id >= $7 order by id limit $8
 ), planned as (
   select *, (sum(items) over (order by id) - items)::integer as items_before,
     (sum(items) over ())::integer as items_left
   from nearest
 ), item as (
-  select planned.id as in_session, is_begun, items_left, message.*, row_number() over walk as place,
-    row_number() over (partition by planned.id order by seq) as place_in_session,
-    sum(coalesce(octet_length(content) + octet_length(metadata::text), 0) + coalesce(octet_length(context_text), 0))
-      over walk as bytes
+  select planned.id as in_session, user_id, title, planned.metadata as in_metadata, planned.created_at as begun_at,
+    last_message_at, items_left, message.*, row_number() over walk as place,
+    not is_begun and row_number() over (partition by planned.id order by seq) = 1 as begins,
+    coalesce(sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over walk, 0) as least_bytes
   from planned
   left join lateral (
     select * from ((
@@ -26,60 +25,41 @@ with mine as materialized (
   ) message on true
   where items > 0 and items_before < $12
   window walk as (order by planned.id, seq)
+), measured as (
+  select *, sum(coalesce(message_bytes(content, context_text, finish_reason, rating_comment, metadata), 0)
+    + case when begins then session_bytes(user_id, title, in_metadata) else 0 end) over (order by place) as bytes
+  from item where place = 1 or least_bytes <= $13
 )
-select item.*, 
+select "id", "seq", "role", "content", "context_text", "finish_reason", "error_code", "prompt_tokens", "completion_tokens", "rating", "rating_comment", "metadata", "created_at", 
 case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as "current_status", sessions.id is not null as begins, sessions.title as session_title,
-  sessions.metadata as session_metadata, sessions.created_at as session_created_at,
-  sessions.last_message_at as session_last_message_at
-from item
-left join sessions on sessions.id = in_session and place_in_session = 1 and not is_begun
-where place = 1 or bytes <= $13
-order by in_session, seq;
+end as "current_status", in_session, begins, items_left, case when begins then title end as session_title,
+  case when begins then in_metadata end as session_metadata, case when begins then begun_at end as session_created_at,
+  case when begins then last_message_at end as session_last_message_at
+from measured
+where place = 1 or bytes <= $14
+order by place;
 -- returns:
---   in_session uuid (sessions.id, not null)
---   is_begun boolean
---   items_left integer
---   session_id uuid
 --   id uuid
 --   seq integer
 --   role text
---   status text
 --   content text
 --   context_text text
---   metadata jsonb
---   created_at timestamp with time zone
---   token_count integer
---   reply_to integer
 --   finish_reason text
 --   error_code text
---   model text
 --   prompt_tokens integer
 --   completion_tokens integer
---   window_from integer
---   turn_tokens integer
---   turn_tokens_bound integer
---   turn_tokens_exact boolean
---   counted_by text
---   lease uuid
---   lease_expires_at timestamp with time zone
---   stop_requested boolean
---   debited_tokens integer
---   debited_on date
 --   rating text
 --   rating_comment text
---   recalled integer[]
---   recalled_tokens integer
---   system_tokens integer
---   place bigint
---   place_in_session bigint
---   bytes bigint
+--   metadata jsonb
+--   created_at timestamp with time zone
 --   current_status text
+--   in_session uuid (sessions.id, not null)
 --   begins boolean
---   session_title text (sessions.title)
---   session_metadata jsonb (sessions.metadata, not null)
---   session_created_at timestamp with time zone (sessions.created_at, not null)
---   session_last_message_at timestamp with time zone (sessions.last_message_at)
+--   items_left integer
+--   session_title text
+--   session_metadata jsonb
+--   session_created_at timestamp with time zone
+--   session_last_message_at timestamp with time zone

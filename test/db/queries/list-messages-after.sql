@@ -7,19 +7,22 @@ with nearest as (
 select * from messages
 where session_id = $1 and status <> 'superseded' and seq > $2
 order by seq asc limit $3
-), page as (
+), placed as (
   select *, row_number() over walk as place, count(*) over ()::integer as fetched,
-    sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over walk as bytes
+    sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over walk as least_bytes
   from nearest window walk as (order by seq asc)
+), measured as (
+  select *, sum(message_bytes(content, context_text, finish_reason, rating_comment, metadata)) over (order by place) as bytes from placed
+  where place <= $4 and (place = 1 or least_bytes <= $5)
 )
 select *, 
 case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as "current_status" from page
-where place <= $4 and (place = 1 or bytes <= $5)
-  and exists (select from sessions where id = $6 and user_id = $7)
+end as "current_status" from measured
+where (place = 1 or bytes <= $6)
+  and exists (select from sessions where id = $7 and user_id = $8)
 order by seq;
 -- returns:
 --   session_id uuid (messages.session_id, not null)
@@ -55,5 +58,6 @@ order by seq;
 --   system_tokens integer (messages.system_tokens)
 --   place bigint
 --   fetched integer
+--   least_bytes bigint
 --   bytes bigint
 --   current_status text

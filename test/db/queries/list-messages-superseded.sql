@@ -10,19 +10,22 @@ order by seq desc limit $2) union all (
 select * from messages
 where session_id = $3 and status = 'superseded' 
 order by seq desc limit $4)) merged order by seq desc limit $5
-), page as (
+), placed as (
   select *, row_number() over walk as place, count(*) over ()::integer as fetched,
-    sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over walk as bytes
+    sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over walk as least_bytes
   from nearest window walk as (order by seq desc)
+), measured as (
+  select *, sum(message_bytes(content, context_text, finish_reason, rating_comment, metadata)) over (order by place) as bytes from placed
+  where place <= $6 and (place = 1 or least_bytes <= $7)
 )
 select *, 
 case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as "current_status" from page
-where place <= $6 and (place = 1 or bytes <= $7)
-  and exists (select from sessions where id = $8 and user_id = $9)
+end as "current_status" from measured
+where (place = 1 or bytes <= $8)
+  and exists (select from sessions where id = $9 and user_id = $10)
 order by seq;
 -- returns:
 --   session_id uuid
@@ -58,5 +61,6 @@ order by seq;
 --   system_tokens integer
 --   place bigint
 --   fetched integer
+--   least_bytes bigint
 --   bytes bigint
 --   current_status text

@@ -1,10 +1,69 @@
-select * from "sessions" as "s" where "user_id" = $1 and coalesce(s.last_message_at, s.created_at) >= $2::timestamptz and coalesce(s.last_message_at, s.created_at) < $3::timestamptz and exists (select from messages m where m.session_id = s.id and m.rating = $4) and exists (select from messages m where m.session_id = s.id and 
+with walked as materialized (
+  select *, row_number() over (order by before_seq is null, last_activity desc, id desc) as place
+  from (
+  select null::integer, 0, nearest.* from (
+  select *, coalesce(last_message_at, created_at) as last_activity from sessions where user_id = $1 and active_hour >= activity_hour($2) and coalesce(last_message_at, created_at) >= $3::timestamptz and active_hour <= activity_hour($4) and coalesce(last_message_at, created_at) < $5::timestamptz and active_hour <= activity_hour($6)
+    and (coalesce(last_message_at, created_at), id) < ($7::timestamptz, $8::uuid)
+  order by active_hour desc, coalesce(last_message_at, created_at) desc, id desc limit $9) nearest
+  ) walked (before_seq, found_before)
+), planned as (
+  select place, id, title, found_before, before_seq, $10 - (sum(messages) over (order by place) - messages) as room
+  from (
+    select place, id, title, found_before, coalesce(before_seq, next_seq) as before_seq,
+      greatest(coalesce(before_seq, next_seq) - 1, 1) as messages
+    from walked where place <= $11
+  ) sized
+), looked as (
+  select planned.place, message.*,
+    sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over (order by planned.place, seq desc) - (octet_length(content) + coalesce(octet_length(context_text), 0)) < $12 as is_read
+  from planned
+  cross join lateral (
+    select * from ((
+    select * from messages
+    where session_id = planned.id and status <> 'superseded' and seq < planned.before_seq
+    order by seq desc limit planned.room) union all (
+    select * from messages
+    where session_id = planned.id and status = 'superseded' and seq < planned.before_seq
+    order by seq desc limit planned.room)) merged order by seq desc limit planned.room
+  ) message
+  where room > 0
+), judged as (
+  select planned.place, min(seq) filter (where is_read) as reached,
+    -- Unread messages are left: those over the bytes, or those after as many as there was room for.
+    coalesce(not bool_and(is_read), false) or (count(seq) = min(room) and min(seq) > 1) as is_cut,
+    min(found_before) | min(coalesce("title" ilike any ($13::text[]), false)::integer * $14::integer + coalesce(false, false)::integer * $15::integer + coalesce(false, false)::integer * $16::integer) | coalesce(bit_or(case when is_read then coalesce(("content" ilike any ($17::text[]) or "context_text" ilike any ($18::text[])), false)::integer * $19::integer + coalesce(rating = $20, false)::integer * $21::integer + coalesce(
 case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end = $5) and (s.title ilike $6 or exists (select from messages m where m.session_id = s.id and (m.content ilike $7 or m.context_text ilike $8))) and (coalesce(s.last_message_at, s.created_at), s.id) < ($9::timestamptz, $10::uuid) order by coalesce(s.last_message_at, s.created_at) desc, "s"."id" desc limit $11;
+end = $22, false)::integer * $23::integer end), 0) as found
+  from planned left join looked using (place)
+  where room > 0
+  group by planned.place
+), considered as (
+  select * from judged
+  where place < coalesce((select min(place) from judged where is_cut), $24)
+    or (reached is not null and place = (select min(place) from judged where is_cut))
+), matching as (
+  select place, row_number() over (order by place) as nth from considered where found = $25
+), page as (
+  select place from (
+    select place, nth, sum(session_bytes(user_id, title, metadata)) over (order by place) as bytes
+    from matching join walked using (place) where nth <= $26
+  ) nearest
+  where nth = 1 or bytes <= $27
+), ending as (
+  select case when (select count(*) from page) < (select count(*) from matching) then (select max(place) from page)
+    else (select max(place) from considered) end as last_place
+)
+select walked.*, found, page.place is not null as is_found, place = last_place as is_last,
+  (select max(place) from walked) > place as has_next, case when is_cut and found <> $28 then reached end as ended_at
+from considered join walked using (place) left join page using (place) cross join ending
+where page.place is not null or place = last_place
+order by place;
 -- returns:
+--   before_seq integer
+--   found_before integer
 --   id uuid (sessions.id, not null)
 --   user_id text (sessions.user_id, not null)
 --   title text (sessions.title)
@@ -12,3 +71,12 @@ end = $5) and (s.title ilike $6 or exists (select from messages m where m.sessio
 --   next_seq integer (sessions.next_seq, not null)
 --   created_at timestamp with time zone (sessions.created_at, not null)
 --   last_message_at timestamp with time zone (sessions.last_message_at)
+--   active_hour integer (sessions.active_hour, not null)
+--   empty_since timestamp with time zone (sessions.empty_since)
+--   last_activity timestamp with time zone
+--   place bigint
+--   found integer
+--   is_found boolean
+--   is_last boolean
+--   has_next boolean
+--   ended_at integer
