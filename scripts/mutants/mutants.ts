@@ -188,8 +188,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     bug: 'a reader that stops early leaves the connection to the model open',
-    file: 'src/llm/read-parts.ts',
-    from: '    await texts.return()\n  }\n}',
+    file: 'src/llm/read-body.ts',
+    from: '    cancel()\n  }\n}',
     to: '  }\n}',
     project: 'unit',
     tests: ['test/unit/llm/openai-deadlines.test.ts'],

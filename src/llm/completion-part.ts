@@ -73,7 +73,8 @@ function partOf(json: Json): CompletionPart {
   if (typeof finish === 'string' && finish !== '') part.finish = finish
   const usage = toUsage(json.usage)
   if (usage !== undefined) part.usage = usage
-  const error = readServerError(json) ?? readServerError({ error: choice?.error })
+  const error =
+    readServerError(json) ?? (choice?.error ? readServerError({ error: choice.error }) : undefined)
   if (error !== undefined) part.fault = serverFault(error)
   return part
 }

@@ -1,14 +1,11 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
 /**
- * The server-sent events of a text (WHATWG HTML, 9.2), those of one packet at a time.
+ * Reads server-sent events (WHATWG HTML, 9.2), given their text packet by packet.
  * @param maxChars of one event: a server that never ends one must not fill the memory
- * @throws SyntaxError if an event is longer
+ * @returns a function that returns the events that a packet completes; throws SyntaxError if an event is longer
  */
-export async function* readEvents(
-  texts: AsyncIterable<string>,
-  maxChars: number,
-): AsyncGenerator<EventSourceMessage[], void> {
+export function createEventReader(maxChars: number): (packet: string) => EventSourceMessage[] {
   let events: EventSourceMessage[] = []
   let isTooLong = false
   const parser = createParser({
@@ -18,12 +15,10 @@ export async function* readEvents(
       isTooLong ||= type === 'max-buffer-size-exceeded'
     },
   })
-  for await (const text of texts) {
-    parser.feed(text)
-    if (events.length > 0) {
-      yield events
-      events = []
-    }
+  return (packet) => {
+    events = []
+    parser.feed(packet)
     if (isTooLong) throw new SyntaxError('An event is too long')
+    return events
   }
 }

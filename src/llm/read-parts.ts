@@ -1,6 +1,5 @@
-import { partOfEvent, partsOfDocument, type CompletionPart } from './completion-part.ts'
-import { readBeginning } from './read-body.ts'
-import { readEvents } from './read-events.ts'
+import { type CompletionPart, partOfEvent, partsOfDocument } from './completion-part.ts'
+import { createEventReader } from './read-events.ts'
 
 /**
  * More than a whole completion of the longest reply takes as JSON. An event or a document that is longer is a fault, so that
@@ -11,53 +10,65 @@ const mostJsonChars = 8 * 1024 * 1024
 /** The body is a web page: of a gateway, a sign-in, a wrong URL. */
 export class WebPageError extends Error {}
 
+/** Reads a body packet by packet. Undefined, of a packet or of the end, means that nothing was said. */
+interface BodyReader {
+  read(packet: string): CompletionPart[] | undefined
+  end(): CompletionPart[] | undefined
+}
+
 /**
  * Reads an answer, whatever its content type says: a stream of events, or one JSON document from a server that does not
  * stream or that reports an error with status 200. Yields the parts of one network packet at a time.
  * @throws WebPageError, SyntaxError if it is neither
  */
 export async function* readParts(
-  texts: AsyncGenerator<string, void>,
+  packets: AsyncIterable<string>,
 ): AsyncGenerator<CompletionPart[], void> {
-  const head = await firstOf(texts)
-  const all = joined(head, texts)
-  if (head.startsWith('<')) {
-    await texts.return()
-    throw new WebPageError('The answer is a web page')
+  let reader: BodyReader | undefined
+  for await (const packet of packets) {
+    // Servers send line ends before their answer, as a sign of life.
+    const text = reader === undefined ? packet.trimStart() : packet
+    if (text === '') continue
+    reader ??= readerOf(text)
+    const parts = reader.read(text)
+    if (parts !== undefined) yield parts
   }
-  if (/^[{[]/.test(head)) {
-    const document = await readBeginning(all, mostJsonChars)
-    yield partsOfDocument(document)
-    return
-  }
+  const parts = (reader ?? eventReader()).end()
+  if (parts !== undefined) yield parts
+}
+
+function readerOf(head: string): BodyReader {
+  if (head.startsWith('<')) throw new WebPageError('The answer is a web page')
+  return /^[{[]/.test(head) ? documentReader() : eventReader()
+}
+
+function eventReader(): BodyReader {
+  const read = createEventReader(mostJsonChars)
   let hasEvents = false
-  for await (const events of readEvents(all, mostJsonChars)) {
-    hasEvents = true
-    const parts = events.map(partOfEvent).filter((part) => part !== undefined)
-    if (parts.length > 0) yield parts
-  }
-  if (!hasEvents) throw new SyntaxError('The answer has no events')
-}
-
-/** The first text that is not blank, without what is blank before it: servers send line ends as a sign of life. */
-async function firstOf(texts: AsyncGenerator<string, void>): Promise<string> {
-  for (;;) {
-    const { done, value } = await texts.next()
-    if (done) return ''
-    const text = value.trimStart()
-    if (text !== '') return text
+  return {
+    read(packet) {
+      const events = read(packet)
+      hasEvents ||= events.length > 0
+      const parts = events.map(partOfEvent).filter((part) => part !== undefined)
+      return parts.length > 0 ? parts : undefined
+    },
+    end() {
+      if (!hasEvents) throw new SyntaxError('The answer has no events')
+      return undefined
+    },
   }
 }
 
-async function* joined(
-  head: string,
-  texts: AsyncGenerator<string, void>,
-): AsyncGenerator<string, void> {
-  try {
-    if (head !== '') yield head
-    yield* texts
-  } finally {
-    // A reader that stops at `head` has not reached `texts`, whose body must be cancelled.
-    await texts.return()
+function documentReader(): BodyReader {
+  const packets: string[] = []
+  let chars = 0
+  return {
+    read(packet) {
+      packets.push(packet)
+      chars += packet.length
+      if (chars > mostJsonChars) throw new SyntaxError('The JSON is too long')
+      return undefined
+    },
+    end: () => partsOfDocument(packets.join('')),
   }
 }

@@ -100,7 +100,8 @@ export function startReply(isUnopenedLikely: boolean): Reply {
       thinkingBytes += split.thinkingBytes
     }
     if (text !== split.text) fault ??= tooMuch('text')
-    if (thinkingBytes > mostThinkingBytes) fault ??= tooMuch('thinking')
+    if (Math.max(thinkingBytes, thinking.waitingChars) > mostThinkingBytes)
+      fault ??= tooMuch('thinking')
   }
 
   function tooMuch(what: 'text' | 'thinking'): Problem {

@@ -37,6 +37,7 @@ function errorOf(body: Members): unknown {
 
 /** Some servers put `error: null` or `error: {}` into every chunk. */
 function isSaid(value: unknown): boolean {
+  if (value === undefined || value === null) return false
   if (typeof value === 'string') return value !== ''
   return value === true || Object.keys(membersOf(value)).length > 0
 }

@@ -1,4 +1,4 @@
-export interface ThinkingTag {
+interface ThinkingTag {
   opening: string
   closing: string
   closingPattern: RegExp
@@ -21,12 +21,12 @@ const names = [
 
 /** Lower case; models are read in any case. */
 export const thinkingTags: readonly ThinkingTag[] = [
-  ...names.map((name) => tag(`<${name}>`, `</${name}>`)),
+  ...names.map((name) => makeTag(`<${name}>`, `</${name}>`)),
   // Magistral, Kimi-VL, OpenThinker, Command A
-  tag('[think]', '[/think]'),
-  tag('◁think▷', '◁/think▷'),
-  tag('<|begin_of_thought|>', '<|end_of_thought|>'),
-  tag('<|start_thinking|>', '<|end_thinking|>'),
+  makeTag('[think]', '[/think]'),
+  makeTag('◁think▷', '◁/think▷'),
+  makeTag('<|begin_of_thought|>', '<|end_of_thought|>'),
+  makeTag('<|start_thinking|>', '<|end_thinking|>'),
 ]
 
 /** Tags whose opening half some chat templates write into the prompt, so that a reply has only the closing half. */
@@ -39,7 +39,7 @@ export const unopenedClosing = new RegExp(
   'i',
 )
 
-export const longestTag = Math.max(
+const longestTag = Math.max(
   ...thinkingTags.map(({ opening, closing }) => Math.max(opening.length, closing.length)),
 )
 
@@ -51,6 +51,26 @@ const unopenedModels = /(^|[^a-z])r1($|[^a-z0-9])|\bqwq\b|qwen.*thinking/i
 
 export function writesOnlyClosingTag(model: string): boolean {
   return unopenedModels.test(model)
+}
+
+/**
+ * The half of a tag with which a reply, or what follows a block of thinking, begins; a closing half only after a block, since
+ * some models close it twice. `undecided`: it may be one, once more has come.
+ */
+export function tagAt(
+  content: string,
+  isAfterBlock: boolean,
+): { tag: ThinkingTag; half: 'opening' | 'closing' } | 'undecided' | undefined {
+  const head = content.slice(0, longestTag).toLowerCase()
+  const halves = isAfterBlock ? (['opening', 'closing'] as const) : (['opening'] as const)
+  let isUndecided = false
+  for (const tag of thinkingTags) {
+    for (const half of halves) {
+      if (head.startsWith(tag[half])) return { tag, half }
+      isUndecided ||= tag[half].startsWith(head)
+    }
+  }
+  return isUndecided ? 'undecided' : undefined
 }
 
 /** How many characters at the end of `text` may be the beginning of one of these closing tags, which are in lower case. */
@@ -65,7 +85,7 @@ export function partialTag(text: string, tags: readonly string[]): number {
   return Math.max(...sizes)
 }
 
-function tag(opening: string, closing: string): ThinkingTag {
+function makeTag(opening: string, closing: string): ThinkingTag {
   const source = closing.replaceAll(/[[\]|]/g, String.raw`\$&`)
   return { opening, closing, closingPattern: new RegExp(source, 'i') }
 }

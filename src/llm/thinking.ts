@@ -1,11 +1,4 @@
-import {
-  longestTag,
-  partialTag,
-  type ThinkingTag,
-  thinkingTags,
-  unopenedClosing,
-  unopenedTags,
-} from './thinking-tags.ts'
+import { partialTag, tagAt, thinkingTags, unopenedClosing, unopenedTags } from './thinking-tags.ts'
 import { isUnopened } from './unopened.ts'
 import { utf8Bytes } from './utf8.ts'
 
@@ -24,6 +17,8 @@ export interface ThinkingFilter {
   end(isCut: boolean): SplitContent
   /** Reasoning came in a field of its own, so the content holds none that was opened in the prompt. */
   expectTextFirst(): void
+  /** The size of what waits to be told from thinking. */
+  readonly waitingChars: number
   /** Whether thinking had a closing tag without an opening one. */
   readonly closedUnopened: boolean
 }
@@ -58,18 +53,14 @@ export function createThinkingFilter(isUnopenedLikely: boolean): ThinkingFilter 
       const content = rest.trimStart()
       blank += rest.slice(0, rest.length - content.length)
       if (content === '') return ''
-      const head = content.slice(0, longestTag).toLowerCase()
-      const opened = thinkingTags.find(({ opening }) => head.startsWith(opening))
-      if (opened !== undefined) {
-        block = opened
+      const found = tagAt(content, isAfterBlock)
+      if (found === 'undecided') return wait(content)
+      if (found?.half === 'opening') {
+        block = found.tag
         afterBlock('block')
         out.isThinking = true
-        return content.slice(opened.opening.length)
       }
-      // Some models close a block twice.
-      const closed = isAfterBlock && thinkingTags.find(({ closing }) => head.startsWith(closing))
-      if (closed) return content.slice(closed.closing.length)
-      if (thinkingTags.some((tag) => mayBecome(tag, head))) return wait(content)
+      if (found !== undefined) return content.slice(found.tag[found.half].length)
       if (isAfterBlock) {
         state = 'decided'
         return content
@@ -109,10 +100,6 @@ export function createThinkingFilter(isUnopenedLikely: boolean): ThinkingFilter 
       out.text += rest
       return ''
     },
-  }
-
-  function mayBecome({ opening, closing }: ThinkingTag, head: string): boolean {
-    return opening.startsWith(head) || (isAfterBlock && closing.startsWith(head))
   }
 
   function wait(content: string): '' {
@@ -171,6 +158,7 @@ export function createThinkingFilter(isUnopenedLikely: boolean): ThinkingFilter 
       if (state === 'text' && unopenedClosing.test(rest)) return run(decide(rest, '', out), out)
       // Half a tag of a reply that broke off is no text, and neither is thinking that did not end.
       if (state === 'text' || (state === 'start' && !isCut)) out.text = rest
+      if (state === 'unopened' && isCut) out.thinkingBytes = utf8Bytes(before + rest)
       if (state === 'unopened' && !isCut) {
         out.text = before + rest
         before = ''
@@ -180,6 +168,9 @@ export function createThinkingFilter(isUnopenedLikely: boolean): ThinkingFilter 
     },
     expectTextFirst() {
       isUnopenedExpected = false
+    },
+    get waitingChars() {
+      return blank.length + (state === 'unopened' ? before.length : 0)
     },
     get closedUnopened() {
       return closedUnopened

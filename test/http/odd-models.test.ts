@@ -5,6 +5,7 @@ const { visitor } = useRig()
 
 test.each([
   'no-usage',
+  'not-streamed',
   'empty-deltas',
   'one-chunk',
   'cr-only',

@@ -377,6 +377,13 @@ describe('an answer without end', () => {
       'model_empty_reply',
       mostThinkingBytes,
     ],
+    [
+      'white space',
+      '',
+      chunks(delta({ content: ' '.repeat(1024) })),
+      'model_empty_reply',
+      mostThinkingBytes,
+    ],
     ['one line', 'data: {', kib, 'model_unavailable', 8 * mostTextBytes],
     ['lines of one event', '', `data: {${kib}\n`, 'model_unavailable', 8 * mostTextBytes],
     ['one JSON object', '{', kib, 'model_unavailable', 8 * mostTextBytes],
@@ -394,6 +401,12 @@ describe('an answer without end', () => {
       await vi.waitFor(() => expect(sent).toBeDefined(), 10_000)
       expect(sent).toBeLessThan(4 * atLeast + 16 * 1024 * 1024)
     })
+  })
+
+  test('is ended while it waits for a closing tag', async () => {
+    const send = endless('', chunks(delta({ content: kib })), () => {})
+    const problem = await fail(send, { model: 'deepseek-r1' })
+    expect(problem.code).toBe('model_empty_reply')
   })
 
   test('a JSON object with more text than a reply may have is cut', async () => {
