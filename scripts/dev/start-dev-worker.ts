@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { DevError } from './dev-error.ts'
 import type { DevWorkerReply, DevWorkerRequest } from './dev-worker.ts'
+import { dropKnownNoise } from './drop-known-noise.ts'
 
 export interface DevWorkerOptions {
   /** Called with each line of the Worker's log. */
@@ -17,7 +18,9 @@ export interface DevWorkerOptions {
 export interface DevWorker {
   /** Checks settings as the Worker does, before anything starts. */
   check(settings: Record<string, string>): Promise<SettingsCheck>
-  /** @throws DevError */
+  /** Builds the widget, and builds it again after each change. @throws DevError */
+  build(): Promise<void>
+  /** Comes after `build`. @throws DevError */
   start(settings: Record<string, string>, port: number): Promise<void>
   /** Rejects if wrangler ends or fails before `close`. */
   broken: Promise<never>
@@ -28,7 +31,7 @@ export interface DevWorker {
 
 export type SettingsCheck = Extract<DevWorkerReply, { kind: 'faults' | 'checked' }>
 
-type Answer = SettingsCheck | Extract<DevWorkerReply, { kind: 'started' }>
+type Answer = SettingsCheck | Extract<DevWorkerReply, { kind: 'done' }>
 
 const closeTimeoutMs = 5_000
 
@@ -45,8 +48,14 @@ export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker
       WRANGLER_WRITE_LOGS: 'false',
     },
   })
+  const show = (line: string) => {
+    const text = process.stdout.isTTY ? line : stripVTControlCharacters(line)
+    if (text.trim() !== '' && !text.includes('[wrangler:info]')) onOutput(text)
+  }
   for (const stream of [child.stdout, child.stderr]) {
-    if (stream) createInterface({ input: stream }).on('line', (line) => forward(line, onOutput))
+    const isShown = dropKnownNoise()
+    const forward = (line: string) => isShown(stripVTControlCharacters(line)) && show(line)
+    if (stream) createInterface({ input: stream }).on('line', forward)
   }
 
   const exited = once(child, 'exit')
@@ -79,8 +88,11 @@ export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker
   return {
     check: async (settings) => {
       const checked = await ask({ command: 'check', settings })
-      if (checked.kind === 'started') throw new DevError('wrangler: unexpected answer')
+      if (checked.kind === 'done') throw new DevError('wrangler: unexpected answer')
       return checked
+    },
+    build: async () => {
+      await ask({ command: 'build' })
     },
     start: async (settings, port) => {
       await ask({ command: 'start', settings, port })
@@ -103,9 +115,4 @@ function killGroup(groupId: number): void {
   } catch {
     // Nobody is left in it.
   }
-}
-
-function forward(line: string, onOutput: (line: string) => void): void {
-  const text = process.stdout.isTTY ? line : stripVTControlCharacters(line)
-  if (text.trim() !== '' && !text.includes('[wrangler:info]')) onOutput(text)
 }
