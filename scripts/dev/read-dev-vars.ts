@@ -15,7 +15,9 @@ export async function readDevVars(file: string): Promise<Record<string, string>>
   })
   const settings: Record<string, string> = {}
   for (const [name, value] of Object.entries(parseEnv(decode(bytes, file)))) {
-    if (value !== undefined && value.trim() !== '') settings[name] = value
+    // parseEnv takes a comment after spaces for a name.
+    const isName = /^[\w.-]+$/.test(name)
+    if (isName && value !== undefined && value.trim() !== '') settings[name] = value
   }
   return settings
 }

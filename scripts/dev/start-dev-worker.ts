@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { DevError } from './dev-error.ts'
 import type { DevWorkerReply, DevWorkerRequest } from './dev-worker.ts'
-import { dropKnownNoise } from './drop-known-noise.ts'
+import { isKnownNoise } from './is-known-noise.ts'
 
 export interface DevWorkerOptions {
   /** Called with each line of the Worker's log. */
@@ -48,14 +48,8 @@ export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker
       WRANGLER_WRITE_LOGS: 'false',
     },
   })
-  const show = (line: string) => {
-    const text = process.stdout.isTTY ? line : stripVTControlCharacters(line)
-    if (text.trim() !== '' && !text.includes('[wrangler:info]')) onOutput(text)
-  }
   for (const stream of [child.stdout, child.stderr]) {
-    const isShown = dropKnownNoise()
-    const forward = (line: string) => isShown(stripVTControlCharacters(line)) && show(line)
-    if (stream) createInterface({ input: stream }).on('line', forward)
+    if (stream) createInterface({ input: stream }).on('line', (line) => forward(line, onOutput))
   }
 
   const exited = once(child, 'exit')
@@ -70,7 +64,7 @@ export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker
 
   let answer = Promise.withResolvers<Answer>()
   child.on('message', (message: DevWorkerReply) => {
-    if (message.kind === 'log') return onLog(message)
+    if (message.kind === 'log') return isKnownNoise(message.message) ? undefined : onLog(message)
     if (message.kind === 'failed') broken.reject(new DevError(`wrangler: ${message.message}`))
     else answer.resolve(message)
   })
@@ -115,4 +109,9 @@ function killGroup(groupId: number): void {
   } catch {
     // Nobody is left in it.
   }
+}
+
+function forward(line: string, onOutput: (line: string) => void): void {
+  const text = process.stdout.isTTY ? line : stripVTControlCharacters(line)
+  if (text.trim() !== '' && !text.includes('[wrangler:info]')) onOutput(text)
 }

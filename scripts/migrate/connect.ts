@@ -46,6 +46,8 @@ export async function connect(
   try {
     await client.connect()
   } catch (error) {
+    // A server that got no password waits for one, and its connection would keep this process alive.
+    client.end().catch(() => {})
     const silent = error instanceof Error && error.message === 'timeout expired'
     const reason = silent ? `no answer within ${seconds} s` : reasonOf(error)
     throw new MigrationError(`could not connect to ${client.host}:${client.port}: ${reason}`)
@@ -103,5 +105,7 @@ function createClient(url: URL, connectSeconds: number): Client {
 function reasonOf(error: unknown): string {
   // Node reports one error for all addresses of a host; it has no message of its own.
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
-  return describeError(error)
+  const reason = describeError(error)
+  // pg's own words for a server that demands a password.
+  return /client password must be a string/.test(reason) ? 'it demands a password' : reason
 }
