@@ -1,7 +1,7 @@
 import { secretFault } from './secret-fault.ts'
 
 const form =
-  'is not of the form postgres://user:password@host/database (special characters of the password are percent-encoded)'
+  'is not of the form postgresql://user:password@host/database (special characters of the password are percent-encoded)'
 
 /**
  * Says what is wrong with a connection string, to follow its name; undefined if nothing is. The Worker, `npm run dev` and

@@ -243,7 +243,7 @@ describe('the command refuses, before it builds or starts anything,', () => {
 })
 
 describe('settings', () => {
-  test('the command uses the database and the model of .dev.vars, and no process has them in its arguments', async () => {
+  test('the command uses the settings of .dev.vars, and neither arguments nor output have a secret', async () => {
     const model = await startOfflineModel()
     onTestFinished(() => model.close())
     const { connectionString, endpoint } = inject('database')
@@ -255,6 +255,8 @@ describe('settings', () => {
       OPENAI_MODEL: 'llama3.2',
       OPENAI_MAX_TOKENS_FIELD: 'max_tokens',
       MAX_COMPLETION_TOKENS: '77',
+      AUTH_JWKS_URL: 'https://login.invalid/jwks.json',
+      AUTH_AUDIENCE: 'chat',
     }
     const lines = Object.entries(settings).map(([name, value]) => `${name}='${value}'`)
     await writeFile(join(folder, 'own'), lines.join('\n'))
@@ -270,9 +272,16 @@ describe('settings', () => {
     expect(commands.join('\n')).toContain('workerd')
     expect(commands.join('\n')).not.toContain('canary')
     expect(commands.join('\n')).not.toContain(new URL(connectionString).password)
+
+    const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url')
+    client.token = `${part({ alg: 'RS256', kid: 'k' })}.${part({ sub: 'ada' })}.c2lnbmF0dXJl`
+    await client.expect(503, 'GET', '/v1/sessions')
+    await vi.waitFor(() => expect(dev.output()).toContain('check AUTH_JWKS_URL'), 10_000)
     dev.child.kill('SIGTERM')
     expect(await dev.exited).toBe(0)
     expect(dev.output()).not.toContain('canary')
+    // Nor workerd's own lines about a host that was not found.
+    expect(dev.output()).not.toMatch(/wdErrId|workerd/)
   }, 60_000)
 
   test('a copy of .dev.vars.example sets nothing and names only settings of the Worker', async () => {

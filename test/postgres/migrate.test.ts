@@ -400,7 +400,7 @@ describe('a database that cannot be reached', () => {
   const secret = 'p4ss%21w0rd'
   test.each([
     ['no URL', undefined, 'DATABASE_URL is missing'],
-    ['no URL at all', secret, 'is not of the form postgres://'],
+    ['no URL at all', secret, 'is not of the form postgresql://'],
     ['another protocol', `https://u:${secret}@localhost/db`, 'is not of the form'],
     [
       'a line break at the end',
