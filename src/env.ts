@@ -1,119 +1,21 @@
 import * as z from 'zod'
+import {
+  bool,
+  dailyTokens,
+  databaseUrl,
+  fault,
+  headerSecret,
+  httpsUrl,
+  httpUrl,
+  integer,
+  line,
+  longHeaderSecret,
+  longSecret,
+  loopbackUrl,
+  optional,
+  originList,
+} from './env/fields.ts'
 import { Problem } from './errors.ts'
-import { normalOriginPattern } from './origin.ts'
-
-/**
- * A setting as text, without spaces around it; undefined if it is absent or empty. In wrangler.toml it may be a number
- * or a boolean.
- */
-const optional = z
-  .union([z.string(), z.number(), z.boolean()])
-  .optional()
-  .transform((value) => String(value ?? '').trim() || undefined)
-
-/** A whole number from `min` to `max`; `fallback` if the setting is absent or empty. */
-const integer = (fallback: number, min: number, max: number) =>
-  optional.transform((value, context) => {
-    const number = value === undefined ? fallback : /^\d+$/.test(value) ? Number(value) : Number.NaN
-    if (number >= min && number <= max) return number
-    return fault(context, `must be a whole number from ${min} to ${max}`)
-  })
-
-/** Does not repeat the value, which may contain a password. */
-function fault(context: z.RefinementCtx, message: string): never {
-  context.addIssue({ code: 'custom', message, input: undefined })
-  return z.NEVER
-}
-
-function urlFault(value: string, protocols: string[]): string | undefined {
-  if (!URL.canParse(value)) return 'must be a URL'
-  const { protocol } = new URL(value)
-  return protocols.includes(protocol)
-    ? undefined
-    : `must begin with ${protocols.map((name) => `${name}//`).join(' or ')}`
-}
-
-const databaseUrl = optional.transform((value, context) => {
-  if (value === undefined) return fault(context, 'is missing')
-  const wrong = urlFault(value, ['postgres:', 'postgresql:']) ?? connectionFault(new URL(value))
-  return wrong === undefined ? value : fault(context, wrong)
-})
-
-function connectionFault(url: URL): string | undefined {
-  const parts = [url.username, url.password, url.hostname, url.pathname.slice(1)]
-  return parts.includes('') ? 'must name a user, a password, a host and a database' : undefined
-}
-
-/** Loopback only, because the driver sends the database's password to this URL. */
-const loopbackUrl = optional.transform((value, context) => {
-  if (value === undefined) return undefined
-  const wrong =
-    urlFault(value, ['http:']) ??
-    (['127.0.0.1', 'localhost', '[::1]'].includes(new URL(value).hostname)
-      ? undefined
-      : 'must be on 127.0.0.1, localhost or [::1]')
-  return wrong === undefined ? value : fault(context, wrong)
-})
-
-const httpUrl = optional.transform((value, context) => {
-  const wrong = value === undefined ? undefined : urlFault(value, ['http:', 'https:'])
-  return wrong === undefined ? value : fault(context, wrong)
-})
-
-const httpsUrl = optional.transform((value, context) => {
-  if (value === undefined) return undefined
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  const isLoopback = url?.protocol === 'http:' && /^(localhost|127\.0\.0\.1)$/.test(url.hostname)
-  return url?.protocol === 'https:' || isLoopback
-    ? value
-    : fault(context, 'must be a URL that begins with https://')
-})
-
-/** A key that is long enough not to be guessed. */
-const secret = optional.transform((value, context) =>
-  value === undefined || value.length >= 32
-    ? value
-    : fault(context, 'must have at least 32 characters'),
-)
-
-/** A key that a header can carry unchanged. */
-const bearerSecret = secret.transform((value, context) =>
-  value === undefined || /^[!-~]+$/.test(value)
-    ? value
-    : fault(context, 'must contain only letters, digits and punctuation of ASCII, without spaces'),
-)
-
-/** A whole number of tokens a day; `off` for no cap. */
-const dailyTokens = (fallback: number) =>
-  optional.transform((value, context) => {
-    if (value === undefined) return fallback
-    if (value === 'off') return undefined
-    if (/^[1-9]\d{0,14}$/.test(value)) return Number(value)
-    return fault(context, 'must be a whole number of tokens, or off')
-  })
-
-/** Origins and patterns, separated by commas or spaces, in the form that `matchesOrigin` takes. */
-const originList = optional.transform((value, context) => {
-  const entries = value?.split(/[\s,]+/).filter((entry) => entry !== '') ?? []
-  const origins: string[] = []
-  for (const [index, entry] of entries.entries()) {
-    const origin = normalOriginPattern(entry)
-    if (origin === undefined) return fault(context, `entry ${index + 1} must be ${expected(entry)}`)
-    origins.push(origin)
-  }
-  return origins
-})
-
-function expected(entry: string): string {
-  return /^https?:\/\/[^/]+\//i.test(entry)
-    ? 'an origin without a path or a slash at its end, such as https://www.example.com'
-    : 'like https://www.example.com, https://*.example.com or http://localhost:*'
-}
-
-const bool = (fallback: boolean) =>
-  optional
-    .pipe(z.enum(['true', 'false']).optional())
-    .transform((value) => (value === undefined ? fallback : value === 'true'))
 
 /** The Worker's settings, by their names in wrangler.toml, in secrets and in .dev.vars. */
 export const Env = z
@@ -121,9 +23,9 @@ export const Env = z
     DATABASE_URL: databaseUrl,
     NEON_HTTP_ENDPOINT: loopbackUrl,
     DATABASE_TIMEOUT_MS: integer(8_000, 100, 30_000),
-    OPENAI_API_KEY: optional,
+    OPENAI_API_KEY: headerSecret,
     OPENAI_BASE_URL: httpUrl,
-    OPENAI_MODEL: optional.transform((value) => value ?? 'gpt-4.1-mini'),
+    OPENAI_MODEL: line.transform((value) => value ?? 'gpt-4.1-mini'),
     OPENAI_MAX_TOKENS_FIELD: optional.pipe(
       z.enum(['max_completion_tokens', 'max_tokens']).default('max_completion_tokens'),
     ),
@@ -144,10 +46,10 @@ export const Env = z
     DAILY_TOKENS_PER_ADDRESS: dailyTokens(400_000),
     DAILY_TOKENS_PER_SITE: dailyTokens(5_000_000),
     AUTH_JWKS_URL: httpsUrl,
-    AUTH_JWT_SECRET: secret,
-    AUTH_ISSUER: optional,
-    AUTH_AUDIENCE: optional,
-    ADMIN_TOKEN: bearerSecret,
+    AUTH_JWT_SECRET: longSecret,
+    AUTH_ISSUER: line,
+    AUTH_AUDIENCE: line,
+    ADMIN_TOKEN: longHeaderSecret,
     RETENTION_DAYS: optional.transform((value, context) => {
       if (value === undefined) return undefined
       const days = /^\d{1,5}$/.test(value) ? Number(value) : 0

@@ -16,26 +16,30 @@ import { buildWidget } from '../build-widget.ts'
 /** `settings` override `[vars]` of wrangler.toml. */
 export type DevWorkerRequest =
   | { command: 'check'; settings: Record<string, string> }
+  | { command: 'build' }
   | { command: 'start'; settings: Record<string, string>; port: number }
 
 export type DevWorkerReply =
   | { kind: 'faults'; faults: SettingFault[] }
   /** `model` is the name and the host of the model. */
   | { kind: 'checked'; unknownNames: string[]; model: string }
-  | { kind: 'started' }
+  /** The widget is built, or the Worker has started. */
+  | { kind: 'done' }
   /** A line that the Worker wrote with `console`. */
   | { kind: 'log'; level: string; message: string }
   | { kind: 'failed'; message: string }
 
 const config = 'wrangler.toml'
 
-/** Ends the parts that were started so far. */
-let stop = async (): Promise<void> => {}
+/** The parts that were started so far. */
+const parts: { stop(): Promise<void> }[] = []
+
+/** Replaces `[build]`, with which wrangler would not watch the Worker's own sources. */
+async function build(): Promise<void> {
+  parts.push(await buildWidget({ watch: true }))
+}
 
 async function start(settings: Record<string, string>, port: number): Promise<void> {
-  // This replaces `[build]`, with which wrangler would not watch the Worker's own sources.
-  const widget = await buildWidget({ watch: true })
-  stop = widget.stop
   const worker = await unstable_startWorker({
     config,
     // Neither the .env of this folder, nor .dev.vars a second time.
@@ -57,12 +61,9 @@ async function start(settings: Record<string, string>, port: number): Promise<vo
         reply({ kind: 'log', level, message }),
     },
   })
-  stop = async () => {
-    await Promise.all([worker.dispose(), widget.stop()])
-  }
+  parts.push({ stop: () => worker.dispose() })
   worker.raw.on('error', (error: unknown) => reply({ kind: 'failed', message: messageOf(error) }))
   await worker.ready
-  reply({ kind: 'started' })
 }
 
 function check(settings: Record<string, string>): DevWorkerReply {
@@ -88,8 +89,10 @@ function withVars(settings: Record<string, string>): Record<string, string> {
 }
 
 async function obey(request: DevWorkerRequest): Promise<void> {
-  if (request.command === 'check') reply(check(request.settings))
+  if (request.command === 'check') return reply(check(request.settings))
+  if (request.command === 'build') await build()
   else await start(withVars(request.settings), request.port)
+  reply({ kind: 'done' })
 }
 
 function reply(message: DevWorkerReply): void {
@@ -108,7 +111,7 @@ process.on('message', (request: DevWorkerRequest) => {
 // The terminal sends Ctrl-C to all its processes; this one waits until its parent closes the channel.
 process.on('SIGINT', () => {})
 process.once('disconnect', () => {
-  stop().then(
+  Promise.all(parts.map((part) => part.stop())).then(
     () => process.exit(),
     () => process.exit(1),
   )

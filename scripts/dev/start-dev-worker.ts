@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { DevError } from './dev-error.ts'
 import type { DevWorkerReply, DevWorkerRequest } from './dev-worker.ts'
+import { isKnownNoise } from './is-known-noise.ts'
 
 export interface DevWorkerOptions {
   /** Called with each line of the Worker's log. */
@@ -17,7 +18,9 @@ export interface DevWorkerOptions {
 export interface DevWorker {
   /** Checks settings as the Worker does, before anything starts. */
   check(settings: Record<string, string>): Promise<SettingsCheck>
-  /** @throws DevError */
+  /** Builds the widget, and builds it again after each change. @throws DevError */
+  build(): Promise<void>
+  /** Comes after `build`. @throws DevError */
   start(settings: Record<string, string>, port: number): Promise<void>
   /** Rejects if wrangler ends or fails before `close`. */
   broken: Promise<never>
@@ -28,7 +31,7 @@ export interface DevWorker {
 
 export type SettingsCheck = Extract<DevWorkerReply, { kind: 'faults' | 'checked' }>
 
-type Answer = SettingsCheck | Extract<DevWorkerReply, { kind: 'started' }>
+type Answer = SettingsCheck | Extract<DevWorkerReply, { kind: 'done' }>
 
 const closeTimeoutMs = 5_000
 
@@ -61,7 +64,7 @@ export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker
 
   let answer = Promise.withResolvers<Answer>()
   child.on('message', (message: DevWorkerReply) => {
-    if (message.kind === 'log') return onLog(message)
+    if (message.kind === 'log') return isKnownNoise(message.message) ? undefined : onLog(message)
     if (message.kind === 'failed') broken.reject(new DevError(`wrangler: ${message.message}`))
     else answer.resolve(message)
   })
@@ -79,8 +82,11 @@ export function startDevWorker({ onLog, onOutput }: DevWorkerOptions): DevWorker
   return {
     check: async (settings) => {
       const checked = await ask({ command: 'check', settings })
-      if (checked.kind === 'started') throw new DevError('wrangler: unexpected answer')
+      if (checked.kind === 'done') throw new DevError('wrangler: unexpected answer')
       return checked
+    },
+    build: async () => {
+      await ask({ command: 'build' })
     },
     start: async (settings, port) => {
       await ask({ command: 'start', settings, port })

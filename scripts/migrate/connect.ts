@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { parseEnv } from 'node:util'
 import { Client } from 'pg'
+import { databaseUrlFault } from '../../src/env/database-url.ts'
+import { DevError } from '../dev/dev-error.ts'
+import { readDevVars } from '../dev/read-dev-vars.ts'
 import { describeError, isServerError } from './describe-error.ts'
 import type { MigrationClient } from './migration-client.ts'
 import { MigrationError } from './migration-error.ts'
@@ -16,17 +17,17 @@ export async function findDatabaseUrl(
 ): Promise<{ url: string; source: 'environment' | '.dev.vars' }> {
   const url = environment.DATABASE_URL
   if (url !== undefined && url.trim() === '') throw new MigrationError('DATABASE_URL is empty')
-  if (url !== undefined) return { url: url.trim(), source: 'environment' }
+  if (url !== undefined) return { url, source: 'environment' }
 
-  const file = await readFile('.dev.vars', 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return ''
-    throw new MigrationError(`.dev.vars cannot be read (${error.code})`)
-  })
-  const local = parseEnv(file).DATABASE_URL?.trim()
+  const local = (await readDevVars('.dev.vars').catch(throwRefusal))['DATABASE_URL']
   if (!local) {
     throw new MigrationError('DATABASE_URL is missing: set it in the environment or in .dev.vars')
   }
   return { url: local, source: '.dev.vars' }
+}
+
+function throwRefusal(error: unknown): never {
+  throw error instanceof DevError ? new MigrationError(error.message) : error
 }
 
 /**
@@ -45,6 +46,8 @@ export async function connect(
   try {
     await client.connect()
   } catch (error) {
+    // A server that got no password waits for one, and its connection would keep this process alive.
+    client.end().catch(() => {})
     const silent = error instanceof Error && error.message === 'timeout expired'
     const reason = silent ? `no answer within ${seconds} s` : reasonOf(error)
     throw new MigrationError(`could not connect to ${client.host}:${client.port}: ${reason}`)
@@ -65,15 +68,9 @@ export async function connect(
 }
 
 function parseDatabaseUrl(databaseUrl: string): URL {
-  const url = URL.canParse(databaseUrl) ? new URL(databaseUrl) : undefined
-  // An unescaped / ? or # in the password ends the host too early: the rest of the password would be printed as a host.
-  const spilled = url && /@/.test(url.pathname + url.search + url.hash)
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || spilled) {
-    throw new MigrationError(
-      'DATABASE_URL is not of the form postgres://user:password@host/database ' +
-        '(special characters in the password are percent-encoded)',
-    )
-  }
+  const fault = databaseUrlFault(databaseUrl, { isPasswordOptional: true })
+  if (fault !== undefined) throw new MigrationError(`DATABASE_URL ${fault}`)
+  const url = new URL(databaseUrl)
   // pg treats these three as verify-full and warns about it. Naming verify-full avoids the warning.
   if (/^(prefer|require|verify-ca)$/.test(url.searchParams.get('sslmode') ?? '')) {
     if (!url.searchParams.has('uselibpqcompat')) url.searchParams.set('sslmode', 'verify-full')
@@ -108,5 +105,7 @@ function createClient(url: URL, connectSeconds: number): Client {
 function reasonOf(error: unknown): string {
   // Node reports one error for all addresses of a host; it has no message of its own.
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
-  return describeError(error)
+  const reason = describeError(error)
+  // pg's own words for a server that demands a password.
+  return /client password must be a string/.test(reason) ? 'it demands a password' : reason
 }

@@ -40,7 +40,8 @@ export function remoteKeys(url: string): JWTVerifyGetKey {
     } catch (cause) {
       if (cause instanceof JWKSNoMatchingKey || cause instanceof JWKSMultipleMatchingKeys)
         throw cause
-      throw new Problem('auth_unavailable', { retryAfterSeconds: 5, cause })
+      const hint = 'the keys of the login were not fetched: check AUTH_JWKS_URL'
+      throw new Problem('auth_unavailable', { retryAfterSeconds: 5, hint, cause })
     }
   }
 }

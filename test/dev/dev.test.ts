@@ -1,6 +1,5 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,15 +24,9 @@ import { readDevVars } from '../../scripts/dev/read-dev-vars.ts'
 import { Env } from '../../src/env.ts'
 import type { ChatResponse } from '../../src/protocol.ts'
 import { type Client, createClient } from '../rigs/client.ts'
+import { type Dev, startDev as start } from '../rigs/start-dev.ts'
 
-interface Dev {
-  child: ChildProcess
-  output(): string
-  /** Resolves with the Worker's origin once the command prints it. */
-  ready(): Promise<string>
-  /** The exit code of the command. */
-  exited: Promise<number | null>
-}
+type Options = Parameters<typeof start> extends [string, ...infer Rest] ? Rest : never
 
 let folder: string
 const started: Dev[] = []
@@ -49,32 +42,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** Starts `npm run dev` with a folder and settings of this test; with `shell`, through a shell as npm does. */
-function startDev(args: string[] = [], { shell = false, settings = 'none' } = {}): Dev {
-  const options = ['--data', folder, '--vars', join(folder, settings), '--port', '0', ...args]
-  const command = [process.execPath, 'scripts/dev.ts', ...options]
-  const env = { ...process.env, PORT: '', OPENAI_API_KEY: 'sk-of-the-shell' }
-  const child = shell
-    ? // The second command keeps the shell alive: it would replace itself with an only one.
-      spawn('sh', ['-c', `"$@"; true`, 'sh', ...command], { env })
-    : spawn(command[0] ?? '', command.slice(1), { env })
-  let text = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk))
-  const dev: Dev = {
-    child,
-    output: () => text,
-    exited: once(child, 'close').then(([code]) => code as number | null),
-    ready: async () => {
-      await vi.waitFor(
-        () => {
-          if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}:\n${text}`)
-          expect(text).toContain('Ctrl-C stops it')
-        },
-        { timeout: 50_000, interval: 50 },
-      )
-      return /Page +(http:\S+)/.exec(text)?.[1] ?? ''
-    },
-  }
+function startDev(...options: Options): Dev {
+  const dev = start(folder, ...options)
   started.push(dev)
   return dev
 }
@@ -154,20 +123,16 @@ describe('history', () => {
   })
 
   test('a second start in the same folder is refused, with the way out', async () => {
-    const second = startDev()
-    expect(await second.exited).toBe(1)
-    expect(second.output()).toContain(`in use by process ${dev.child.pid}`)
-    expect(second.output()).toContain('npm run dev -- --data')
+    const output = await refusal(['--data', folder])
+    expect(output).toContain(`in use by process ${dev.child.pid}`)
+    expect(output).toContain('npm run dev -- --data')
   })
 
-  test('a taken port is reported before anything starts, with the way to choose another', async () => {
+  test('a taken port is refused, with the way to choose another', async () => {
     const { port } = new URL(origin)
-    const other = join(folder, 'other')
-    const second = startDev(['--data', other, '--port', port])
-    expect(await second.exited).toBe(1)
-    expect(second.output()).toContain(`port ${port} is taken`)
-    expect(second.output()).toContain(`npm run dev -- --port ${Number(port) + 1}`)
-    expect(await readdir(folder)).not.toContain('other')
+    const output = await refusal(['--port', port])
+    expect(output).toContain(`port ${port} is taken`)
+    expect(output).toContain(`npm run dev -- --port ${Number(port) + 1}`)
   })
 
   test('Ctrl-C ends every process with code 0, and the next start shows and uses the history', async () => {
@@ -184,6 +149,7 @@ describe('history', () => {
     origin = await dev.ready()
     visitor = createClient(origin, visitor.token)
     expect(dev.output()).not.toContain('Applied')
+    expect(dev.output()).not.toContain('the first time')
     const { data } = await visitor.expect(200, 'GET', '/v1/sessions')
     expect(data.map(({ id }: { id: string }) => id)).toEqual([first.session_id])
     const path = `/v1/sessions/${first.session_id}/messages`
@@ -204,16 +170,80 @@ describe('history', () => {
   })
 })
 
-describe('settings', () => {
-  test('a wrong setting is reported before anything starts', async () => {
-    await writeFile(join(folder, 'wrong'), 'CONTEXT_TOKEN_BUDGET=abc\nTURN_LEASE_MS=1')
-    const dev = startDev(['--data', join(folder, 'unused')], { settings: 'wrong' })
-    expect(await dev.exited).toBe(1)
-    expect(dev.output()).toMatch(/CONTEXT_TOKEN_BUDGET must be a whole number.*\n +TURN_LEASE_MS /)
-    expect(await readdir(folder)).not.toContain('unused')
+/** What the command says when it refuses to start. It must not have built or started anything by then. */
+async function refusal(args: string[], settings: string | Uint8Array = ''): Promise<string> {
+  const builtAt = async () => (await stat('dist/widget/widget.js')).mtimeMs
+  const before = await builtAt()
+  await writeFile(join(folder, 'refused'), settings)
+  const unused = ['--data', join(folder, 'unused'), ...args]
+  const dev = startDev(unused, { settings: 'refused' })
+  expect(await dev.exited, dev.output()).toBe(1)
+  expect(await builtAt(), 'the widget was built').toBe(before)
+  expect(await readdir(folder)).not.toContain('unused')
+  expect(dev.output()).not.toMatch(/Building|Preparing|Starting|\n {4}at /)
+  expect(dev.output()).toMatch(/npm run dev: /)
+  return dev.output()
+}
+
+describe('the command refuses, before it builds or starts anything,', () => {
+  test('wrong settings of the file, all at once', async () => {
+    const output = await refusal([], 'CONTEXT_TOKEN_BUDGET=abc\nTURN_LEASE_MS=1')
+    expect(output).toMatch(/CONTEXT_TOKEN_BUDGET must be a whole number.*\n +TURN_LEASE_MS /)
   })
 
-  test('the command uses the database and the model of .dev.vars, and no process has them in its arguments', async () => {
+  test('settings that are wrong only together', async () => {
+    const output = await refusal([], 'CONTEXT_TOKEN_BUDGET=1000\nMAX_COMPLETION_TOKENS=1000')
+    expect(output).toContain('CONTEXT_TOKEN_BUDGET leaves no room')
+  })
+
+  test('a file in UTF-16', async () => {
+    const output = await refusal([], Buffer.from('\uFEFFTURN_LEASE_MS=1', 'utf16le'))
+    expect(output).toContain('is in UTF-16. Save it as UTF-8.')
+  })
+
+  test('the first setting of a file with a mark before it, by its name', async () => {
+    expect(await refusal([], '\uFEFFTURN_LEASE_MS=1')).toContain('\n  TURN_LEASE_MS must be')
+  })
+
+  test.each(['\n', '\u0001', 'é'])(
+    'secrets with %j in them, without a part of them',
+    async (part) => {
+      const value = `"canary${part}canary${'x'.repeat(32)}"`
+      const names = ['OPENAI_API_KEY', 'ADMIN_TOKEN', 'DATABASE_URL']
+      const output = await refusal([], names.map((name) => `${name}=${value}`).join('\n'))
+      for (const name of names) expect(output).toContain(`\n  ${name} `)
+      expect(output).not.toMatch(/canary|xxx/)
+    },
+  )
+
+  test.each([
+    ['no password', 'postgres://user@db.invalid/db', 'DATABASE_URL must name a password'],
+    ['a host that does not exist', 'postgres://u:canary@db.invalid/db', 'db.invalid was not found'],
+    ['nobody there', 'postgres://u:canary@127.0.0.1:1/db', 'could not connect to 127.0.0.1:1: '],
+    ['nobody there, and no password', 'postgres://u@localhost:1/db', 'connect to localhost:1: '],
+  ])('a database with %s', async (_, url, message) => {
+    const output = await refusal([], `DATABASE_URL=${url}`)
+    expect(output).toContain(message)
+    expect(output).not.toMatch(/canary|workerd/)
+    expect(output.trim().split('\n').length).toBeLessThanOrEqual(2)
+  })
+
+  test('the wrong password, or an unknown database, of a database that speaks HTTP', async () => {
+    const { connectionString, endpoint } = inject('database')
+    for (const part of ['password', 'pathname'] as const) {
+      const url = new URL(connectionString)
+      url[part] = 'canary'
+      const settings = { DATABASE_URL: url.href, NEON_HTTP_ENDPOINT: endpoint }
+      const lines = Object.entries(settings).map(([name, value]) => `${name}='${value}'`)
+      const output = await refusal([], lines.join('\n'))
+      expect(output).toContain('DATABASE_URL was refused by the database')
+      expect(output).not.toContain('canary')
+    }
+  })
+})
+
+describe('settings', () => {
+  test('the command uses the settings of .dev.vars, and neither arguments nor output have a secret', async () => {
     const model = await startOfflineModel()
     onTestFinished(() => model.close())
     const { connectionString, endpoint } = inject('database')
@@ -225,6 +255,8 @@ describe('settings', () => {
       OPENAI_MODEL: 'llama3.2',
       OPENAI_MAX_TOKENS_FIELD: 'max_tokens',
       MAX_COMPLETION_TOKENS: '77',
+      AUTH_JWKS_URL: 'https://login.invalid/jwks.json',
+      AUTH_AUDIENCE: 'chat',
     }
     const lines = Object.entries(settings).map(([name, value]) => `${name}='${value}'`)
     await writeFile(join(folder, 'own'), lines.join('\n'))
@@ -240,9 +272,16 @@ describe('settings', () => {
     expect(commands.join('\n')).toContain('workerd')
     expect(commands.join('\n')).not.toContain('canary')
     expect(commands.join('\n')).not.toContain(new URL(connectionString).password)
+
+    const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url')
+    client.token = `${part({ alg: 'RS256', kid: 'k' })}.${part({ sub: 'ada' })}.c2lnbmF0dXJl`
+    await client.expect(503, 'GET', '/v1/sessions')
+    await vi.waitFor(() => expect(dev.output()).toContain('check AUTH_JWKS_URL'), 10_000)
     dev.child.kill('SIGTERM')
     expect(await dev.exited).toBe(0)
     expect(dev.output()).not.toContain('canary')
+    // Nor workerd's own lines about a host that was not found.
+    expect(dev.output()).not.toMatch(/wdErrId|workerd/)
   }, 60_000)
 
   test('a copy of .dev.vars.example sets nothing and names only settings of the Worker', async () => {

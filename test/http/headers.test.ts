@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import { extname, join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createClient } from '../rigs/client.ts'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
@@ -112,6 +114,34 @@ describe('the page', () => {
     expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
     expect(response.headers.get('x-content-type-options')).toBe('nosniff')
     await response.text()
+  })
+
+  test('has files of the right type each, in UTF-8, that nobody guesses anew', async () => {
+    const types: Record<string, string> = {
+      '.html': 'text/html; charset=utf-8',
+      '.css': 'text/css; charset=utf-8',
+      '.js': 'text/javascript; charset=utf-8',
+      // TypeScript has no type of its own: `.ts` stands for a video elsewhere.
+      '.ts': 'text/plain; charset=utf-8',
+    }
+    const entries = await readdir('dist/widget', { recursive: true, withFileTypes: true })
+    const files = entries
+      .filter((entry) => entry.isFile() && entry.name !== '_headers')
+      .map(({ parentPath, name }) => relative('dist/widget', join(parentPath, name)))
+    expect(files).toEqual(expect.arrayContaining(['index.html', 'widget.js', 'widget.d.ts']))
+    for (const file of files) {
+      const response = await fetch(`${worker.url}/${file}`)
+      const { headers } = response
+      await response.text()
+      expect(response.status, file).toBe(200)
+      expect(headers.get('content-type'), file).toBe(types[extname(file)])
+      expect(headers.get('x-content-type-options'), file).toBe('nosniff')
+    }
+  })
+
+  test('does not serve the file of its headers', async () => {
+    const response = await fetch(`${worker.url}/_headers`)
+    expect(response.status, await response.text()).toBe(404)
   })
 
   test('lets every site load its scripts', async () => {

@@ -400,8 +400,22 @@ describe('a database that cannot be reached', () => {
   const secret = 'p4ss%21w0rd'
   test.each([
     ['no URL', undefined, 'DATABASE_URL is missing'],
-    ['no URL at all', secret, 'is not of the form postgres://'],
+    ['no URL at all', secret, 'is not of the form postgresql://'],
     ['another protocol', `https://u:${secret}@localhost/db`, 'is not of the form'],
+    [
+      'a line break at the end',
+      `postgres://u:${secret}@localhost:1/db\n`,
+      'must not begin or end with',
+    ],
+    ['a line break', `postgres://u:${secret}\n@localhost:1/db`, 'must not contain a line break'],
+    ['a letter', `postgres://u:${secret}é@localhost:1/db`, 'percent-encoded'],
+    ['a % in the password', `postgres://u:p4ss%21%@localhost:1/db`, 'a % itself is written %25'],
+    [
+      'no database',
+      `postgres://u:${secret}@localhost:1`,
+      'must name a user, a password, a host and',
+    ],
+    ['no password', 'postgres://p4ss@db.invalid/db', 'must name a password'],
     ['a password with a slash', `postgres://u:5/${secret}@localhost/db`, 'is not of the form'],
     ['a broken port', `postgres://u:${secret}@localhost:x/db`, 'is not of the form'],
     [
