@@ -20,7 +20,9 @@ const nodes = Object.keys(manifest.optionalDependencies)
 describe('the lock file', () => {
   test('has a SHA-512 for each package, and no address of a registry', () => {
     expect(packages.length).toBeGreaterThan(100)
-    expect(packages.filter(([, { integrity = '' }]) => !integrity.startsWith('sha512-'))).toEqual([])
+    expect(packages.filter(([, { integrity = '' }]) => !integrity.startsWith('sha512-'))).toEqual(
+      [],
+    )
     expect(packages.filter(([, { resolved }]) => resolved !== undefined)).toEqual([])
   })
 
