@@ -21,7 +21,9 @@ comment on column sessions.empty_since is 'created_at of a session that never ha
 create index sessions_user_id on sessions (user_id, id);
 comment on index sessions_user_id is 'a user''s sessions in the order of ids: what exports, claims and erasures walk';
 
-create index sessions_user_activity on sessions (user_id, active_hour);
+-- No hour is null. "nulls last" makes the order of a user's list one that sessions_activity does not have: Postgres would
+-- otherwise walk that index past the newer sessions of all others, since it takes a user's for spread evenly.
+create index sessions_user_activity on sessions (user_id, active_hour desc nulls last);
 comment on index sessions_user_activity is 'a user''s sessions, latest activity first: a list sorts only the sessions of an hour';
 
 create index sessions_activity on sessions (active_hour);
