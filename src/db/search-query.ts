@@ -8,8 +8,8 @@ import { tables } from './schema.ts'
 import { type SessionPosition, type SessionRange, walkSessions } from './session-page.ts'
 
 /**
- * What a call reads at most, beside the first message: measured, a search of 1,000,000 messages is some hundred calls of
- * less than 0.1 s each.
+ * What a call reads at most, beside its first message. Measured: a rare text in 1,000,000 messages takes 106 calls, each of
+ * which took less than a second on two busy cores.
  */
 const maxSessions = 1_000
 const maxMessages = 10_000
