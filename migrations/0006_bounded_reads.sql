@@ -1,8 +1,9 @@
 -- What lets every list, search, claim and export read a bounded number of rows and bytes, however much a user or a site has.
 --
--- The two columns are generated, so that the functions of a turn need not know them. Postgres rewrites sessions for them
--- (about 3 s for a million rows), and turns wait meanwhile. Neither is changed by a turn of a session that had one in the
--- same hour, so such a turn's update stays HOT.
+-- The two columns are generated, so that the functions of a turn need not know them. Neither changes in a turn of a
+-- session that had one in the same hour, so such a turn's update stays HOT. A new session costs 250 bytes of WAL more.
+-- Postgres rewrites sessions for the columns, and turns wait meanwhile: measured, 0.1 s for 20,000 sessions and 12 s for a
+-- million, on two busy cores. Messages are not touched.
 
 create function activity_hour(at timestamptz) returns integer
 language sql immutable parallel safe as $$
@@ -21,7 +22,9 @@ comment on column sessions.empty_since is 'created_at of a session that never ha
 create index sessions_user_id on sessions (user_id, id);
 comment on index sessions_user_id is 'a user''s sessions in the order of ids: what exports, claims and erasures walk';
 
-create index sessions_user_activity on sessions (user_id, active_hour);
+-- No hour is null. "nulls last" makes the order of a user's list one that sessions_activity does not have: Postgres would
+-- otherwise walk that index past the newer sessions of all others, since it takes a user's for spread evenly.
+create index sessions_user_activity on sessions (user_id, active_hour desc nulls last);
 comment on index sessions_user_activity is 'a user''s sessions, latest activity first: a list sorts only the sessions of an hour';
 
 create index sessions_activity on sessions (active_hour);

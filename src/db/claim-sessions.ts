@@ -15,7 +15,8 @@ const maxSessions = 500
  * The locks keep a session's user from changing during a begin. They are taken in the order of ids, so that two calls
  * never wait for each other. One statement moves them: after it has waited for a lock, Postgres reads the row again, and
  * does not move a session that another user has claimed meanwhile. The user may then have too many sessions without
- * messages, so the oldest of these are erased.
+ * messages, so the oldest of these are erased. The ids are an array, as for a join Postgres may read all sessions of the
+ * visitor.
  * @returns how many sessions were moved, and whether there may be more
  */
 export async function claimSomeSessions(
@@ -30,9 +31,8 @@ with locked as materialized (
     select id from sessions where user_id = ${visitorId} order by id limit ${maxSessions}
   ) batch
 ), claimed as (
-  update sessions set user_id = ${userId} from locked
-  where sessions.id = locked.id and user_id = ${visitorId}
-  returning sessions.id
+  update sessions set user_id = ${userId} where id = any (array(select id from locked)) and user_id = ${visitorId}
+  returning id
 )
 select (select count(*) from claimed)::integer as claimed,
   (select count(*) from locked) = ${maxSessions} as more`.compile(db.kysely),

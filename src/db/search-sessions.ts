@@ -1,4 +1,3 @@
-import { type RawBuilder, sql } from 'kysely'
 import type { AdminSession } from '../protocol-admin.ts'
 import type { Database } from './database.ts'
 import type { SessionRow } from './schema.ts'
@@ -9,7 +8,13 @@ import {
   type SearchPosition,
   searchQuery,
 } from './search-query.ts'
-import { activeBetween, pageOf, positionOf, sessionPage } from './session-page.ts'
+import {
+  activeBetween,
+  pageOf,
+  positionOf,
+  sessionPage,
+  type SessionRange,
+} from './session-page.ts'
 
 export interface SessionSearch extends MessageFilters {
   limit: number
@@ -33,21 +38,18 @@ export interface FoundSessions {
  */
 export async function searchSessions(db: Database, search: SessionSearch): Promise<FoundSessions> {
   const { limit, after, userId, since, until } = search
-  const filters = [
-    ...(userId === undefined ? [] : [sql`user_id = ${userId}`]),
-    ...activeBetween(since, until),
-  ]
-  if (conditionsOf(search).length > 0) return searchMessages(db, search, filters)
-  const [rows] = await db.batch([sessionPage(db, filters, { limit, after })])
+  const range = { userId, after, conditions: activeBetween(since, until) }
+  if (conditionsOf(search).length > 0) return searchMessages(db, search, range)
+  const [rows] = await db.batch([sessionPage(db, range, limit)])
   return pageOf(rows, toAdminSession)
 }
 
 async function searchMessages(
   db: Database,
   search: SessionSearch,
-  filters: readonly RawBuilder<unknown>[],
+  range: SessionRange,
 ): Promise<FoundSessions> {
-  const [rows] = await db.batch([searchQuery(search, filters).compile(db.kysely)])
+  const [rows] = await db.batch([searchQuery(search, range).compile(db.kysely)])
   const last = rows.find((row) => row.is_last)
   return {
     sessions: rows.filter((row) => row.is_found).map(toAdminSession),

@@ -14,6 +14,12 @@ export interface SessionPosition {
 
 const lastActivity = sql<Date>`coalesce(last_message_at, created_at)`
 
+/**
+ * A condition that only cuts the hours at the ends of a range. In this form, Postgres assumes that it leaves nearly all
+ * rows. It would otherwise assume a third, and rather sort all sessions of the range than walk the index.
+ */
+const cutting = (condition: RawBuilder<unknown>) => sql`nullif(${condition}, false) is not null`
+
 /** Sessions whose last activity is in a range; `until` is not included. Both are ISO 8601. */
 export function activeBetween(
   since: string | undefined,
@@ -22,34 +28,52 @@ export function activeBetween(
   return [
     ...(since === undefined
       ? []
-      : [sql`active_hour >= activity_hour(${since}) and ${lastActivity} >= ${since}::timestamptz`]),
+      : [
+          sql`active_hour >= activity_hour(${since})`,
+          cutting(sql`${lastActivity} >= ${since}::timestamptz`),
+        ]),
     ...(until === undefined
       ? []
-      : [sql`active_hour <= activity_hour(${until}) and ${lastActivity} < ${until}::timestamptz`]),
+      : [
+          sql`active_hour <= activity_hour(${until})`,
+          cutting(sql`${lastActivity} < ${until}::timestamptz`),
+        ]),
   ]
 }
 
+/** Which sessions a list holds. */
+export interface SessionRange {
+  /** Undefined: those of all users. */
+  userId: string | undefined
+  after?: SessionPosition | undefined
+  conditions?: readonly RawBuilder<unknown>[]
+}
+
 /**
- * The first `limit` sessions after a position that meet the conditions, with their `last_activity`. An index returns them
- * by the hour, so that Postgres sorts no more than the sessions of one hour.
+ * The first `limit` sessions of a range, with their `last_activity`. An index returns them by the hour, so that Postgres
+ * sorts no more than the sessions of one hour. The order of a user's list is the one of the index `sessions_user_activity`.
  */
 export function walkSessions(
-  conditions: readonly RawBuilder<unknown>[],
-  { after, limit }: { after: SessionPosition | undefined; limit: number },
+  { userId, after, conditions = [] }: SessionRange,
+  limit: number,
 ): RawBuilder<unknown> {
   const all = [
+    ...(userId === undefined ? [] : [sql`user_id = ${userId}`]),
     ...conditions,
     ...(after === undefined
       ? []
       : [
-          sql`active_hour <= activity_hour(${after.lastActivity})
-    and (${lastActivity}, id) < (${after.lastActivity}::timestamptz, ${after.id}::uuid)`,
+          sql`active_hour <= activity_hour(${after.lastActivity})`,
+          cutting(
+            sql`(${lastActivity}, id) < (${after.lastActivity}::timestamptz, ${after.id}::uuid)`,
+          ),
         ]),
   ]
   const where = all.length === 0 ? sql`` : sql`where ${sql.join(all, sql` and `)}`
+  const direction = userId === undefined ? sql`desc` : sql`desc nulls last`
   return sql`
   select *, ${lastActivity} as last_activity from sessions ${where}
-  order by active_hour desc, ${lastActivity} desc, id desc limit ${limit}`
+  order by active_hour ${direction}, ${lastActivity} desc, id desc limit ${limit}`
 }
 
 const pageColumns = {
@@ -58,14 +82,14 @@ const pageColumns = {
   fetched: column.integer,
 }
 
-/** A page of sessions that meet the conditions, latest activity first, as a query. `pageOf` reads its rows. */
+/** A page of sessions, latest activity first, as a query. `pageOf` reads its rows. */
 export function sessionPage(
   db: Database,
-  conditions: readonly RawBuilder<unknown>[],
-  { limit, after }: { limit: number; after?: SessionPosition | undefined },
+  range: SessionRange,
+  limit: number,
 ): CompiledQuery<RowOf<typeof pageColumns>> {
   return rowsOf(pageColumns)`
-with nearest as (${walkSessions(conditions, { after, limit: limit + 1 })}
+with nearest as (${walkSessions(range, limit + 1)}
 ), measured as (
   select *, row_number() over walk as place, count(*) over ()::integer as fetched, sum(${sessionBytes}) over walk as bytes
   from nearest window walk as (order by last_activity desc, id desc)

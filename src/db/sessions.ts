@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Metadata, Session } from '../protocol.ts'
 import type { Database } from './database.ts'
 import { eraseSurplus, lockEmptySessions } from './erasure/erase-surplus.ts'
@@ -64,9 +63,9 @@ export async function findSession(
 export async function listSessions(
   db: Database,
   userId: string,
-  options: { limit: number; after?: SessionPosition | undefined },
+  { limit, after }: { limit: number; after?: SessionPosition | undefined },
 ): Promise<{ sessions: Session[]; next: SessionPosition | undefined }> {
-  const [rows] = await db.batch([sessionPage(db, [sql`user_id = ${userId}`], options)])
+  const [rows] = await db.batch([sessionPage(db, { userId, after }, limit)])
   return pageOf(rows, toSession)
 }
 

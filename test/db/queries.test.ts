@@ -109,6 +109,16 @@ const calls = [
   call(appliedSchemaVersion, { '': [] }),
 ]
 
+/** Statements without a timeout in the database: those of a turn bound their waits, the others read a row by its key. */
+const untimed = [
+  'begin-turn',
+  'checkpoint-turn',
+  'finish-turn',
+  'finish-turn-with-history',
+  'find-reply',
+  'find-running-reply',
+]
+
 describe('each call is one round trip, with the SQL and the columns that were reviewed', () => {
   let catalog: Catalog
   beforeAll(async () => {
@@ -119,6 +129,7 @@ describe('each call is one round trip, with the SQL and the columns that were re
     const trips = await sentStatements(db, send)
     expect(trips).toHaveLength(1)
     const statements = trips.flat()
+    for (const { isTimed } of statements) expect(isTimed).toBe(!untimed.includes(name))
     const faults = statements.flatMap((statement) => columnFaults(statement, catalog))
     expect.soft(faults).toEqual([])
     const text = statements.map(({ sql, fields }) => {

@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
-import type { AdminSession } from '../../src/protocol-admin.ts'
+import type { AdminSession, AdminSessionsPage } from '../../src/protocol-admin.ts'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
+import { testDatabase } from '../rigs/conversation.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { startRig, useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
@@ -20,6 +22,21 @@ async function visitorWithSessions(...messages: string[]) {
   const sessions: string[] = []
   for (const message of messages) sessions.push((await visitor.chat({ message })).session_id)
   return { visitor, userId, sessions, of: `user_id=${encodeURIComponent(userId)}` }
+}
+
+const uuid = crypto.randomUUID()
+const cursorOf = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url')
+
+/** Writes a session of a user, whose last activity was on 2026-01-01. */
+async function seedMessages(userId: string, count: number, text: string) {
+  await sql`
+with seeded as (
+  insert into sessions (id, user_id, next_seq, created_at)
+  values (gen_random_uuid(), ${userId}, ${count + 1}::integer, '2026-01-01') returning id
+)
+insert into messages (session_id, id, seq, role, status, content, token_count)
+select id, gen_random_uuid(), seq, 'user', 'complete', ${text}, 1
+from seeded, generate_series(1, ${count}::integer) seq`.execute(testDatabase().kysely)
 }
 
 describe('the owner', () => {
@@ -92,6 +109,30 @@ describe('the owner', () => {
     expect(idsOf(await search(`${of}&since=2020-01-01&until=2020-01-02`))).toEqual([])
   })
 
+  test('is told how far back a search looked, and goes on from there', async () => {
+    const { userId, sessions, of } = await visitorWithSessions('Needle')
+    const [id = ''] = sessions
+    const text = 'words of a seeded message'
+    await seedMessages(userId, 25_000, text)
+    const found: string[] = []
+    const until: (string | null)[] = []
+    for (let cursor: string | null = ''; cursor !== null;) {
+      rig.clear()
+      const page: AdminSessionsPage = await search(
+        `${of}&q=needle${cursor === '' ? '' : `&cursor=${cursor}`}`,
+      )
+      expect(rig.timeline).toEqual(['database'])
+      expect(page.has_more).toBe(page.next_cursor !== null)
+      found.push(...idsOf(page))
+      until.push(page.searched_until ?? null)
+      cursor = page.next_cursor
+    }
+    expect(found).toEqual([id])
+    expect(until.slice(-1)).toEqual([null])
+    expect(until.slice(0, -1)).toEqual(['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z'])
+    expect(await search(of)).not.toHaveProperty('searched_until')
+  })
+
   test('reads the messages of any session, in pages', async () => {
     const { visitor, sessions } = await visitorWithSessions('One')
     const [id] = sessions
@@ -146,6 +187,9 @@ describe('the owner', () => {
     ['sessions', 'until=0000-01-01'],
     ['sessions', 'rating=left'],
     ['sessions', 'cursor=x'],
+    ['sessions', `cursor=${cursorOf(['2026-01-01T00:00:00.000Z', uuid, 0, 1])}`],
+    ['sessions', `cursor=${cursorOf(['2026-01-01T00:00:00.000Z', uuid, 5])}`],
+    ['sessions', `cursor=${cursorOf(['2026-01-01T00:00:00.000Z', uuid, 5, 8])}`],
     ['sessions', 'user=x'],
     ['usage', 'by=hour'],
     ['usage', 'since=0001-01-01'],

@@ -98,6 +98,18 @@ describe('a claim', () => {
     expect(await claim(await newUser(), await newVisitor(rig.url))).toEqual({ claimed: 0 })
   })
 
+  test('that would leave the user more than twenty sessions without messages keeps the newest of these', async () => {
+    const { visitor, ids } = await visitorOfThree()
+    const user = await newUser()
+    const own: string[] = []
+    for (let count = 0; count < 20; count += 1)
+      own.push((await user.expect(201, 'POST', '/v1/sessions')).id)
+    expect(await claim(user, visitor)).toEqual({ claimed: 3 })
+    const [first = '', second = ''] = ids
+    // The visitor's own session without messages is the oldest of 21.
+    expect((await idsOf(user)).toSorted()).toEqual([first, second, ...own].toSorted())
+  })
+
   test('costs one call to the database, and none to the model', async () => {
     const { visitor } = await visitorOfThree()
     const user = await newUser()
@@ -110,7 +122,11 @@ describe('a claim', () => {
     const visitor = await newVisitor(rig.url)
     const user = await newUser()
     const user_id = visitorIdOf(visitor.token ?? '')
-    const rows = Array.from({ length: 1_200 }, () => ({ id: crypto.randomUUID(), user_id }))
+    const rows = Array.from({ length: 1_200 }, () => ({
+      id: crypto.randomUUID(),
+      user_id,
+      next_seq: 3,
+    }))
     await db.kysely.insertInto('sessions').values(rows).execute()
     rig.clear()
     expect(await claim(user, visitor)).toEqual({ claimed: 1_200 })
@@ -124,7 +140,7 @@ describe('a claim', () => {
     const visitorId = visitorIdOf(visitor.token ?? '')
     const total = 500 * databaseCalls.perRequest + 1
     await sql`
-insert into sessions (id, user_id, title) select gen_random_uuid(), ${visitorId}, ${visitorId}
+insert into sessions (id, user_id, title, next_seq) select gen_random_uuid(), ${visitorId}, ${visitorId}, 3
 from generate_series(1, ${total}::integer)`.execute(db.kysely)
     onTestFinished(async () => {
       await db.kysely.deleteFrom('sessions').where('title', '=', visitorId).execute()

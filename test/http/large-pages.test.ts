@@ -119,8 +119,8 @@ describe.each(sizes)(
       const lines = await exportAnswer(visitor)
       while (lines.at(-1)?.type === 'more')
         lines.push(...(await exportAnswer(visitor, lastCursor(lines))))
-      const { sessions: read, messages } = exportedData(lines)
-      expect(read.map(({ id }) => id).toSorted()).toEqual(sessions.toSorted())
+      const { sessions: exported, messages } = exportedData(lines)
+      expect(exported.map(({ id }) => id).toSorted()).toEqual(sessions.toSorted())
       expect(messages).toHaveLength(120)
       const page = lines.slice(
         0,

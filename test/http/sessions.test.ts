@@ -42,6 +42,24 @@ describe('a session', () => {
     })
   })
 
+  test('without messages makes room for a new one, in the same round trip, if its user has twenty', async () => {
+    const visitor = await newVisitor(rig.url)
+    const { session_id } = await visitor.chat({ message: 'Hello' })
+    const created: string[] = []
+    for (let count = 0; count < 20; count += 1) created.push((await newSession(visitor)).id)
+    const all = async () => idsOf(await visitor.expect(200, 'GET', '/v1/sessions')).toSorted()
+    expect(await all()).toEqual([session_id, ...created].toSorted())
+    rig.clear()
+    for (let count = 0; count < 3; count += 1) created.push((await newSession(visitor)).id)
+    expect(rig.timeline).toEqual(['database', 'database', 'database'])
+    expect(await all()).toEqual([session_id, ...created.slice(3)].toSorted())
+    // One that has had a message is not counted any more.
+    await visitor.chat({ session_id: created[3], message: 'Hello' })
+    created.push((await newSession(visitor)).id)
+    expect(await all()).toEqual([session_id, ...created.slice(3)].toSorted())
+    await visitor.expect(404, 'POST', '/v1/chat', { session_id: created[0], message: 'Hello' })
+  })
+
   test('gives a caller without a token a new one, once', async () => {
     const anybody = createClient(rig.url)
     const { visitor_token: token, ...session } = await anybody.expect(201, 'POST', '/v1/sessions')

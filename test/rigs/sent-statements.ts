@@ -26,6 +26,8 @@ export interface SentStatement {
   rows: Record<string, unknown>[]
   /** The columns that its source declares; undefined if raw SQL declares none. */
   declared: Columns | undefined
+  /** Whether the database has a timeout for it. */
+  isTimed: boolean
 }
 
 interface Answer {
@@ -66,7 +68,7 @@ export async function sentStatements(
       return rows
     },
   }
-  const exchanges: { sql: string[]; answers: Answer[] }[] = []
+  const exchanges: { sql: string[]; answers: Answer[]; isTimed: boolean }[] = []
   const realFetch = globalThis.fetch
   const spy = vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
     const response = await realFetch(url, init)
@@ -75,8 +77,12 @@ export async function sentStatements(
     // The first statement of a transaction sets the timeout of the others.
     exchanges.push(
       batch === undefined
-        ? { sql: [query], answers: [answer] }
-        : { sql: batch.slice(1).map(queryOf), answers: answer.results?.slice(1) ?? [] },
+        ? { sql: [query], answers: [answer], isTimed: false }
+        : {
+            sql: batch.slice(1).map(queryOf),
+            answers: answer.results?.slice(1) ?? [],
+            isTimed: batch[0].query.includes('statement_timeout'),
+          },
     )
     return response
   })
@@ -86,10 +92,10 @@ export async function sentStatements(
     spy.mockRestore()
   }
   let next = 0
-  return exchanges.map(({ sql, answers }) =>
+  return exchanges.map(({ sql, answers, isTimed }) =>
     sql.map((text, index) => {
       const { rows, declared } = queries[(next += 1) - 1] ?? { rows: [], declared: undefined }
-      return { sql: text, fields: answers[index]?.fields ?? [], rows, declared }
+      return { sql: text, fields: answers[index]?.fields ?? [], rows, declared, isTimed }
     }),
   )
 }

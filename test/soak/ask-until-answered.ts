@@ -27,6 +27,7 @@ const patience = { requestMs: 30_000, retries: 60 }
 /** Codes that a client may receive before its final answer. After each of them it retries. */
 const expectedCodes = new Set([
   'database_unavailable',
+  'database_timeout',
   'turn_running',
   'not_saved',
   'model_unavailable',

@@ -33,6 +33,6 @@ with surplus as materialized (
 ), locked as materialized (
   select id from surplus where pg_try_advisory_xact_lock(${sessionLockKey(sql`id`)})
 )
-delete from sessions using locked
-where sessions.id = locked.id and user_id = ${userId} and empty_since is not null`
+delete from sessions
+where id = any (array(select id from locked)) and user_id = ${userId} and empty_since is not null`
 }

@@ -14,7 +14,8 @@ const maxMessages = 5_000
  *
  * The locks are taken in the order of ids, so that two calls never wait for each other. One statement is enough: after
  * it has waited for a lock, Postgres reads the row again before it deletes it, and keeps a session that was claimed
- * meanwhile. The foreign key then deletes the messages that exist at that time.
+ * meanwhile. The foreign key then deletes the messages that exist at that time. The ids are an array, as for a join
+ * Postgres may read all sessions of the user.
  * @returns how many sessions were erased, and whether there are more
  */
 export async function eraseSomeOfUser(
@@ -34,7 +35,7 @@ with mine as materialized (
     select id from next where messages_before < ${maxMessages} order by id
   ) batch
 ), erased as (
-  delete from sessions using locked where sessions.id = locked.id and user_id = ${userId} returning sessions.id
+  delete from sessions where id = any (array(select id from locked)) and user_id = ${userId} returning id
 )
 select (select count(*) from erased)::integer as erased,
   (select count(*) from mine) > (select count(*) from locked) as more`.compile(db.kysely),

@@ -7,9 +7,8 @@ with locked as materialized (
     select id from sessions where user_id = $1 order by id limit $2
   ) batch
 ), claimed as (
-  update sessions set user_id = $3 from locked
-  where sessions.id = locked.id and user_id = $4
-  returning sessions.id
+  update sessions set user_id = $3 where id = any (array(select id from locked)) and user_id = $4
+  returning id
 )
 select (select count(*) from claimed)::integer as claimed,
   (select count(*) from locked) = $5 as more;
@@ -23,5 +22,5 @@ with surplus as materialized (
 ), locked as materialized (
   select id from surplus where pg_try_advisory_xact_lock(hashtextextended(id::text, 0))
 )
-delete from sessions using locked
-where sessions.id = locked.id and user_id = $4 and empty_since is not null;
+delete from sessions
+where id = any (array(select id from locked)) and user_id = $4 and empty_since is not null;

@@ -20,5 +20,5 @@ with surplus as materialized (
 ), locked as materialized (
   select id from surplus where pg_try_advisory_xact_lock(hashtextextended(id::text, 0))
 )
-delete from sessions using locked
-where sessions.id = locked.id and user_id = $5 and empty_since is not null;
+delete from sessions
+where id = any (array(select id from locked)) and user_id = $5 and empty_since is not null;

@@ -9,7 +9,7 @@ with mine as materialized (
     select id from next where messages_before < $4 order by id
   ) batch
 ), erased as (
-  delete from sessions using locked where sessions.id = locked.id and user_id = $5 returning sessions.id
+  delete from sessions where id = any (array(select id from locked)) and user_id = $5 returning id
 )
 select (select count(*) from erased)::integer as erased,
   (select count(*) from mine) > (select count(*) from locked) as more;

@@ -1,6 +1,6 @@
 with nearest as (
   select *, coalesce(last_message_at, created_at) as last_activity from sessions where user_id = $1
-  order by active_hour desc, coalesce(last_message_at, created_at) desc, id desc limit $2
+  order by active_hour desc nulls last, coalesce(last_message_at, created_at) desc, id desc limit $2
 ), measured as (
   select *, row_number() over walk as place, count(*) over ()::integer as fetched, sum(session_bytes(user_id, title, metadata)) over walk as bytes
   from nearest window walk as (order by last_activity desc, id desc)

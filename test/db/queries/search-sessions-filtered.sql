@@ -2,9 +2,8 @@ with walked as materialized (
   select *, row_number() over (order by before_seq is null, last_activity desc, id desc) as place
   from (
   select null::integer, 0, nearest.* from (
-  select *, coalesce(last_message_at, created_at) as last_activity from sessions where user_id = $1 and active_hour >= activity_hour($2) and coalesce(last_message_at, created_at) >= $3::timestamptz and active_hour <= activity_hour($4) and coalesce(last_message_at, created_at) < $5::timestamptz and active_hour <= activity_hour($6)
-    and (coalesce(last_message_at, created_at), id) < ($7::timestamptz, $8::uuid)
-  order by active_hour desc, coalesce(last_message_at, created_at) desc, id desc limit $9) nearest
+  select *, coalesce(last_message_at, created_at) as last_activity from sessions where user_id = $1 and active_hour >= activity_hour($2) and nullif(coalesce(last_message_at, created_at) >= $3::timestamptz, false) is not null and active_hour <= activity_hour($4) and nullif(coalesce(last_message_at, created_at) < $5::timestamptz, false) is not null and active_hour <= activity_hour($6) and nullif((coalesce(last_message_at, created_at), id) < ($7::timestamptz, $8::uuid), false) is not null
+  order by active_hour desc nulls last, coalesce(last_message_at, created_at) desc, id desc limit $9) nearest
   ) walked (before_seq, found_before)
 ), planned as (
   select place, id, title, found_before, before_seq, $10 - (sum(messages) over (order by place) - messages) as room

@@ -6,9 +6,8 @@ with walked as materialized (
   from sessions where id = $4
   union all
   select null::integer, 0, nearest.* from (
-  select *, coalesce(last_message_at, created_at) as last_activity from sessions where user_id = $5 and active_hour >= activity_hour($6) and coalesce(last_message_at, created_at) >= $7::timestamptz and active_hour <= activity_hour($8) and coalesce(last_message_at, created_at) < $9::timestamptz and active_hour <= activity_hour($10)
-    and (coalesce(last_message_at, created_at), id) < ($11::timestamptz, $12::uuid)
-  order by active_hour desc, coalesce(last_message_at, created_at) desc, id desc limit $13) nearest
+  select *, coalesce(last_message_at, created_at) as last_activity from sessions where user_id = $5 and active_hour >= activity_hour($6) and nullif(coalesce(last_message_at, created_at) >= $7::timestamptz, false) is not null and active_hour <= activity_hour($8) and nullif(coalesce(last_message_at, created_at) < $9::timestamptz, false) is not null and active_hour <= activity_hour($10) and nullif((coalesce(last_message_at, created_at), id) < ($11::timestamptz, $12::uuid), false) is not null
+  order by active_hour desc nulls last, coalesce(last_message_at, created_at) desc, id desc limit $13) nearest
   ) walked (before_seq, found_before)
 ), planned as (
   select place, id, title, found_before, before_seq, $14 - (sum(messages) over (order by place) - messages) as room
