@@ -1,11 +1,9 @@
-import { networkFailure } from '../client/chat-failure.ts'
 import { createSiteStore } from '../client/site-store.ts'
 import type { Conversation } from '../conversation/conversation.ts'
 import { createDraft, type Draft } from '../conversation/draft.ts'
 import { panelStyles } from '../panel/panel-styles.ts'
 import { createPanel, type Panel, type PanelActions } from '../panel/panel.ts'
 import type { Emit, UserTokenProvider } from '../widget-types.ts'
-import { explain } from '../words/explain.ts'
 import type { Words } from '../words/words.ts'
 import { readCovered, readTheme } from './follow-page.ts'
 import styles from './widget.css'
@@ -97,7 +95,7 @@ export function mountChat(options: MountedChatOptions): MountedChat {
       try {
         return await (await loadConversation()).restore()
       } catch {
-        log.setNotice(explain(words, networkFailure()))
+        log.setNotice(words.network)
         await new Promise((resolve) => {
           setTimeout(resolve, retryMs)
           addEventListener('online', resolve, { once: true, signal: lifetime.signal })

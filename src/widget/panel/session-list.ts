@@ -1,6 +1,8 @@
 import type { Page, Session } from '../../protocol.ts'
 import type { ApiCall } from '../client/api-call.ts'
+import { asFailure } from '../client/chat-failure.ts'
 import { button, el } from '../dom/elements.ts'
+import { explain } from '../words/explain.ts'
 import type { Words } from '../words/words.ts'
 import { createSessionRow, type SessionRow } from './session-row.ts'
 import styles from './session-list.css'
@@ -25,9 +27,8 @@ let sheet: CSSStyleSheet | undefined
 /** Fills `node` with the visitor's past sessions, latest first. A chunk of its own: most visitors never open it. */
 export function createSessionList(
   node: HTMLElement,
-  options: { words: Words; actions: SessionActions; explain: (error: unknown) => string },
+  { words, actions }: { words: Words; actions: SessionActions },
 ): SessionList {
-  const { words, actions, explain } = options
   const rows = new Map<string, SessionRow>()
   const notice = el('p', { class: 'notice', 'aria-live': 'polite' })
   const list = el('ul')
@@ -109,7 +110,7 @@ export function createSessionList(
       if (rows.size > 0) notice.textContent = ''
       return true
     } catch (error) {
-      notice.textContent = explain(error)
+      notice.textContent = explain(words, asFailure(error))
       return false
     }
   }
