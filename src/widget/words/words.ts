@@ -19,7 +19,10 @@ export const english = {
   reconnecting: 'The connection was lost. Trying again…',
   stopping: 'Stopping…',
   stillRunning: 'Waiting for the reply that is being written…',
+  thinking: 'Thinking…',
   interrupted: 'This reply was cut off.',
+  cutAtLimit: 'This reply was cut at its length limit.',
+  filtered: 'The provider’s content filter ended this reply.',
   noReply: 'There was no reply to this message.',
   notSent: 'This message was not sent yet.',
   startedAnew: 'Your earlier conversation is no longer available. This is a new one.',
@@ -42,6 +45,7 @@ export const english = {
   deleteQuestion: 'Delete this chat for good?',
 
   tooLong: 'This message is {count} characters too long. Please shorten it.',
+  noFiles: 'Files cannot be sent in this chat.',
   retryInSeconds: 'Try again in {count} seconds.',
   retryInMinutes: 'Try again in {count} minutes.',
 
