@@ -4,7 +4,7 @@ import { createDraft, type Draft } from '../conversation/draft.ts'
 import { panelStyles } from '../panel/panel-styles.ts'
 import { createPanel, type Panel, type PanelActions } from '../panel/panel.ts'
 import type { Emit, UserTokenProvider } from '../widget-types.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import { readCovered, readTheme } from './follow-page.ts'
 import styles from './widget.css'
 
@@ -13,7 +13,6 @@ export interface MountedChat {
   readonly panel: Panel
   /** The conversation, loaded on the first call. Rejects if it cannot be loaded. */
   loadConversation: () => Promise<Conversation>
-  readonly words: Words
   /** Shows the stored conversation. Further calls do nothing. Never rejects. */
   restore: () => Promise<void>
   /** Empty texts stand for the defaults. Only `greeting: ''` shows nothing. */
@@ -36,7 +35,7 @@ export interface MountedChatOptions {
   /** Separates the entries of several widgets and users in this browser's store. */
   name: string
   userToken: UserTokenProvider | undefined
-  words: Words
+  words: PanelWords
   emit: Emit
   toggle: () => void
   close: () => void
@@ -108,7 +107,6 @@ export function mountChat(options: MountedChatOptions): MountedChat {
 
   return {
     panel,
-    words,
     loadConversation,
     restore: () => (restored ??= restore()),
     setTexts({ title, greeting, placeholder, suggestions }) {

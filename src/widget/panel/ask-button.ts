@@ -1,6 +1,6 @@
 import type { limits } from '../../limits.ts'
 import { button } from '../dom/elements.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 
 export interface AskButton {
   readonly node: HTMLElement
@@ -15,7 +15,7 @@ const maxQuotationChars: typeof limits.contextTextChars = 8_000
 const quietMs = 250
 
 /** A button beside the selected text of the page, to ask about it. */
-export function createAskButton(words: Words, ask: (quotation: string) => void): AskButton {
+export function createAskButton(words: PanelWords, ask: (quotation: string) => void): AskButton {
   let isEnabled = true
   let quotation = ''
   let timer: ReturnType<typeof setTimeout> | undefined

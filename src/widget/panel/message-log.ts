@@ -1,5 +1,5 @@
 import { button, el } from '../dom/elements.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import type { ComposerActions } from './composer.ts'
 import type { MessageView, NoteAction } from './message-view.ts'
 
@@ -33,7 +33,7 @@ const earlierDistancePx = 200
 
 /** The list of messages. The conversation creates the views, the log places them. */
 export function createMessageLog(
-  words: Words,
+  words: PanelWords,
   actions: () => Pick<ComposerActions, 'send'>,
 ): MessageLog {
   const greeting = el('p', { class: 'greeting', dir: 'auto' })

@@ -1,9 +1,7 @@
 import type { Page, Session } from '../../protocol.ts'
 import type { ApiCall } from '../client/api-call.ts'
-import { asFailure } from '../client/chat-failure.ts'
 import { button, el } from '../dom/elements.ts'
-import { explain } from '../words/explain.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import { createSessionRow, type SessionRow } from './session-row.ts'
 import styles from './session-list.css'
 
@@ -12,6 +10,8 @@ export interface SessionActions {
   /** Without a token there is no user, so no session to list. */
   hasToken: () => boolean
   call: ApiCall
+  /** The reason of a failed call, for the visitor. */
+  explain: (error: unknown) => string
   currentSession: () => string | undefined
   openSession: (id: string) => void
   sessionChanged: (id: string, change: 'renamed' | 'deleted') => void
@@ -27,7 +27,7 @@ let sheet: CSSStyleSheet | undefined
 /** Fills `node` with the visitor's past sessions, latest first. A chunk of its own: most visitors never open it. */
 export function createSessionList(
   node: HTMLElement,
-  { words, actions }: { words: Words; actions: SessionActions },
+  { words, actions }: { words: PanelWords; actions: SessionActions },
 ): SessionList {
   const rows = new Map<string, SessionRow>()
   const notice = el('p', { class: 'notice', 'aria-live': 'polite' })
@@ -110,7 +110,7 @@ export function createSessionList(
       if (rows.size > 0) notice.textContent = ''
       return true
     } catch (error) {
-      notice.textContent = explain(words, asFailure(error))
+      notice.textContent = actions.explain(error)
       return false
     }
   }

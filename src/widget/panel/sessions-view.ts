@@ -1,5 +1,5 @@
 import { el } from '../dom/elements.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import type { SessionActions, SessionList } from './session-list.ts'
 
 export interface SessionsView {
@@ -10,7 +10,7 @@ export interface SessionsView {
 
 /** The place of the list of past sessions. The list itself is loaded when it is first opened. */
 export function createSessionsView(
-  words: Words,
+  words: PanelWords,
   ready: () => Promise<unknown>,
   actions: () => SessionActions,
 ): SessionsView {
