@@ -1,10 +1,12 @@
 import { button, el, icon } from '../dom/elements.ts'
 import { crossIcon } from '../dom/icons.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import { type AskButton, createAskButton } from './ask-button.ts'
 import { type Composer, type ComposerActions, createComposer } from './composer.ts'
+import { keepInside } from './keep-inside.ts'
 import { createMessageLog, type MessageLog } from './message-log.ts'
 import type { MessageActions } from './message-view.ts'
+import { refuseFiles } from './refuse-files.ts'
 import type { SessionActions } from './session-list.ts'
 import { createSessionsView, type SessionsView } from './sessions-view.ts'
 
@@ -37,7 +39,7 @@ const plusIcon = 'M11 5v6H5v2h6v6h2v-6h6v-2h-6V5z'
 
 /** The launcher on the page and the dialog that it opens. */
 export function createPanel(on: {
-  words: Words
+  words: PanelWords
   toggle: () => void
   close: () => void
   /** Resolves when the conversation has connected its actions. */
@@ -106,8 +108,16 @@ export function createPanel(on: {
   })
   // The element's `title` is the dialog's heading. The empty title stops it from being a tooltip as well.
   const node = el('div', { class: 'widget', title: '' }, dialog, launcher, askButton.node, status)
+  keepInside(dialog)
+  refuseFiles(dialog, () => {
+    composer.setNotice(words.noFiles)
+    // The notice is not seen beside the past chats.
+    if (composer.node.hidden) announce(words.noFiles)
+  })
   node.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || event.isComposing || dialog.hidden) return
+    // An inline chat stays open, so it leaves Escape to the page.
+    const canClose = !dialog.hidden && (node.popover !== null || !sessions.node.hidden)
+    if (event.key !== 'Escape' || event.isComposing || !canClose) return
     event.stopPropagation()
     if (sessions.node.hidden) return on.close()
     showSessions(false)
@@ -122,6 +132,10 @@ export function createPanel(on: {
     if (!isShown) return log.reveal()
     sessions.node.focus()
     void sessions.refresh()
+  }
+
+  function announce(text: string): void {
+    if (status.textContent !== text) status.textContent = text
   }
 
   function focus(): void {
@@ -149,8 +163,6 @@ export function createPanel(on: {
       launcher.setAttribute('aria-expanded', String(isOpen))
       launcher.setAttribute('aria-label', isOpen ? words.close : words.open)
     },
-    announce(text) {
-      status.textContent = text
-    },
+    announce,
   }
 }
