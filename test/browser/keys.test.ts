@@ -40,7 +40,7 @@ async function visitWithShortcuts(parts: { body?: string; platform?: string } = 
 }
 
 /** Presses and releases a key in the chat. It has no effect of its own, so that any keyboard can be tried. */
-function dispatchKey(chat: Chat, init: KeyboardEventInit) {
+function dispatchKey(chat: Chat, init: Record<string, string | number | boolean>) {
   return inputOf(chat).evaluate((input, keyInit) => {
     for (const type of ['keydown', 'keyup']) {
       const options = { code: 'KeyQ', bubbles: true, composed: true, cancelable: true, ...keyInit }

@@ -26,6 +26,8 @@ export interface MountedChat {
   fitPage: (theme: string) => void
   /** Inline: in the page's layout. Otherwise above the page, in the top layer. */
   setInline: (isInline: boolean) => void
+  /** To be called after the element was moved. Gives the focus back to the part that had it. */
+  resume: () => void
   unmount: () => void
 }
 
@@ -55,13 +57,13 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   root.adoptedStyleSheets = [sheet]
   const store = createSiteStore(server, name)
   const panel = createPanel({ words, toggle, close, ready: loadConversation })
-  const { node, log, composer, askButton } = panel
+  const { node, log, composer } = panel
   const draft = createDraft(store, composer)
   const lifetime = new AbortController()
   let conversation: Promise<Conversation> | undefined
   let restored: Promise<void> | undefined
   panel.connect(onceLoaded(loadConversation, draft))
-  askButton.watch(lifetime.signal)
+  panel.askPlace.watch(lifetime.signal)
   composer.setBusy('loading')
   // A pointer over the button usually means a click: load ahead.
   panel.launcher.addEventListener('pointerenter', () => {
@@ -103,6 +105,15 @@ export function mountChat(options: MountedChatOptions): MountedChat {
     }
   }
 
+  let focused: EventTarget | null | undefined
+  node.addEventListener('focusin', ({ target }) => (focused = target))
+  // Chromium reports the loss of the focus also if the element is removed. Then it is not connected a moment later.
+  node.addEventListener('focusout', () =>
+    queueMicrotask(() => {
+      if (node.isConnected && !root.activeElement) focused = undefined
+    }),
+  )
+
   root.append(node)
 
   return {
@@ -124,10 +135,15 @@ export function mountChat(options: MountedChatOptions): MountedChat {
       })
     },
     setInline(isInline) {
-      node.querySelector('.panel')?.setAttribute('role', isInline ? 'region' : 'dialog')
+      panel.dialog.role = isInline ? 'region' : 'dialog'
       node.popover = isInline ? null : 'manual'
       // Older browsers lack popovers: z-index serves them.
       if (!isInline) node.togglePopover?.(true)
+    },
+    resume() {
+      for (const animation of panel.dialog.getAnimations()) animation.finish()
+      const isFree = document.activeElement === document.body
+      if (isFree && focused instanceof HTMLElement) focused.focus({ preventScroll: true })
     },
     unmount() {
       lifetime.abort()

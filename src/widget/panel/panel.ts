@@ -1,7 +1,7 @@
 import { button, el, icon } from '../dom/elements.ts'
 import { crossIcon } from '../dom/icons.ts'
 import type { PanelWords } from '../words/words.ts'
-import { type AskButton, createAskButton } from './ask-button.ts'
+import { type AskPlace, createAskPlace } from './ask-place.ts'
 import { type Composer, type ComposerActions, createComposer } from './composer.ts'
 import { keepInside } from './keep-inside.ts'
 import { createMessageLog, type MessageLog } from './message-log.ts'
@@ -12,11 +12,12 @@ import { createSessionsView, type SessionsView } from './sessions-view.ts'
 
 export interface Panel {
   readonly node: HTMLElement
+  readonly dialog: HTMLElement
   readonly launcher: HTMLButtonElement
   readonly log: MessageLog
   readonly composer: Composer
   readonly sessions: SessionsView
-  readonly askButton: AskButton
+  readonly askPlace: AskPlace
   setTitle: (title: string) => void
   setOpen: (isOpen: boolean) => void
   /** Sets the actions. To be called before the panel is first opened. */
@@ -99,15 +100,15 @@ export function createPanel(on: {
   )
   // Outside the dialog, so that a reply is announced also while the dialog is closed.
   const status = el('div', { class: 'unseen', role: 'status' })
-  const askButton = createAskButton(words, (quotation) => {
+  // The element's `title` is the dialog's heading. The empty title stops it from being a tooltip as well.
+  const node = el('div', { class: 'widget', title: '' }, dialog, launcher, status)
+  const askPlace = createAskPlace(node, words, (quotation) => {
     if (dialog.hidden) on.toggle()
     showSessions(false)
     composer.setQuotation(quotation)
     actions().change(composer.readText(), quotation)
     composer.focus()
   })
-  // The element's `title` is the dialog's heading. The empty title stops it from being a tooltip as well.
-  const node = el('div', { class: 'widget', title: '' }, dialog, launcher, askButton.node, status)
   keepInside(dialog)
   refuseFiles(dialog, () => {
     composer.setNotice(words.noFiles)
@@ -145,11 +146,12 @@ export function createPanel(on: {
 
   return {
     node,
+    dialog,
     launcher,
     log,
     composer,
     sessions,
-    askButton,
+    askPlace,
     focus,
     connect(next) {
       connected = next
