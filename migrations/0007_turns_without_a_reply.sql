@@ -298,18 +298,28 @@ begin
       'messages', coalesce(json_agg(page.message order by page.seq), '[]'),
       'has_more', coalesce(count(*) < max(page.fetched), false))
     from (
-      -- One more than is asked for tells whether there is more. The bytes are those of the answer: of every member, as
-      -- JSON escapes it.
-      select newest.seq, newest.message, row_number() over walk as place, count(*) over () as fetched,
-        sum(octet_length(newest.message::text)) over walk as bytes
+      select seq, message, place, fetched, sum(octet_length(message::text)) over (order by place) as bytes
       from (
-        select m.seq, message_json(m, at) as message from messages m
-        where m.session_id = in_session and m.status <> 'superseded'
-        order by m.seq desc limit max_messages + 1
-      ) newest
-      window walk as (order by newest.seq desc)
+        -- The bytes of the answer: of every member, as JSON escapes it. Only what may fit is made into JSON.
+        select sized.seq, sized.place, sized.fetched, message_json(m, at) as message
+        from (
+          -- One more than is asked for tells whether there is more. The sizes are those of the columns, which are known
+          -- without decompressing them.
+          select id, seq, row_number() over walk as place, count(*) over () as fetched,
+            sum(octet_length(content) + coalesce(octet_length(context_text), 0)) over walk as least_bytes
+          from (
+            select id, seq, content, context_text from messages
+            where session_id = in_session and status <> 'superseded'
+            order by seq desc limit max_messages + 1
+          ) newest
+          window walk as (order by seq desc)
+        ) sized
+        join messages m on m.session_id = in_session and m.id = sized.id
+        where sized.place <= max_messages and (sized.place = 1 or sized.least_bytes <= max_bytes)
+        offset 0
+      ) measured
     ) page
-    where page.place <= max_messages and (page.place = 1 or page.bytes <= max_bytes)
+    where page.place = 1 or page.bytes <= max_bytes
   );
 end $$;
 

@@ -61,6 +61,7 @@ async function findChunks(): Promise<Record<string, string>> {
     'conversation/conversation.ts',
     'markdown/highlight.ts',
     'panel/session-list.ts',
+    'panel/ask-button.ts',
     'element/user-key.ts',
     ...languages.map((name) => `words/translations/${name}`),
   ]

@@ -4,6 +4,8 @@ import { type Chat, chatOn, type Site } from './visit-page.ts'
 export interface HostPage {
   /** The body. Default: the script of the widget. */
   body?: string
+  /** Further elements of the head. */
+  head?: string
   css?: string
   /** Attributes of the `html` element. */
   html?: string
@@ -20,13 +22,13 @@ const strictPolicy =
 async function serveHostPage(
   site: Site,
   page: Page,
-  { body, css, html, policy, files }: HostPage,
+  { body, head, css, html, policy, files }: HostPage,
 ): Promise<string> {
   const { url } = site.worker
   const answers: Record<string, { contentType: string; body: string }> = {
     '/host': {
       contentType: 'text/html; charset=utf-8',
-      body: `<!doctype html><html ${html ?? 'lang="en"'}><title>Host</title><link rel="stylesheet" href="/host.css"><body>${body ?? hostScript()}`,
+      body: `<!doctype html><html ${html ?? 'lang="en"'}><title>Host</title><link rel="stylesheet" href="/host.css">${head ?? ''}<body>${body ?? hostScript()}`,
     },
     '/host.css': { contentType: 'text/css', body: css ?? '' },
     ...files,

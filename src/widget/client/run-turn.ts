@@ -6,6 +6,8 @@ import { backoffMs, type Sleep, sleepUntilOnline } from './sleep.ts'
 export type TurnUpdate =
   /** The server has stored the message and writes this reply. */
   | { type: 'accepted'; seq: number; replyId: string }
+  /** The model thinks: it works on the reply, which has no text yet. */
+  | { type: 'thinking' }
   /** The whole text of the reply so far. */
   | { type: 'text'; text: string }
   | { type: 'waiting'; for: Wait; waitMs: number }
@@ -140,6 +142,8 @@ async function* attempt(
         const delta: TurnEvents['delta'] = JSON.parse(data)
         progress.text += delta.text
         yield { type: 'text', text: progress.text }
+      } else if (event === 'turn.thinking') {
+        yield { type: 'thinking' }
       } else if (event === 'turn.completed') {
         const completed: TurnEvents['turn.completed'] = JSON.parse(data)
         yield { type: 'completed', reply: completed.reply }

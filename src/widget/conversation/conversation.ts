@@ -1,11 +1,12 @@
 import type { ApiCallOptions } from '../client/api-call.ts'
 import { createChatClient } from '../client/chat-client.ts'
-import type { ChatFailure } from '../client/chat-failure.ts'
+import { asFailure, type ChatFailure } from '../client/chat-failure.ts'
 import { randomUuid } from '../client/random-uuid.ts'
 import type { SendOptions } from '../panel/composer.ts'
 import { createMessageView, type ViewedMessage } from '../panel/message-view.ts'
 import type { PanelActions } from '../panel/panel.ts'
 import { explain } from '../words/explain.ts'
+import { englishFailures, type PanelWords, type Words } from '../words/words.ts'
 import type { Draft } from './draft.ts'
 import { createHistory } from './history.ts'
 import { createPanelActions } from './panel-actions.ts'
@@ -13,11 +14,12 @@ import { addPending, readPending, removePending } from './pending-turns.ts'
 import type { TurnSite } from './show-turn.ts'
 import { createShownTurns, type ShownTurn } from './shown-turns.ts'
 import { createTabNews } from './tab-news.ts'
-import { takeUpTurns } from './take-up-turns.ts'
+import { showWaitingTurns, takeUpTurns } from './take-up-turns.ts'
 import { createTurnRunner } from './turn-runner.ts'
 
-export interface ConversationOptions extends Omit<TurnSite, 'client'>, ApiCallOptions {
+export interface ConversationOptions extends Omit<TurnSite, 'client' | 'words'>, ApiCallOptions {
   draft: Draft
+  words: PanelWords
 }
 
 export interface Conversation {
@@ -38,7 +40,8 @@ export interface Conversation {
  * is loaded when the visitor reaches for the chat, so a page view alone does not load it.
  */
 export function createConversation(parts: ConversationOptions): Conversation {
-  const { store, panel, words, emit, draft } = parts
+  const { store, panel, emit, draft } = parts
+  const words: Words = { ...englishFailures, ...parts.words }
   const client = createChatClient(parts)
   const { log, composer } = panel
   const site = { client, store, panel, words, emit }
@@ -69,13 +72,14 @@ export function createConversation(parts: ConversationOptions): Conversation {
     publish,
     newSession,
     openSession: (id) => void setSession(id),
+    explain: (error) => explain(words, asFailure(error)),
   })
   composer.setBusy(false)
 
   async function restore(): Promise<void> {
     const signal = begin()
     composer.setBusy('loading')
-    const page = await history.readNewest(signal, waitForNetwork)
+    const page = await history.readNewest(signal, () => showWaitingTurns(site, turns))
     if (signal.aborted) return
     composer.setBusy(false)
     announceSession()
@@ -96,15 +100,6 @@ export function createConversation(parts: ConversationOptions): Conversation {
     isRestored = true
     turns.clear()
     return scope.signal
-  }
-
-  /** Shows the pending messages while the stored ones cannot be read. */
-  function waitForNetwork(): void {
-    if (turns.last()) return
-    composer.setBusy(false)
-    for (const { turn } of readPending(store, client.sessionId())) {
-      turns.append(turn).reply.setNote(words.waitingForNetwork)
-    }
   }
 
   async function send(message: string, options?: SendOptions): Promise<void> {

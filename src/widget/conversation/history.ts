@@ -64,7 +64,9 @@ export function createHistory(
   }
 
   function report(failure: ChatFailure, retry: () => void): void {
-    log.setNotice(explain(words, failure), { label: words.retry, run: retry })
+    // Another try would not change the Worker's settings.
+    const isFinal = failure.code === 'origin_not_allowed'
+    log.setNotice(explain(words, failure), isFinal ? undefined : { label: words.retry, run: retry })
   }
 
   function offerNewVisitor(notice: string): void {

@@ -3,7 +3,10 @@ import type { PanelActions } from '../panel/panel.ts'
 import type { Draft } from './draft.ts'
 import type { TurnRunner } from './turn-runner.ts'
 
-interface ConversationActions extends Pick<PanelActions, 'send' | 'newSession' | 'openSession'> {
+interface ConversationActions extends Pick<
+  PanelActions,
+  'send' | 'newSession' | 'openSession' | 'explain'
+> {
   saveDraft: Draft['save']
   /** Tells the other tabs that the session has changed. */
   publish: () => void
@@ -13,7 +16,7 @@ interface ConversationActions extends Pick<PanelActions, 'send' | 'newSession' |
 export function createPanelActions(
   client: ChatClient,
   runner: TurnRunner,
-  { saveDraft, publish, send, newSession, openSession }: ConversationActions,
+  { saveDraft, publish, send, newSession, openSession, explain }: ConversationActions,
 ): PanelActions {
   return {
     send,
@@ -27,6 +30,7 @@ export function createPanelActions(
     newSession,
     hasToken: client.hasToken,
     call: client.call,
+    explain,
     currentSession: client.sessionId,
     openSession,
     sessionChanged(id, change) {

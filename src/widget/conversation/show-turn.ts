@@ -1,7 +1,9 @@
+import type { Message } from '../../protocol.ts'
 import type { ChatClient } from '../client/chat-client.ts'
 import type { ChatFailure } from '../client/chat-failure.ts'
 import { runTurn, type TurnRun, type Wait } from '../client/run-turn.ts'
 import type { SiteStore } from '../client/site-store.ts'
+import { noteOf } from '../panel/message-view.ts'
 import type { Panel } from '../panel/panel.ts'
 import type { Emit } from '../widget-types.ts'
 import { explain } from '../words/explain.ts'
@@ -43,6 +45,7 @@ export async function showTurn(
   // The reply to replace. It stays on the screen until the new one has text.
   const before = turn.regenerate === undefined ? undefined : reply.stored()
   let hasText = false
+  let isThinking = false
   let waitsFor: Wait | undefined
   let retryable: ChatFailure | undefined
   announce('')
@@ -59,9 +62,16 @@ export async function showTurn(
           onAccepted(update.seq)
           emit('reply-start', { session_id: client.sessionId()!, reply_id: update.replyId })
           break
+        case 'thinking':
+          if (hasText) break
+          reply.setNote(words.thinking)
+          if (!isThinking) announce(words.thinking)
+          isThinking = true
+          break
         case 'text':
-          if (!hasText) reply.setNote('')
+          if (!hasText || waitsFor) reply.setNote('')
           hasText = true
+          waitsFor = undefined
           reply.setText(update.text)
           break
         case 'waiting': {
@@ -79,9 +89,7 @@ export async function showTurn(
           break
         case 'completed':
           reply.setOpen(false)
-          reply.show(update.reply)
-          announce(reply.readText())
-          emit('reply-end', { reply: update.reply })
+          end(update.reply)
           break
         case 'failed':
           reply.setOpen(false)
@@ -92,11 +100,15 @@ export async function showTurn(
   }
   return retryable
 
+  function end(stored: Message): void {
+    reply.show(stored)
+    announce([reply.readText(), noteOf(words, stored)].filter(Boolean).join(' '))
+    emit('reply-end', { reply: stored })
+  }
+
   function fail(failure: ChatFailure): void {
     if (failure.reply?.status === 'interrupted') {
-      reply.show(failure.reply)
-      announce(`${reply.readText()} ${words.interrupted}`)
-      return emit('reply-end', { reply: failure.reply })
+      return end(failure.reply)
     }
     const message = explain(words, failure)
     const { code } = failure

@@ -4,6 +4,18 @@ import type { TurnSite } from './show-turn.ts'
 import type { ShownTurn, ShownTurns } from './shown-turns.ts'
 import type { TurnRunner } from './turn-runner.ts'
 
+/** Shows the unsent turns of a session whose stored ones cannot be read at the moment. */
+export function showWaitingTurns(
+  { client, store, words, panel: { composer } }: TurnSite,
+  turns: ShownTurns,
+): void {
+  if (turns.last()) return
+  composer.setBusy(false)
+  for (const { turn } of readPending(store, client.sessionId())) {
+    turns.append(turn).reply.setNote(words.waitingForNetwork)
+  }
+}
+
 /** Continues the unfinished turns of a session, or offers to retry them. */
 export function takeUpTurns(
   { client, store, words }: TurnSite,

@@ -1,20 +1,81 @@
+import type { ChatbotWidgetElement } from '../widget-types.ts'
 import { ChatbotWidget } from './chatbot-widget.ts'
 
 /**
  * Adds one `<chatbot-widget>` to the page for the script element that loaded this module, with that element's `data-*`
  * attributes as its own. Does nothing if the page already has a widget, if the script element says `data-auto="off"`,
  * or if another script imported the module.
+ *
+ * If a router replaces the content of the page, the same element moves to the new content. A widget that the page
+ * removes by itself stays removed.
  */
 export function autoMount(scriptUrl: string): void {
-  // document.currentScript is null in a module.
-  const script = Array.from(document.scripts).find(({ src }) => src === scriptUrl)
-  if (!script || script.dataset['auto'] === 'off') return
-  if (document.querySelector('chatbot-widget')) return
-  const widget = document.createElement('chatbot-widget')
-  for (const name of [...ChatbotWidget.observedAttributes, 'dir']) {
-    const value = script.dataset[name]
-    if (value !== undefined) widget.setAttribute(name, value)
+  let script: HTMLScriptElement | undefined
+  let widget: ChatbotWidgetElement | undefined
+
+  if (!findScript() || isOff()) return
+  const observer = new MutationObserver((records) => {
+    watch()
+    if (widget?.isConnected || !isNewPage(records, widget)) return
+    // A router that caches pages has a copy of the widget in each of them.
+    if (widget) for (const copy of document.querySelectorAll(copySelector)) copy.remove()
+    const removed = records.flatMap(({ removedNodes }) => Array.from(removedNodes))
+    if (!widget || removed.some((node) => node.contains(widget!))) mount()
+  })
+  mount()
+  watch()
+
+  function findScript(): HTMLScriptElement | undefined {
+    // document.currentScript is null in a module.
+    return Array.from(document.scripts).find(({ src }) => src === scriptUrl)
   }
-  if (widget.inline) script.after(widget)
-  else document.body.append(widget)
+
+  function isOff(): boolean {
+    return findScript()?.dataset['auto'] === 'off'
+  }
+
+  function watch(): void {
+    observer.disconnect()
+    for (const node of [document.documentElement, document.body]) {
+      observer.observe(node, { childList: true })
+    }
+  }
+
+  function mount(): void {
+    const before = widget && script
+    script = findScript() ?? script
+    if (!script || isOff() || document.querySelector('chatbot-widget')) {
+      widget = undefined
+      return
+    }
+    widget ??= document.createElement('chatbot-widget')
+    widget.dataset['auto'] = widget.dataset['turboPermanent'] = ''
+    for (const name of [...ChatbotWidget.observedAttributes, 'dir']) {
+      const value = script.dataset[name]
+      // The visitor decides whether the chat stays open.
+      if (value === before?.dataset[name] || (before && name === 'open')) continue
+      if (value === undefined) widget.removeAttribute(name)
+      else widget.setAttribute(name, value)
+    }
+    if (!widget.inline) document.body.append(widget)
+    else if (script.isConnected) script.after(widget)
+    else widget = undefined
+  }
+}
+
+const copySelector = 'chatbot-widget[data-auto]'
+
+/** Whether the body, or all of its content except for scripts and styles, is new. */
+function isNewPage(records: MutationRecord[], widget: Node | undefined): boolean {
+  const { body } = document
+  const added = new Set(records.flatMap(({ addedNodes }) => Array.from(addedNodes)))
+  const isOther = (node: Node) => node instanceof Element && node !== widget
+  return (
+    added.has(body) ||
+    ((added.size > 0 ||
+      records.some(({ removedNodes }) => Array.from(removedNodes).some(isOther))) &&
+      Array.from(body.children).every(
+        (child) => added.has(child) || child.matches('script, style, link'),
+      ))
+  )
 }

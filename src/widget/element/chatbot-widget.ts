@@ -1,7 +1,7 @@
 import type { ChatbotWidgetElement, Emit, UserTokenProvider } from '../widget-types.ts'
-import { findTranslation } from '../words/languages.ts'
+import type { findTranslation } from '../words/languages.ts'
 import { english, type Words } from '../words/words.ts'
-import { followPage } from './follow-page.ts'
+import { followPage, translationOf } from './follow-page.ts'
 import { loadUserKey } from './load-user-key.ts'
 import { mountChat, type MountedChat } from './mounted-chat.ts'
 import { serverUrl } from './server-url.ts'
@@ -26,14 +26,20 @@ export class ChatbotWidget
   #mounts = 0
   /** The page set `open` while the chat was still being mounted: the event follows the mount. */
   #missedOpen = false
-  /** The language of the latest mount. */
-  #language = ''
+  /** The translation of the latest mount; undefined for English. */
+  #translate: ReturnType<typeof findTranslation>
   /** Ends the listeners on the page. */
   #stay: AbortController | undefined
   /** The element that had the focus before the chat was opened. */
   #returnFocus: HTMLElement | undefined
 
   connectedCallback(): void {
+    // The element was moved, and everything in it goes on.
+    if (this.#stay) {
+      this.#apply()
+      this.#chat?.resume()
+      return
+    }
     this.takeUpProperties()
     this.#stay = new AbortController()
     followPage(() => this.#fitPage(), this.#stay.signal)
@@ -41,9 +47,13 @@ export class ChatbotWidget
   }
 
   disconnectedCallback(): void {
-    this.#stay?.abort()
-    this.#stay = undefined
-    this.#unmount()
+    // The page may be moving the element, so look again after the present task.
+    setTimeout(() => {
+      if (this.isConnected) return
+      this.#stay?.abort()
+      this.#stay = undefined
+      this.#unmount()
+    })
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
@@ -100,7 +110,7 @@ export class ChatbotWidget
       mounted = this.#mounted
       await mounted
     } while (mounted !== this.#mounted)
-    if (!this.#chat) throw new Error('This chatbot-widget is not on a page')
+    if (!this.#chat || !this.isConnected) throw new Error('This chatbot-widget is not on a page')
     return this.#chat
   }
 
@@ -113,9 +123,8 @@ export class ChatbotWidget
     const hadFocus = document.activeElement === this
     this.#unmount()
     const mount = this.#mounts
-    this.#language = this.#languageAsked()
-    const translate = findTranslation(this.#language)
-    const translation = translate && (await translate().catch(() => undefined))
+    this.#translate = translationOf(this)
+    const translation = this.#translate && (await this.#translate().catch(() => undefined))
     const provider = this.#userToken
     const user = provider && (await loadUserKey(provider))
     if (mount !== this.#mounts) return
@@ -133,7 +142,6 @@ export class ChatbotWidget
     // The widget's own language may have another direction than the page.
     if (!this.dir && this.lang.startsWith('ar')) this.#chat.panel.node.dir = 'rtl'
     this.#apply()
-    this.#fitPage()
     if (this.#missedOpen) this.#changeOpen(true)
     else if (hadFocus) this.#focusChat()
   }
@@ -145,19 +153,21 @@ export class ChatbotWidget
   }
 
   #apply(): void {
-    if (!this.#chat) return
+    if (!this.#chat || !this.isConnected) return
     const { title, placeholder, suggestions } = this
     const greeting = this.getAttribute('greeting')
     this.#chat.setTexts({ title, greeting, placeholder, suggestions })
-    this.#chat.panel.askButton.setEnabled(this.selection !== 'off')
+    this.#chat.panel.askPlace.setEnabled(this.selection !== 'off')
     this.#chat.setInline(this.inline)
     const isOpen = this.inline || this.hasAttribute('open')
     this.#chat.panel.setOpen(isOpen)
     if (isOpen) void this.#chat.restore()
+    this.#fitPage()
   }
 
   #fitPage(): void {
-    if (this.#language !== this.#languageAsked()) this.#remount()
+    if (!this.isConnected) return
+    if (this.#translate !== translationOf(this)) this.#remount()
     else this.#chat?.fitPage(this.theme)
   }
 
@@ -182,10 +192,6 @@ export class ChatbotWidget
     this.#returnFocus = undefined
     if (before?.isConnected && before !== document.body) before.focus()
     else this.#chat?.panel.launcher.focus()
-  }
-
-  #languageAsked(): string {
-    return this.closest('[lang]')?.getAttribute('lang') ?? ''
   }
 
   readonly #emit: Emit = (type, detail) => {

@@ -1,3 +1,5 @@
+import { findTranslation } from '../words/languages.ts'
+
 /**
  * Calls `change` whenever the page changes its theme or language, or when the visible part of the page changes, as with
  * an on-screen keyboard. Ends when `signal` is aborted.
@@ -9,6 +11,11 @@ export function followPage(change: () => void, signal: AbortSignal): void {
   for (const type of ['resize', 'scroll']) {
     globalThis.visualViewport?.addEventListener(type, change, { signal })
   }
+}
+
+/** The loader of the translation for an element, by its own `lang` or that of the page; undefined for English. */
+export function translationOf(element: Element): ReturnType<typeof findTranslation> {
+  return findTranslation(element.closest('[lang]')?.getAttribute('lang') ?? '')
 }
 
 /** The widget's own theme, else the page's; empty if the system decides. */

@@ -1,12 +1,10 @@
-import { networkFailure } from '../client/chat-failure.ts'
 import { createSiteStore } from '../client/site-store.ts'
 import type { Conversation } from '../conversation/conversation.ts'
 import { createDraft, type Draft } from '../conversation/draft.ts'
 import { panelStyles } from '../panel/panel-styles.ts'
 import { createPanel, type Panel, type PanelActions } from '../panel/panel.ts'
 import type { Emit, UserTokenProvider } from '../widget-types.ts'
-import { explain } from '../words/explain.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import { readCovered, readTheme } from './follow-page.ts'
 import styles from './widget.css'
 
@@ -15,7 +13,6 @@ export interface MountedChat {
   readonly panel: Panel
   /** The conversation, loaded on the first call. Rejects if it cannot be loaded. */
   loadConversation: () => Promise<Conversation>
-  readonly words: Words
   /** Shows the stored conversation. Further calls do nothing. Never rejects. */
   restore: () => Promise<void>
   /** Empty texts stand for the defaults. Only `greeting: ''` shows nothing. */
@@ -29,6 +26,8 @@ export interface MountedChat {
   fitPage: (theme: string) => void
   /** Inline: in the page's layout. Otherwise above the page, in the top layer. */
   setInline: (isInline: boolean) => void
+  /** To be called after the element was moved. Gives the focus back to the part that had it. */
+  resume: () => void
   unmount: () => void
 }
 
@@ -38,7 +37,7 @@ export interface MountedChatOptions {
   /** Separates the entries of several widgets and users in this browser's store. */
   name: string
   userToken: UserTokenProvider | undefined
-  words: Words
+  words: PanelWords
   emit: Emit
   toggle: () => void
   close: () => void
@@ -58,13 +57,13 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   root.adoptedStyleSheets = [sheet]
   const store = createSiteStore(server, name)
   const panel = createPanel({ words, toggle, close, ready: loadConversation })
-  const { node, log, composer, askButton } = panel
+  const { node, log, composer } = panel
   const draft = createDraft(store, composer)
   const lifetime = new AbortController()
   let conversation: Promise<Conversation> | undefined
   let restored: Promise<void> | undefined
   panel.connect(onceLoaded(loadConversation, draft))
-  askButton.watch(lifetime.signal)
+  panel.askPlace.watch(lifetime.signal)
   composer.setBusy('loading')
   // A pointer over the button usually means a click: load ahead.
   panel.launcher.addEventListener('pointerenter', () => {
@@ -97,7 +96,7 @@ export function mountChat(options: MountedChatOptions): MountedChat {
       try {
         return await (await loadConversation()).restore()
       } catch {
-        log.setNotice(explain(words, networkFailure()))
+        log.setNotice(words.network)
         await new Promise((resolve) => {
           setTimeout(resolve, retryMs)
           addEventListener('online', resolve, { once: true, signal: lifetime.signal })
@@ -106,11 +105,19 @@ export function mountChat(options: MountedChatOptions): MountedChat {
     }
   }
 
+  let focused: EventTarget | null | undefined
+  node.addEventListener('focusin', ({ target }) => (focused = target))
+  // Chromium reports the loss of the focus also if the element is removed. Then it is not connected a moment later.
+  node.addEventListener('focusout', () =>
+    queueMicrotask(() => {
+      if (node.isConnected && !root.activeElement) focused = undefined
+    }),
+  )
+
   root.append(node)
 
   return {
     panel,
-    words,
     loadConversation,
     restore: () => (restored ??= restore()),
     setTexts({ title, greeting, placeholder, suggestions }) {
@@ -128,10 +135,15 @@ export function mountChat(options: MountedChatOptions): MountedChat {
       })
     },
     setInline(isInline) {
-      node.querySelector('.panel')?.setAttribute('role', isInline ? 'region' : 'dialog')
+      panel.dialog.role = isInline ? 'region' : 'dialog'
       node.popover = isInline ? null : 'manual'
       // Older browsers lack popovers: z-index serves them.
       if (!isInline) node.togglePopover?.(true)
+    },
+    resume() {
+      for (const animation of panel.dialog.getAnimations()) animation.finish()
+      const isFree = document.activeElement === document.body
+      if (isFree && focused instanceof HTMLElement) focused.focus({ preventScroll: true })
     },
     unmount() {
       lifetime.abort()

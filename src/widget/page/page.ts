@@ -5,7 +5,7 @@ for (const place of document.querySelectorAll('[data-origin]')) {
 
 // Opens the chat where it fits beside the text; on a phone it would cover the page. This module runs before the
 // widget's, which reads its options from its script element.
-if (matchMedia('(min-width: 1100px)').matches) {
+if (matchMedia('(min-width: 1140px)').matches) {
   document.querySelector('script[src="/widget.js"]')?.setAttribute('data-open', '')
 }
 

@@ -1,12 +1,12 @@
 import type { limits } from '../../limits.ts'
 import { cutText, isBlank } from '../../visible-text.ts'
 import { button } from '../dom/elements.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 
 export interface AskButton {
   readonly node: HTMLElement
   setEnabled: (isEnabled: boolean) => void
-  /** Watches the selection on the page until `signal` is aborted. */
+  /** Shows the button beside the selection, now and after each change, until `signal` is aborted. */
   watch: (signal: AbortSignal) => void
 }
 
@@ -15,8 +15,8 @@ const maxQuotationChars: typeof limits.contextTextChars = 8_000
 /** The button appears when the selection has not changed for this time. */
 const quietMs = 250
 
-/** A button beside the selected text of the page, to ask about it. */
-export function createAskButton(words: Words, ask: (quotation: string) => void): AskButton {
+/** A button beside the selected text of the page, to ask about it. A chunk of its own: most visitors select nothing. */
+export function createAskButton(words: PanelWords, ask: (quotation: string) => void): AskButton {
   let isEnabled = true
   let quotation = ''
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -62,6 +62,7 @@ export function createAskButton(words: Words, ask: (quotation: string) => void):
       // The button follows the selection when the page scrolls.
       document.addEventListener('scroll', soon, { signal, capture: true, passive: true })
       signal.addEventListener('abort', () => clearTimeout(timer))
+      if (!signal.aborted) soon()
     },
   }
 }

@@ -1,7 +1,7 @@
 import type { limits } from '../../limits.ts'
 import { isBlank } from '../../visible-text.ts'
 import { button, el, icon } from '../dom/elements.ts'
-import { fill, type Words } from '../words/words.ts'
+import { fill, type PanelWords } from '../words/words.ts'
 import { createQuotationChip } from './quotation-chip.ts'
 
 export interface Composer {
@@ -37,7 +37,7 @@ const arrowUpIcon = 'M12 4l7 7-1.4 1.4L13 7.8V20h-2V7.8l-4.6 4.6L5 11z'
 const squareIcon = 'M7 7h10v10H7z'
 
 /** The box in which the visitor writes. Enter sends, Shift + Enter begins a new line. */
-export function createComposer(words: Words, actions: () => ComposerActions): Composer {
+export function createComposer(words: PanelWords, actions: () => ComposerActions): Composer {
   let isBusy = false
   const notice = el('p', { class: 'note', role: 'alert' })
   const chip = createQuotationChip(words, () => {
@@ -114,7 +114,8 @@ export function createComposer(words: Words, actions: () => ComposerActions): Co
     send.disabled = isBusy || isBlank(input.value)
   }
   function setNotice(text: string) {
-    notice.textContent = text
+    // An unchanged notice must not be announced again.
+    if (notice.textContent !== text) notice.textContent = text
   }
 
   return {

@@ -1,5 +1,5 @@
 import { button, el } from '../dom/elements.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import type { ComposerActions } from './composer.ts'
 import type { MessageView, NoteAction } from './message-view.ts'
 
@@ -22,7 +22,7 @@ export interface MessageLog {
   /** Runs `change`, then scrolls to the end if the reader was there before. */
   follow: (change: () => void) => void
   scrollToEnd: () => void
-  /** To be called when the log is shown again: scrolls to the end if the reader was there before. */
+  /** To be called when the log is shown again: scrolls to the place where the reader was before. */
   reveal: () => void
 }
 
@@ -33,7 +33,7 @@ const earlierDistancePx = 200
 
 /** The list of messages. The conversation creates the views, the log places them. */
 export function createMessageLog(
-  words: Words,
+  words: PanelWords,
   actions: () => Pick<ComposerActions, 'send'>,
 ): MessageLog {
   const greeting = el('p', { class: 'greeting', dir: 'auto' })
@@ -65,9 +65,12 @@ export function createMessageLog(
     })
 
   let wasAtEnd = true
+  let top = 0
   const isAtEnd = () => node.scrollHeight - node.scrollTop - node.clientHeight < followDistancePx
   node.addEventListener('scroll', () => {
-    if (node.clientHeight > 0) wasAtEnd = isAtEnd()
+    if (node.clientHeight === 0) return
+    wasAtEnd = isAtEnd()
+    top = node.scrollTop
   })
 
   const scrollToEnd = () => {
@@ -89,6 +92,7 @@ export function createMessageLog(
     scrollToEnd,
     reveal() {
       if (wasAtEnd) scrollToEnd()
+      else node.scrollTop = top
     },
     setNotice,
     setGreeting(text) {

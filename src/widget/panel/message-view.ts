@@ -126,8 +126,14 @@ export function createMessageView(options: MessageViewOptions): MessageView {
   }
 }
 
-function noteOf(words: Words, { role, status }: Message): string {
+/** Tells the visitor why a reply is not the whole answer; empty if it is. */
+export function noteOf(
+  words: Words,
+  { role, status, finish_reason }: Pick<Message, 'role' | 'status' | 'finish_reason'>,
+): string {
   if (role === 'user') return ''
   if (status === 'interrupted') return words.interrupted
-  return status === 'failed' ? words.noReply : ''
+  if (status === 'failed') return words.noReply
+  if (finish_reason === 'length') return words.cutAtLimit
+  return finish_reason === 'content_filter' ? words.filtered : ''
 }

@@ -1,20 +1,23 @@
 import { button, el, icon } from '../dom/elements.ts'
 import { crossIcon } from '../dom/icons.ts'
-import type { Words } from '../words/words.ts'
-import { type AskButton, createAskButton } from './ask-button.ts'
+import type { PanelWords } from '../words/words.ts'
+import { type AskPlace, createAskPlace } from './ask-place.ts'
 import { type Composer, type ComposerActions, createComposer } from './composer.ts'
+import { keepInside } from './keep-inside.ts'
 import { createMessageLog, type MessageLog } from './message-log.ts'
 import type { MessageActions } from './message-view.ts'
+import { refuseFiles } from './refuse-files.ts'
 import type { SessionActions } from './session-list.ts'
 import { createSessionsView, type SessionsView } from './sessions-view.ts'
 
 export interface Panel {
   readonly node: HTMLElement
+  readonly dialog: HTMLElement
   readonly launcher: HTMLButtonElement
   readonly log: MessageLog
   readonly composer: Composer
   readonly sessions: SessionsView
-  readonly askButton: AskButton
+  readonly askPlace: AskPlace
   setTitle: (title: string) => void
   setOpen: (isOpen: boolean) => void
   /** Sets the actions. To be called before the panel is first opened. */
@@ -37,7 +40,7 @@ const plusIcon = 'M11 5v6H5v2h6v6h2v-6h6v-2h-6V5z'
 
 /** The launcher on the page and the dialog that it opens. */
 export function createPanel(on: {
-  words: Words
+  words: PanelWords
   toggle: () => void
   close: () => void
   /** Resolves when the conversation has connected its actions. */
@@ -97,17 +100,25 @@ export function createPanel(on: {
   )
   // Outside the dialog, so that a reply is announced also while the dialog is closed.
   const status = el('div', { class: 'unseen', role: 'status' })
-  const askButton = createAskButton(words, (quotation) => {
+  // The element's `title` is the dialog's heading. The empty title stops it from being a tooltip as well.
+  const node = el('div', { class: 'widget', title: '' }, dialog, launcher, status)
+  const askPlace = createAskPlace(node, words, (quotation) => {
     if (dialog.hidden) on.toggle()
     showSessions(false)
     composer.setQuotation(quotation)
     actions().change(composer.readText(), quotation)
     composer.focus()
   })
-  // The element's `title` is the dialog's heading. The empty title stops it from being a tooltip as well.
-  const node = el('div', { class: 'widget', title: '' }, dialog, launcher, askButton.node, status)
+  keepInside(dialog)
+  refuseFiles(dialog, () => {
+    composer.setNotice(words.noFiles)
+    // The notice is not seen beside the past chats.
+    if (composer.node.hidden) announce(words.noFiles)
+  })
   node.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || event.isComposing || dialog.hidden) return
+    // An inline chat stays open, so it leaves Escape to the page.
+    const canClose = !dialog.hidden && (node.popover !== null || !sessions.node.hidden)
+    if (event.key !== 'Escape' || event.isComposing || !canClose) return
     event.stopPropagation()
     if (sessions.node.hidden) return on.close()
     showSessions(false)
@@ -124,6 +135,10 @@ export function createPanel(on: {
     void sessions.refresh()
   }
 
+  function announce(text: string): void {
+    if (status.textContent !== text) status.textContent = text
+  }
+
   function focus(): void {
     if (matchMedia('(pointer: coarse)').matches) dialog.focus()
     else composer.focus()
@@ -131,11 +146,12 @@ export function createPanel(on: {
 
   return {
     node,
+    dialog,
     launcher,
     log,
     composer,
     sessions,
-    askButton,
+    askPlace,
     focus,
     connect(next) {
       connected = next
@@ -149,8 +165,6 @@ export function createPanel(on: {
       launcher.setAttribute('aria-expanded', String(isOpen))
       launcher.setAttribute('aria-label', isOpen ? words.close : words.open)
     },
-    announce(text) {
-      status.textContent = text
-    },
+    announce,
   }
 }

@@ -1,6 +1,6 @@
 import { button, el, icon } from '../dom/elements.ts'
 import { crossIcon } from '../dom/icons.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 
 export interface QuotationChip {
   readonly node: HTMLElement
@@ -10,7 +10,7 @@ export interface QuotationChip {
 }
 
 /** Shows the text of the page that the next message is about, with a button to remove it. */
-export function createQuotationChip(words: Words, onRemove: () => void): QuotationChip {
+export function createQuotationChip(words: PanelWords, onRemove: () => void): QuotationChip {
   let quotation: string | undefined
   const text = el('blockquote', { class: 'quotation', dir: 'auto' })
   const remove = {

@@ -1,7 +1,7 @@
 import type { Page, Session } from '../../protocol.ts'
 import type { ApiCall } from '../client/api-call.ts'
 import { button, el } from '../dom/elements.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import { createSessionRow, type SessionRow } from './session-row.ts'
 import styles from './session-list.css'
 
@@ -10,6 +10,8 @@ export interface SessionActions {
   /** Without a token there is no user, so no session to list. */
   hasToken: () => boolean
   call: ApiCall
+  /** The reason of a failed call, for the visitor. */
+  explain: (error: unknown) => string
   currentSession: () => string | undefined
   openSession: (id: string) => void
   sessionChanged: (id: string, change: 'renamed' | 'deleted') => void
@@ -25,9 +27,8 @@ let sheet: CSSStyleSheet | undefined
 /** Fills `node` with the visitor's past sessions, latest first. A chunk of its own: most visitors never open it. */
 export function createSessionList(
   node: HTMLElement,
-  options: { words: Words; actions: SessionActions; explain: (error: unknown) => string },
+  { words, actions }: { words: PanelWords; actions: SessionActions },
 ): SessionList {
-  const { words, actions, explain } = options
   const rows = new Map<string, SessionRow>()
   const notice = el('p', { class: 'notice', 'aria-live': 'polite' })
   const list = el('ul')
@@ -109,7 +110,7 @@ export function createSessionList(
       if (rows.size > 0) notice.textContent = ''
       return true
     } catch (error) {
-      notice.textContent = explain(error)
+      notice.textContent = actions.explain(error)
       return false
     }
   }

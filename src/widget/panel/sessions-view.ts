@@ -1,7 +1,5 @@
-import { asFailure } from '../client/chat-failure.ts'
 import { el } from '../dom/elements.ts'
-import { explain } from '../words/explain.ts'
-import type { Words } from '../words/words.ts'
+import type { PanelWords } from '../words/words.ts'
 import type { SessionActions, SessionList } from './session-list.ts'
 
 export interface SessionsView {
@@ -12,7 +10,7 @@ export interface SessionsView {
 
 /** The place of the list of past sessions. The list itself is loaded when it is first opened. */
 export function createSessionsView(
-  words: Words,
+  words: PanelWords,
   ready: () => Promise<unknown>,
   actions: () => SessionActions,
 ): SessionsView {
@@ -22,12 +20,11 @@ export function createSessionsView(
     tabindex: '-1',
     hidden: true,
   })
-  const say = (error: unknown) => explain(words, asFailure(error))
   let list: Promise<SessionList> | undefined
 
   async function load(): Promise<SessionList> {
     const [{ createSessionList }] = await Promise.all([import('./session-list.ts'), ready()])
-    return createSessionList(node, { words, actions: actions(), explain: say })
+    return createSessionList(node, { words, actions: actions() })
   }
 
   return {
@@ -36,9 +33,10 @@ export function createSessionsView(
       if (node.hidden) return
       try {
         await (await (list ??= load())).refresh()
-      } catch (error) {
+      } catch {
+        // A file of the chat could not be loaded. The list reports its own failures.
         list = undefined
-        node.textContent = say(error)
+        node.textContent = words.network
       }
     },
   }

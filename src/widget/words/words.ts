@@ -1,4 +1,4 @@
-/** Every text of the widget. `{count}` stands for a number. The names in snake_case are the API's error codes. */
+/** The texts of the panel and of a conversation. `{count}` stands for a number. */
 export const english = {
   title: 'Chat',
   greeting: 'Hello. How can I help?',
@@ -19,7 +19,10 @@ export const english = {
   reconnecting: 'The connection was lost. Trying again…',
   stopping: 'Stopping…',
   stillRunning: 'Waiting for the reply that is being written…',
+  thinking: 'Thinking…',
   interrupted: 'This reply was cut off.',
+  cutAtLimit: 'This reply was cut at its length limit.',
+  filtered: 'The provider’s content filter ended this reply.',
   noReply: 'There was no reply to this message.',
   notSent: 'This message was not sent yet.',
   startedAnew: 'Your earlier conversation is no longer available. This is a new one.',
@@ -42,16 +45,24 @@ export const english = {
   deleteQuestion: 'Delete this chat for good?',
 
   tooLong: 'This message is {count} characters too long. Please shorten it.',
+  noFiles: 'Files cannot be sent in this chat.',
   retryInSeconds: 'Try again in {count} seconds.',
   retryInMinutes: 'Try again in {count} minutes.',
 
+  network: 'There is no connection to the chat.',
+}
+
+/**
+ * The explanations of failures. Only a loaded conversation needs them, so they are not in the file that every page loads.
+ * The names in snake_case are the API's error codes.
+ */
+export const englishFailures = {
   signedOut: 'You are not signed in to this chat any more.',
   notHere: 'The chat is not available here.',
   tooLarge: 'This message is too long. Please shorten it.',
   tooMany: 'Too many messages for now.',
   broken: 'The chat does not work just now.',
   refused: 'This message was not accepted.',
-  network: 'There is no connection to the chat.',
   model_unavailable: 'The assistant cannot be reached just now.',
   model_timeout: 'The assistant took too long to answer.',
   model_rate_limited: 'The assistant is busy just now.',
@@ -67,7 +78,11 @@ export const english = {
   not_last_turn: 'The conversation has gone on elsewhere. Reload the page to see it.',
 }
 
-export type Words = Record<keyof typeof english, string>
+/** What the panel needs before a conversation is loaded. */
+export type PanelWords = Record<keyof typeof english, string>
+
+/** Every text of the widget. */
+export type Words = PanelWords & Record<keyof typeof englishFailures, string>
 
 /** Replaces `{count}` in a text. */
 export function fill(sentence: string, count: number): string {

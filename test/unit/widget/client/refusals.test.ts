@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   type Answer,
   delta,
@@ -100,4 +100,20 @@ test('a 404 without a code of the API does not make the client forget the sessio
   const signal = new AbortController().signal
   await expect(client.readMessages('', signal)).rejects.toMatchObject({ status: 404 })
   expect([store.get('token'), store.get('session')]).toEqual(['vst_0', 's0'])
+})
+
+test.each([
+  ['https://shop.example', 'Add https://shop.example to its setting ALLOWED_ORIGINS.'],
+  ['null', 'a sandboxed frame without "allow-same-origin"'],
+])('the console names the setting once if %s may not use the chat', async (origin, advice) => {
+  vi.stubGlobal('origin', origin)
+  const log = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const { run, client } = await serve([refused(403, 'origin_not_allowed')])
+  const signal = new AbortController().signal
+  await run()
+  await run()
+  client.enterSession('s1')
+  await expect(client.readMessages('', signal)).rejects.toMatchObject({ status: 403 })
+  expect(log.mock.calls).toEqual([[expect.stringContaining(advice)]])
+  log.mockRestore()
 })

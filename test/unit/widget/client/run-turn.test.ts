@@ -103,6 +103,27 @@ test('a turn that fails in its stream is not retried automatically', async () =>
   expect(chats()).toHaveLength(1)
 })
 
+test('a thinking model is reported, and an event that this version does not know changes nothing', async () => {
+  const thinking = 'event: turn.thinking\ndata: {}\n\n'
+  const unknown = 'event: turn.dreaming\ndata: not JSON\n\nevent: message\ndata: {"text":"x"}\n\n'
+  const { run, chats, joins } = await serve([
+    dropped(started, thinking, unknown),
+    dropped(unknown, delta('Hi'), unknown),
+    events(delta(' you'), unknown, completed),
+  ])
+  expect(steps(await run())).toEqual([
+    'accepted',
+    'thinking',
+    'waiting connection',
+    'Hi',
+    'waiting connection',
+    'Hi you',
+    'completed',
+  ])
+  // These events have no place in the text.
+  expect([chats().length, joins()]).toEqual([1, [0, 2]])
+})
+
 test('after the abort there are no more updates and no more requests', async () => {
   const { client, chats } = await serve([dropped(started, delta('Hi'))])
   const stop = new AbortController()

@@ -3,11 +3,13 @@ import { expect, test } from 'vitest'
 import { failureOf, parseRetryAfter } from '../../../../src/widget/client/chat-failure.ts'
 import { explain } from '../../../../src/widget/words/explain.ts'
 import { findTranslation } from '../../../../src/widget/words/languages.ts'
-import { english } from '../../../../src/widget/words/words.ts'
+import { english, englishFailures } from '../../../../src/widget/words/words.ts'
+
+const words = { ...english, ...englishFailures }
 
 const problem = (status: number, body: unknown, headers: Record<string, string> = {}) =>
   failureOf(new Response(JSON.stringify(body), { status, headers })).then((failure) =>
-    explain(english, failure),
+    explain(words, failure),
   )
 
 test('a server fault is explained without the detail of the server', async () => {
@@ -49,11 +51,11 @@ const languages = readdirSync(
 
 test.each(languages)('%s has every text, and {count} in the same ones', async (tag) => {
   const load = findTranslation(tag)
-  const { words }: { words: Record<string, string> } = await load!()
-  expect(Object.keys(words)).toEqual(Object.keys(english))
-  for (const [name, sentence] of Object.entries<string>(english)) {
-    expect(words[name], name).toMatch(/\S/)
-    expect(words[name]?.includes('{count}'), name).toBe(sentence.includes('{count}'))
+  const { words: translated }: { words: Record<string, string> } = await load!()
+  expect(Object.keys(translated)).toEqual(Object.keys(words))
+  for (const [name, sentence] of Object.entries<string>(words)) {
+    expect(translated[name], name).toMatch(/\S/)
+    expect(translated[name]?.includes('{count}'), name).toBe(sentence.includes('{count}'))
   }
 })
 

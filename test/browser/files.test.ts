@@ -1,0 +1,126 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { hostScript, visitHost } from '../rigs/host-page.ts'
+import { type Chat, setUpSite } from '../rigs/visit-page.ts'
+
+const site = setUpSite()
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dropped-'))
+  await writeFile(join(folder, 'notes.html'), '<title>Opened</title>')
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const refusal = 'Files cannot be sent in this chat.'
+
+/** Drags something from outside the browser to the middle of an element and drops it there. */
+async function drop({ page }: Chat, target: string, data: { files?: string[]; text?: string }) {
+  const { x, y, width, height } = (await page.locator(target).first().boundingBox())!
+  const session = await page.context().newCDPSession(page)
+  const { files = [], text } = data
+  const items = text === undefined ? [] : [{ mimeType: 'text/plain', data: text }]
+  for (const type of ['dragEnter', 'dragOver', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', {
+      type,
+      x: x + width / 2,
+      y: y + height / 2,
+      data: { items, files, dragOperationsMask: 1 },
+    })
+  }
+}
+
+/** A page with a drop zone of its own, which takes every file that is dropped. */
+function installDropZone(): void {
+  const dropped: string[] = []
+  Object.assign(globalThis, { dropped })
+  for (const type of ['dragenter', 'dragover', 'dragleave', 'drop'] as const) {
+    document.addEventListener(type, (event) => {
+      event.preventDefault()
+      dropped.push(type)
+    })
+  }
+}
+
+/** The texts that the alert above the input has shown. */
+function alertsOf({ page }: Chat) {
+  return page.evaluateHandle(() => {
+    const alert = document
+      .querySelector('chatbot-widget')
+      ?.shadowRoot?.querySelector('[role=alert]')
+    const said: string[] = []
+    new MutationObserver(() => said.push(alert?.textContent ?? '')).observe(alert!, {
+      childList: true,
+    })
+    return said
+  })
+}
+
+test.each(['.log', 'textarea', 'header'])(
+  'a file dropped on the %s of the chat is not opened, and the chat says once that it cannot be sent',
+  async (target) => {
+    const chat = await visitHost(site, { body: hostScript('data-open') })
+    const alerts = await alertsOf(chat)
+    await chat.input.fill('My draft')
+    await drop(chat, target, { files: [join(folder, 'notes.html')] })
+    await chat.page.getByRole('alert').getByText(refusal).waitFor()
+    expect(await alerts.jsonValue()).toEqual([refusal])
+    expect(await chat.input.inputValue()).toBe('My draft')
+    expect(chat.page.url()).toBe(`${site.worker.url}/host`)
+    expect(chat.page.context().pages()).toHaveLength(1)
+    // The notice goes with the next word.
+    await chat.input.press('End')
+    await chat.page.keyboard.type('!')
+    expect(await chat.page.locator('.composer .note').textContent()).toBe('')
+  },
+)
+
+test('beside the past chats the refusal is announced', async () => {
+  const chat = await visitHost(site, { body: hostScript('data-open') })
+  await chat.page.getByRole('button', { name: 'Past chats' }).click()
+  await drop(chat, '#sessions', { files: [join(folder, 'notes.html')] })
+  await chat.page.getByRole('status').getByText(refusal).waitFor()
+})
+
+test('the page does not get what is dropped on the chat, and gets what is dropped beside it', async () => {
+  const chat = await visitHost(
+    site,
+    { body: `<h1>Page</h1>${hostScript('data-open')}` },
+    { init: installDropZone },
+  )
+  const seen = () => chat.page.evaluate<string[]>('dropped')
+  await drop(chat, '.log', { files: [join(folder, 'notes.html')] })
+  await chat.page.getByRole('alert').getByText(refusal).waitFor()
+  expect(await seen()).toEqual([])
+  await drop(chat, 'h1', { files: [join(folder, 'notes.html')] })
+  expect(await seen()).toContain('drop')
+})
+
+test('text can be dropped into the input', async () => {
+  const chat = await visitHost(site, { body: hostScript('data-open') })
+  await drop(chat, 'textarea', { text: 'dropped words' })
+  expect(await chat.input.inputValue()).toBe('dropped words')
+  expect(await chat.page.locator('.composer .note').textContent()).toBe('')
+})
+
+test.each([
+  ['a file', ['Files'], refusal],
+  ['a picture of the web', ['text/html', 'Files'], refusal],
+  ['text with a picture of itself', ['text/plain', 'text/html', 'Files'], ''],
+  ['text', ['text/plain'], ''],
+])('%s in the clipboard is pasted as text or refused', async (_, types, notice) => {
+  const chat = await visitHost(site, { body: hostScript('data-open') })
+  await chat.input.evaluate((input, names) => {
+    const clipboardData = new DataTransfer()
+    for (const name of names) {
+      if (name === 'Files') clipboardData.items.add(new File(['x'], 'x.png', { type: 'image/png' }))
+      else clipboardData.items.add('words', name)
+    }
+    input.dispatchEvent(
+      new ClipboardEvent('paste', { clipboardData, bubbles: true, composed: true }),
+    )
+  }, types)
+  expect(await chat.page.locator('.composer .note').textContent()).toBe(notice)
+})
