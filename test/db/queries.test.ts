@@ -111,6 +111,7 @@ const calls = [
 
 /** Statements without a timeout in the database: those of a turn bound their waits, the others read a row by its key. */
 const untimed = [
+  'abandon-turn',
   'begin-turn',
   'checkpoint-turn',
   'finish-turn',

@@ -23,7 +23,9 @@ const reply = { id: 'r', seq: 2, role: 'assistant', content: 'Hi you', status: '
 export const started =
   'event: turn.started\ndata: {"session_id":"s1","message":{"seq":1},"reply_id":"r"}\n\n'
 export const completed = `event: turn.completed\ndata: ${JSON.stringify({ reply })}\n\n`
-export const delta = (text: string) => `event: delta\ndata: ${JSON.stringify({ text })}\n\n`
+/** A piece of a reply, after the text `before`. */
+export const delta = (text: string, before = '') =>
+  `event: delta\nid: ${before.length + text.length}\ndata: ${JSON.stringify({ text })}\n\n`
 export const failedTurn = (problem: Record<string, unknown>) =>
   `event: turn.failed\ndata: ${JSON.stringify({ title: 'T', ...problem })}\n\n`
 
@@ -52,7 +54,7 @@ export function refused(
   }
 }
 
-export const whole = events(started, delta('Hi'), delta(' you'), completed)
+export const whole = events(started, delta('Hi'), delta(' you', 'Hi'), completed)
 
 /**
  * Servers of the API for one test file, closed after each test. `serve` starts one with these answers to chat and

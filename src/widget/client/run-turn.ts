@@ -132,7 +132,7 @@ async function* attempt(
       ? client.streamTurn(turn, signal)
       : client.joinReply({ id: replyId, from: progress.text.length }, signal)
   try {
-    for await (const { event, data } of events) {
+    for await (const { event, data, id } of events) {
       if (event === 'turn.started') {
         const started: TurnEvents['turn.started'] = JSON.parse(data)
         client.enterSession(started.session_id, started.visitor_token)
@@ -140,7 +140,8 @@ async function* attempt(
         yield { type: 'accepted', seq: started.message.seq, replyId: started.reply_id }
       } else if (event === 'delta') {
         const delta: TurnEvents['delta'] = JSON.parse(data)
-        progress.text += delta.text
+        // The id is the length of the text with this piece. It can be less than before: the text so far was thinking.
+        progress.text = progress.text.slice(0, Number(id) - delta.text.length) + delta.text
         yield { type: 'text', text: progress.text }
       } else if (event === 'turn.thinking') {
         yield { type: 'thinking' }

@@ -89,7 +89,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
     turns.clear()
     turns.show(page?.data ?? [])
     log.scrollToEnd()
-    takeUpTurns(site, { turns, runner, history }, signal)
+    takeUpTurns(site, { turns, runner })
   }
 
   /** Clears the screen for the client's present session. */
@@ -166,7 +166,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
     if (signal.aborted || page === 'failed' || runner.state() !== 'idle') return
     if (!page || page.has_more) return restore()
     log.follow(() => turns.show(page.data))
-    takeUpTurns(site, { turns, runner, history }, signal)
+    takeUpTurns(site, { turns, runner })
   }
 
   function publish(): void {

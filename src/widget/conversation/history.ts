@@ -4,7 +4,6 @@ import { backoffMs, sleepUntilOnline } from '../client/sleep.ts'
 import type { MessageView, ViewedMessage } from '../panel/message-view.ts'
 import { explain } from '../words/explain.ts'
 import type { TurnSite } from './show-turn.ts'
-import type { ShownTurn } from './shown-turns.ts'
 
 export interface History {
   /**
@@ -17,8 +16,6 @@ export interface History {
   ) => Promise<Page<Message> | undefined | 'failed'>
   /** Reports that the server refused the visitor's token, with a button to begin a new chat as a new visitor. */
   offerNewVisitor: (notice: string) => void
-  /** The reply that stood there before the visitor asked for another one, which then failed. */
-  findReplaced: (shown: ShownTurn, signal: AbortSignal) => Promise<Message | undefined>
 }
 
 /** More than in the first page: the visitor waits for the first page only. */
@@ -79,16 +76,6 @@ export function createHistory(
 
   return {
     offerNewVisitor,
-
-    async findReplaced({ seq, reply }, signal) {
-      const failedSeq = reply.stored()?.seq
-      // A reply right after its question is the first one: it replaced nothing.
-      if (seq === undefined || failedSeq === undefined || failedSeq === seq + 1) return undefined
-      const page = await client
-        .readMessages(`?after=${seq}&superseded=true`, signal)
-        .catch(() => undefined)
-      return page?.data.findLast(({ status }) => status === 'superseded')
-    },
 
     async readNewest(signal, onOffline) {
       log.setNotice(words.loading)

@@ -70,8 +70,9 @@ export function createShownTurns(
           shown.seq = seq
           shown.question.show(message)
         } else if (shown) {
-          // The same reply with its present text, or another reply in its place.
-          shown.reply.show(message)
+          // The same reply with its present text, or another one in its place. One that failed takes no place.
+          const other = shown.reply.stored()
+          if (message.status !== 'failed' || !other || other.id === id) shown.reply.show(message)
         } else appendView({ role }).show(message)
       }
     },

@@ -1,7 +1,6 @@
-import type { History } from './history.ts'
 import { readPending, removePending } from './pending-turns.ts'
 import type { TurnSite } from './show-turn.ts'
-import type { ShownTurn, ShownTurns } from './shown-turns.ts'
+import type { ShownTurns } from './shown-turns.ts'
 import type { TurnRunner } from './turn-runner.ts'
 
 /** Shows the unsent turns of a session whose stored ones cannot be read at the moment. */
@@ -19,16 +18,12 @@ export function showWaitingTurns(
 /** Continues the unfinished turns of a session, or offers to retry them. */
 export function takeUpTurns(
   { client, store, words }: TurnSite,
-  { turns, runner, history }: { turns: ShownTurns; runner: TurnRunner; history: History },
-  signal: AbortSignal,
+  { turns, runner }: { turns: ShownTurns; runner: TurnRunner },
 ): void {
   const last = turns.last()
   const reply = last?.reply.stored()
   if (last && reply?.status === 'streaming') void runner.run(last, reply)
-  if (last && reply?.status === 'failed') {
-    runner.offerRetry(last, words.noReply)
-    void showReplaced(last)
-  }
+  if (last && reply?.status === 'failed') runner.offerRetry(last, words.noReply)
   for (const { turn, isFresh } of readPending(store, client.sessionId())) {
     if (turns.has(turn.id)) {
       removePending(store, turn.id)
@@ -37,12 +32,5 @@ export function takeUpTurns(
     const shown = turns.append(turn)
     if (isFresh) void runner.run(shown)
     else runner.offerRetry(shown, words.notSent)
-  }
-
-  async function showReplaced(shown: ShownTurn): Promise<void> {
-    const replaced = await history.findReplaced(shown, signal)
-    if (!replaced || signal.aborted || runner.state() !== 'idle') return
-    shown.reply.show(replaced)
-    runner.offerRetry(shown, words.noReply)
   }
 }

@@ -21,8 +21,8 @@ const loginPage: Answer = (response) =>
 test('a dropped stream is joined at the end of its text, and no text is repeated', async () => {
   const { run, chats, joins, waits } = await serve([
     dropped(started, delta('Hi')),
-    dropped(delta(' y')),
-    events(delta('ou'), completed),
+    dropped(delta(' y', 'Hi')),
+    events(delta('ou', 'Hi y'), completed),
   ])
   const updates = await run({ ...turn, contextText: 'selected', metadata: { page: '/a' } })
   expect(steps(updates)).toEqual([

@@ -54,9 +54,16 @@ test('if another tab stores a token first, the client uses that one', async () =
   expect(chats()[0]?.headers.authorization).toBe('Bearer vst_other_tab')
 })
 
+test('text that turns out to be thinking is taken back', async () => {
+  const { run } = await serve([
+    events(started, delta('Let me see.'), delta('Hi'), delta(' you', 'Hi'), completed),
+  ])
+  expect(steps(await run())).toEqual(['accepted', 'Let me see.', 'Hi', 'Hi you', 'completed'])
+})
+
 test('a running reply is joined without sending the turn again', async () => {
   const store = storeWith({ token: 'vst_0', session: 's1' })
-  const { run, chats, joins } = await serve([events(delta(' you'), completed)], { store })
+  const { run, chats, joins } = await serve([events(delta(' you', 'Hi'), completed)], { store })
   expect(steps(await run(turn, { id: 'r', content: 'Hi' }))).toEqual(['Hi you', 'completed'])
   expect([joins(), chats()]).toEqual([[2], []])
 })
@@ -109,7 +116,7 @@ test('a thinking model is reported, and an event that this version does not know
   const { run, chats, joins } = await serve([
     dropped(started, thinking, unknown),
     dropped(unknown, delta('Hi'), unknown),
-    events(delta(' you'), unknown, completed),
+    events(delta(' you', 'Hi'), unknown, completed),
   ])
   expect(steps(await run())).toEqual([
     'accepted',

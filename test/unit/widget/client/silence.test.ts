@@ -94,7 +94,7 @@ test('a stream that falls silent is given up, and joined at the end of its text'
   expect(requests).toHaveLength(1)
   await vi.advanceTimersByTimeAsync(1)
   expect(requests[1]?.route).toBe('GET /v1/sessions/s1/messages/r/stream')
-  requests[1]?.write(delta(' you') + completed)
+  requests[1]?.write(delta(' you', 'Hi') + completed)
   await ended
   expect(steps(updates)).toEqual(['accepted', 'Hi', 'waiting connection', 'Hi you', 'completed'])
 })
