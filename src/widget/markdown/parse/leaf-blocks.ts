@@ -44,12 +44,13 @@ export function addCode(code: Code, line: string): Certainty {
   return /^[`~]*$/.test(text) ? 'unclear' : 'text'
 }
 
-/** Adds a row to a table, with as many cells as its head. */
-export function addRow(table: Table, row: string, options: InlineOptions): void {
-  const texts = splitRow(row)
-  const cells = table.align.map((_, column) => parseInline(texts[column] ?? '', options).inlines)
+/** Adds a row to a table, without the cells beyond its columns. Returns the number of its cells. */
+export function addRow(table: Table, row: string, options: InlineOptions): number {
+  const texts = splitRow(row).slice(0, table.align.length)
+  const cells = texts.map((text) => parseInline(text, options).inlines)
   table.settled = table.children.length
   table.children.push({ type: 'row', cells, ...empty() })
+  return cells.length
 }
 
 /** Returns a function that restores the present state of the nodes. */

@@ -51,7 +51,7 @@ describe('inlines', () => {
       '[a <a href="https://x.y/">b</a> c](<a href="https://z.w/">https://z.w</a>)',
     ],
     ['[https://x.y](https://z.w)', '<a href="https://z.w/">https://x.y</a>'],
-    ['xhttps://x.y [a] [a](b c) [a]( )', 'xhttps://x.y [a] [a](b c) [a]( )'],
+    ['xhttps://x.y [a] [a](b c)', 'xhttps://x.y [a] [a](b c)'],
     ['![a cat](https://x.y/c.png)', '<a href="https://x.y/c.png">a cat</a>'],
     ['![](https://x.y/c.png)', '<a href="https://x.y/c.png">https://x.y/c.png</a>'],
     ['[![a](https://x.y/c.png)](https://z.w)', '<a href="https://z.w/">a</a>'],
