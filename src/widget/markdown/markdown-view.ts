@@ -1,9 +1,13 @@
 import type { Words } from '../words/words.ts'
 import { patchCode } from './code-block.ts'
 import type { Block, Container, Heading, Paragraph, Table } from './parse/ast.ts'
+import { plainText } from './parse/leaf-blocks.ts'
 import { safeHref } from './parse/link.ts'
 import { createMarkdownParser } from './parse/markdown-parser.ts'
 import { cutFrom, patchInlines, placeElement } from './patch.ts'
+
+/** The rest of a longer text is one block of plain text: the browser lays it out much faster. */
+const maxChars = 100_000
 
 /**
  * Shows Markdown in `root` while it grows. Settled blocks are not touched again, the last ones are patched in place. It
@@ -15,12 +19,23 @@ export function createMarkdownView(
   words: Words,
 ): { update: (text: string, isOpen?: boolean) => void } {
   let parser = createMarkdownParser(hrefOf)
+  let blocks = parser.update('')
   let shown = ''
+  const rest = plainText()
   return {
     update(text, isOpen = false) {
-      if (!text.startsWith(shown)) parser = createMarkdownParser(hrefOf)
+      if (!text.startsWith(shown)) {
+        parser = createMarkdownParser(hrefOf)
+        shown = ''
+      }
+      if (shown.length <= maxChars) {
+        const isLonger = text.length > maxChars
+        blocks = parser.update(text.slice(0, maxChars), isOpen && !isLonger)
+        if (isLonger) blocks.children.push(rest)
+      }
+      rest.source = text.slice(maxChars)
       shown = text
-      patchBlocks(root, parser.update(text, isOpen), !isOpen)
+      patchBlocks(root, blocks, !isOpen)
     },
   }
 
@@ -46,19 +61,18 @@ export function createMarkdownView(
   ): HTMLElement {
     const { type } = block
     const isOrdered = type === 'list' && /[.)]/.test(block.mark)
-    const tags = {
-      // A `div` in a list item has no margins, also when a copy is pasted elsewhere.
-      paragraph: parent.localName === 'li' ? 'div' : 'p',
-      code: 'div',
-      table: 'div',
-      list: isOrdered ? 'ol' : 'ul',
-      item: 'li',
-      quote: 'blockquote',
-      rule: 'hr',
-    }
+    let tag = tags[type]
+    if (isOrdered) tag = 'ol'
+    // A `div` in a list item has no margins, also when a copy is pasted elsewhere.
+    else if (tag === 'p' && parent.localName === 'li') tag = 'div'
     // The dialog's own heading is an h2, so levels begin at h3.
-    const tag = type === 'heading' ? `h${Math.min(6, block.level + 2)}` : tags[type]
-    const element = placeElement(parent, node, tag, type === 'code' || type === 'table' ? type : '')
+    else if (type === 'heading') tag += Math.min(6, block.level + 2)
+    const element = placeElement(
+      parent,
+      node,
+      tag,
+      tag === 'div' && type !== 'paragraph' ? type : '',
+    )
     if (isOrdered) element.setAttribute('start', String(block.start))
     if (type === 'list') element.toggleAttribute('data-loose', block.isLoose)
     if (type === 'paragraph' || type === 'heading') patchText(element, block)
@@ -67,6 +81,17 @@ export function createMarkdownView(
     else if (type !== 'rule') patchBlocks(element, block, isWhole)
     return element
   }
+}
+
+const tags = {
+  paragraph: 'p',
+  heading: 'h',
+  code: 'div',
+  table: 'div',
+  list: 'ul',
+  item: 'li',
+  quote: 'blockquote',
+  rule: 'hr',
 }
 
 /** A same-page address stays on the page, whatever the page's `<base>` is. */

@@ -65,8 +65,8 @@ export function cutFrom(node: ChildNode | null): void {
 
 function placeText(parent: Element, node: ChildNode | null, text: string): ChildNode {
   if (node instanceof Text) {
-    if (text.startsWith(node.data)) node.appendData(text.slice(node.length))
-    else node.data = text
+    if (!text.startsWith(node.data)) node.data = text
+    else if (text.length > node.length) node.appendData(text.slice(node.length))
     return node
   }
   const created = new Text(text)

@@ -16,14 +16,17 @@ export type Certainty = 'text' | 'block' | 'unclear'
 /** The members of a new block. */
 export const empty = () => ({ children: [], settled: 0, drawn: 0 })
 
+/** An empty code block. */
+export function plainText(): Code {
+  const code = { source: '', lines: 0, language: '', fence: '', indent: 0, isClosed: false }
+  return { type: 'code', ...code, ...empty() }
+}
+
 /** The code block, rule or heading that a line begins. */
 export function beginLeaf(line: string, options: InlineOptions): Leaf | undefined {
   const text = line.trim()
   const [, fence, language = ''] = fencePattern.exec(text) ?? []
-  if (fence) {
-    const code = { source: '', lines: 0, language, fence, indent: indentOf(line) }
-    return { type: 'code', ...code, isClosed: false, ...empty() }
-  }
+  if (fence) return { ...plainText(), language, fence, indent: indentOf(line) }
   if (rulePattern.test(text)) return { type: 'rule', ...empty() }
   const [mark, { length: level } = ''] = headingPattern.exec(text) ?? []
   if (mark === undefined) return undefined
