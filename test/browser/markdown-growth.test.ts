@@ -3,6 +3,7 @@ import { build } from 'esbuild'
 import * as fc from 'fast-check'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
+import { widgetOptions } from '../../scripts/build-widget.ts'
 import { anyMarkdown } from '../generators/any-markdown.ts'
 import { everyKind } from '../generators/every-kind.ts'
 import { setUpSite } from '../rigs/visit-page.ts'
@@ -19,10 +20,8 @@ async function openView(): Promise<Page> {
         globalThis.createView = (root) => createMarkdownView(root, english)`,
       resolveDir: fileURLToPath(new URL('../..', import.meta.url)),
     },
-    bundle: true,
-    format: 'esm',
+    ...widgetOptions('./chunks/'),
     write: false,
-    logLevel: 'error',
   })
   const { url } = site.worker
   const page = await site.browser.newPage()

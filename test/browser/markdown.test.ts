@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { everyKind } from '../generators/every-kind.ts'
-import { expectText, reply, setUpSite } from '../rigs/visit-page.ts'
+import { type Chat, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
@@ -104,6 +104,7 @@ describe('code', () => {
     const chat = await site.visit({ permissions: ['clipboard-read', 'clipboard-write'] })
     await chat.say(reply('```py\nif a < b:\n\tprint("c")\n```'))
     await chat.settled()
+    await chat.page.locator('.code button').waitFor()
     await chat.page.locator('.code pre').focus()
     await chat.page.keyboard.press('Tab')
     const button = chat.page.locator('.code button')
@@ -159,7 +160,183 @@ describe('tables', () => {
       const root = document.querySelector('chatbot-widget')?.shadowRoot
       return (root?.querySelector('.table')?.scrollLeft ?? 0) > 0
     })
+    const name = wide.split(' | ').join(', ')
+    expect(await chat.page.getByRole('group', { name }).count()).toBe(1)
   })
+
+  test('long cells are 8 to 20 em wide, and short ones as wide as their text', async () => {
+    const chat = await site.visit()
+    const long = 'Words that would make a very narrow and very high column.'
+    const cells = [long, long.repeat(4), 'yes', long, long, long]
+    await chat.say(
+      reply(
+        `| ${cells.map((_, i) => i).join(' | ')} |\n|${'-|'.repeat(6)}\n| ${cells.join(' | ')} |`,
+      ),
+    )
+    await chat.settled()
+    const [ems, height] = await chat.page.locator('.table').evaluate((frame) => {
+      const em = Number.parseFloat(getComputedStyle(frame).fontSize)
+      const shown = Array.from(frame.querySelectorAll('td'), (cell) => cell.offsetWidth / em)
+      return [shown, frame.clientHeight / em] as const
+    })
+    for (const width of ems.filter((_, column) => column !== 2)) {
+      expect(width).toBeGreaterThanOrEqual(8)
+      expect(width).toBeLessThanOrEqual(20.1)
+    }
+    expect(ems[2]).toBeLessThan(5)
+    expect(height).toBeLessThan(40)
+  })
+
+  test('have a shadow at the edge beyond which there is more to see', async () => {
+    const chat = await site.visit()
+    const wide = Array.from({ length: 12 }, (_, column) => `column${column}`).join(' | ')
+    await chat.say(reply(`| ${wide} |\n|${'---|'.repeat(12)}\n\n| a | b |\n|---|---|`))
+    await chat.settled()
+    const [scrolling, fitting] = [
+      chat.page.locator('.table').first(),
+      chat.page.locator('.table').last(),
+    ]
+    /** Whether the bottom row of pixels is darker at this edge than in the middle. */
+    const hasShadow = async (frame: typeof scrolling, edge: 'left' | 'right') => {
+      const [width, height] = await frame.evaluate(
+        (table) => [table.clientWidth, table.clientHeight] as const,
+      )
+      const picture = await frame.screenshot()
+      return chat.page.evaluate(
+        async ([base64, right, y]) => {
+          const bytes = Uint8Array.from(atob(base64), (char) => char.codePointAt(0)!)
+          const image = await createImageBitmap(new Blob([bytes], { type: 'image/png' }))
+          const canvas = new OffscreenCanvas(image.width, image.height)
+          const context = canvas.getContext('2d')!
+          context.drawImage(image, 0, 0)
+          const light = (x: number) =>
+            context
+              .getImageData(x, y, 1, 1)
+              .data.slice(0, 3)
+              .reduce((sum, part) => sum + part, 0)
+          return Math.abs(light(right) - light(Math.round(image.width / 2))) > 60
+        },
+        [
+          picture.toString('base64'),
+          edge === 'left' ? 3 : width - 4,
+          Math.round(height * 0.3),
+        ] as const,
+      )
+    }
+    expect(await hasShadow(scrolling, 'left')).toBe(false)
+    expect(await hasShadow(scrolling, 'right')).toBe(true)
+    await scrolling.evaluate((table) => table.scrollTo(10_000, 0))
+    expect(await hasShadow(scrolling, 'left')).toBe(true)
+    expect(await hasShadow(scrolling, 'right')).toBe(false)
+    expect(await hasShadow(fitting, 'left')).toBe(false)
+  })
+})
+
+describe('links', () => {
+  const attributesOf = (chat: Chat) =>
+    chat.lastReply
+      .locator('a')
+      .evaluateAll((links) =>
+        links.map((link) => ['href', 'target', 'rel'].map((name) => link.getAttribute(name) ?? '')),
+      )
+
+  test('to other sites open in a new tab, to the own site and to phones in the same one', async () => {
+    const chat = await site.visit()
+    const { origin } = new URL(chat.page.url())
+    const addresses = [
+      'https://x.example/a',
+      '/pricing',
+      `${origin}/b`,
+      '#faq',
+      '//x.example',
+      'tel:112',
+    ]
+    await chat.say(reply(addresses.map((address) => `[a](${address})`).join(' and ')))
+    await chat.settled()
+    const elsewhere = ['_blank', 'noopener noreferrer']
+    expect(await attributesOf(chat)).toEqual([
+      ['https://x.example/a', ...elsewhere],
+      [`${origin}/pricing`, '', ''],
+      [`${origin}/b`, '', ''],
+      [`${chat.page.url()}#faq`, '', ''],
+      ['http://x.example/', ...elsewhere],
+      ['tel:112', '', ''],
+    ])
+  })
+
+  test('to a part of the page scroll the page, also with another base, and open no tab', async () => {
+    // The policy of the demo page forbids a base.
+    const chat = await site.visit({ bypassCSP: true })
+    await chat.page.evaluate(() => {
+      document.head.append(Object.assign(document.createElement('base'), { href: '/elsewhere/' }))
+      const target = Object.assign(document.createElement('h2'), { id: 'faq', textContent: 'FAQ' })
+      target.style.marginTop = '4000px'
+      document.body.append(target)
+    })
+    await chat.say(reply('[the answers](#faq) and [a page](page)'))
+    await chat.settled()
+    const { origin, pathname } = new URL(chat.page.url())
+    expect((await attributesOf(chat)).map(([href]) => href)).toEqual([
+      `${origin}${pathname}#faq`,
+      `${origin}/elsewhere/page`,
+    ])
+    await chat.page.getByRole('link', { name: 'the answers' }).click()
+    await chat.page.waitForFunction(() => scrollY > 1000)
+    expect(chat.page.context().pages()).toHaveLength(1)
+    expect(await chat.lastReply.innerText()).toContain('the answers')
+  })
+})
+
+test('each block has the direction of its own text', async () => {
+  const chat = await site.visit()
+  const arabic = 'مرحبا بك'
+  await chat.say(
+    reply(
+      [
+        'Latin first.',
+        arabic,
+        `# ${arabic}`,
+        `- ${arabic}\n- Latin\n  - ${arabic}`,
+        `> ${arabic}\n>\n> Latin`,
+        `| ${arabic} | b |\n|---|---|\n| ${arabic} | Latin |`,
+        '```\ncode\n```',
+      ].join('\n\n'),
+    ),
+  )
+  await chat.settled()
+  const directions = await chat.lastReply.evaluate((body) =>
+    Array.from(
+      body.querySelectorAll('p, h3, li, blockquote, .table, pre'),
+      (block) => `${block.localName} ${getComputedStyle(block).direction}`,
+    ),
+  )
+  expect(directions).toEqual([
+    'p ltr',
+    'p rtl',
+    'h3 rtl',
+    'li rtl',
+    'li ltr',
+    'li rtl',
+    'blockquote rtl',
+    'p rtl',
+    'p rtl',
+    'div rtl',
+    'pre ltr',
+  ])
+  // A line inside such a block begins at the side of its own text.
+  const beginsLeft = (text: string, tag: string) =>
+    chat.lastReply
+      .locator(tag, { hasText: text })
+      .last()
+      .evaluate((block) => {
+        const range = document.createRange()
+        range.selectNodeContents(block)
+        const [line, box] = [range.getBoundingClientRect(), block.getBoundingClientRect()]
+        return line.left - box.left < box.right - line.right
+      })
+  expect(await beginsLeft('Latin', 'blockquote p')).toBe(true)
+  expect(await beginsLeft(arabic, 'blockquote p')).toBe(false)
+  expect(await beginsLeft(arabic, 'td')).toBe(false)
 })
 
 test('a reply with every kind of Markdown is the same after a reload', async () => {

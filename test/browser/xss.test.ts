@@ -10,8 +10,9 @@ const ownPath = /^\/(?:$|(?:page|widget)\.(?:js|css)$|chunks\/[a-z-]+\.js$|v1\/)
 
 /** The only allowed elements of a message, apart from the copy buttons. */
 const allowedTags =
-  'p h3 h4 h5 h6 ul ol li blockquote hr pre code table thead tbody tr th td a strong em del br div span'
-const allowedAttributes = 'href target rel start class tabindex data-language data-loose'
+  'p h3 h4 h5 h6 ul ol li blockquote hr pre code table tr th td a strong em del br div span'
+const allowedAttributes =
+  'href target rel start class dir role aria-label tabindex data-language data-loose data-long'
 
 // Without the page's policy, which proves the widget itself, and with it, which must find nothing to refuse.
 const policies = [{ bypassCSP: true }, { bypassCSP: false }]
@@ -73,8 +74,10 @@ async function watchForHarm(chat: Chat): Promise<void> {
           if (names.some((name) => !attributes!.split(' ').includes(name))) report(element)
         }
         for (const link of root.querySelectorAll('a')) {
-          if (!/^(?:https?|mailto):/.test(link.href)) report(link)
-          if (link.target !== '_blank' || !link.rel.includes('noopener')) report(link)
+          if (!/^(?:https?|mailto|tel|sms):/.test(link.href)) report(link)
+          const isElsewhere = link.protocol.startsWith('http') && link.origin !== location.origin
+          if (isElsewhere && (link.target !== '_blank' || link.rel !== 'noopener noreferrer'))
+            report(link)
         }
         return harm
       }

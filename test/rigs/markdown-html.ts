@@ -50,13 +50,17 @@ function blockToHtml(block: Block, list?: List): string {
   return '<hr />'
 }
 
-function inlinesToHtml(inlines: readonly Inline[]): string {
+function inlinesToHtml(inlines: readonly Inline[], isInLink = false): string {
   return inlines
     .map((inline) => {
       if (typeof inline === 'string') return escape(inline)
       if (inline.type === 'br') return '<br />\n'
+      // The label of a forbidden link, and a link in a link.
+      if (inline.type === 'span' || (inline.type === 'a' && isInLink)) {
+        return inlinesToHtml(inline.children, isInLink)
+      }
       const href = inline.type === 'a' ? ` href="${escape(inline.href)}"` : ''
-      return `<${inline.type}${href}>${inlinesToHtml(inline.children)}</${inline.type}>`
+      return `<${inline.type}${href}>${inlinesToHtml(inline.children, isInLink || inline.type === 'a')}</${inline.type}>`
     })
     .join('')
 }

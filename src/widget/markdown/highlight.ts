@@ -13,6 +13,7 @@ import typescript from 'highlight.js/lib/languages/typescript'
 import xml from 'highlight.js/lib/languages/xml'
 import yaml from 'highlight.js/lib/languages/yaml'
 import { createLowlight } from 'lowlight'
+import styles from './highlight.css'
 
 const lowlight = createLowlight({
   bash,
@@ -32,12 +33,14 @@ const lowlight = createLowlight({
 })
 lowlight.registerAlias({ cpp: ['c', 'h'], bash: ['shell'] })
 
+let sheet: CSSStyleSheet | undefined
+
 type Token = ReturnType<typeof lowlight.highlight>['children'][number]
 
 /**
- * Splits the text of `code` into elements with highlight.js's classes, which `markdown.css` colours. A chunk of its
- * own, loaded with the first code block. It imports no other file of the widget: chunks share no code, so the visitor
- * would load that file twice.
+ * Splits the text of `code` into elements with highlight.js's classes, which `highlight.css` colours. A chunk of its
+ * own, loaded with the first code block. It imports no other script of the widget: chunks share no code, so the visitor
+ * would load that script twice.
  */
 export function highlight(code: HTMLElement, language: string): void {
   const source = code.textContent
@@ -45,6 +48,15 @@ export function highlight(code: HTMLElement, language: string): void {
   // Empties the old text node instead of removing it: a finished block never loses a node.
   code.firstChild!.nodeValue = ''
   code.append(...nodesOf(children))
+  addStyles(code.getRootNode() as Document | ShadowRoot)
+}
+
+function addStyles(root: Document | ShadowRoot): void {
+  if (!sheet) {
+    sheet = new CSSStyleSheet()
+    sheet.replaceSync(styles)
+  }
+  if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets.push(sheet)
 }
 
 function nodesOf(tokens: Token[]): Node[] {

@@ -1,56 +1,91 @@
 import type { Inline } from './parse/ast.ts'
 
+/** Elements nested deeper are shown as their text. */
+const maxDepth = 20
+
 /**
  * Makes the children of `parent`, from `start` on, match `inlines`. Keeps the nodes that fit: text that has grown is
  * appended to, so a selection in it survives and nothing flickers.
  */
-export function patchInlines(parent: Element, inlines: Inline[], start = 0): void {
-  for (const [index, inline] of inlines.entries()) {
-    const place = start + index
-    if (typeof inline === 'string') {
-      patchText(parent, place, inline)
+export function patchInlines(
+  parent: Element,
+  inlines: Inline[],
+  start: ChildNode | null = parent.firstChild,
+  depth = 0,
+): void {
+  let next = start
+  for (const inline of inlines) {
+    if (typeof inline === 'string' || depth === maxDepth) {
+      next = placeText(parent, next, textOf(inline)).nextSibling
       continue
     }
-    const element = placeElement(parent, place, inline.type)
-    if (inline.type === 'a') {
-      element.setAttribute('href', inline.href)
-      element.setAttribute('target', '_blank')
-      element.setAttribute('rel', 'noopener noreferrer')
-    }
-    patchInlines(element, inline.children)
+    // A link in the text of a link, such as an image, is only text.
+    const isLink = inline.type === 'a' && !parent.closest('a')
+    const tag = inline.type === 'a' && !isLink ? 'span' : inline.type
+    const element = placeElement(parent, next, tag)
+    if (isLink) setAddress(element as HTMLAnchorElement, inline.href)
+    patchInlines(element, inline.children, element.firstChild, depth + 1)
+    next = element.nextSibling
   }
-  cutChildren(parent, start + inlines.length)
+  cutFrom(next)
 }
 
-/** Returns the child at `place` if it has this tag and class. Otherwise replaces it by a new element. */
+/**
+ * An address of the page's own site opens in the same tab, as the site's own links do: the chat restores itself on the
+ * next page. Other sites open in a new one.
+ */
+function setAddress(link: HTMLAnchorElement, href: string): void {
+  link.href = href
+  const isElsewhere = href.startsWith('http') && link.origin !== location.origin
+  link.target = isElsewhere ? '_blank' : ''
+  link.rel = isElsewhere ? 'noopener noreferrer' : ''
+}
+
+/** Returns `node` if it has this tag and class. Otherwise replaces it by a new element, or appends one. */
 export function placeElement(
   parent: Element,
-  place: number,
+  node: ChildNode | null,
   tag: string,
   className = '',
 ): HTMLElement {
-  const current = parent.childNodes[place]
-  const isOf = current instanceof HTMLElement && current.localName === tag
-  if (isOf && current.className === className) return current
+  const isOf = node instanceof HTMLElement && node.localName === tag
+  if (isOf && node.className === className) return node
   const created = document.createElement(tag)
   if (className !== '') created.className = className
-  put(parent, created, current)
+  put(parent, created, node)
   return created
 }
 
-/** Removes the children from `length` on. */
-export function cutChildren(parent: Element, length: number): void {
-  while (parent.childNodes.length > length) parent.lastChild!.remove()
+/** Removes `node` and its next siblings. */
+export function cutFrom(node: ChildNode | null): void {
+  if (!node) return
+  while (node.nextSibling) node.nextSibling.remove()
+  node.remove()
 }
 
-function patchText(parent: Element, place: number, text: string): void {
-  const current = parent.childNodes[place]
-  if (!(current instanceof Text)) put(parent, new Text(text), current)
-  else if (!text.startsWith(current.data)) current.data = text
-  else if (text.length > current.length) current.appendData(text.slice(current.length))
+function placeText(parent: Element, node: ChildNode | null, text: string): ChildNode {
+  if (node instanceof Text) {
+    if (!text.startsWith(node.data)) node.data = text
+    else if (text.length > node.length) node.appendData(text.slice(node.length))
+    return node
+  }
+  const created = new Text(text)
+  put(parent, created, node)
+  return created
 }
 
-function put(parent: Element, node: Node, current: ChildNode | undefined): void {
-  if (current) current.replaceWith(node)
-  else parent.append(node)
+/** The text of an inline, however deep it is. */
+function textOf(inline: Inline): string {
+  let text = ''
+  const rest = [inline]
+  for (let next; (next = rest.pop()) !== undefined;) {
+    if (typeof next === 'string') text += next
+    else for (const child of next.children.toReversed()) rest.push(child)
+  }
+  return text
+}
+
+function put(parent: Element, created: Node, node: ChildNode | null): void {
+  if (node) node.replaceWith(created)
+  else parent.append(created)
 }

@@ -11,6 +11,8 @@ interface Growing<Child> {
 
 export interface Document extends Growing<Block> {
   type: 'document'
+  /** The number of cells in all tables. */
+  cells: number
 }
 export interface Quote extends Growing<Block> {
   type: 'quote'
@@ -33,6 +35,8 @@ export interface Item extends Growing<Block> {
 export interface Paragraph extends Growing<Inline> {
   type: 'paragraph'
   source: string
+  /** The last line of the source. */
+  line: string
   /** The beginning of the part that is not settled. */
   start: InlineStart
 }
@@ -77,5 +81,6 @@ export interface InlineStart {
 /** A text, in which `\n` is a line break of the source and is shown as one, or an HTML element. */
 export type Inline = string | InlineElement
 export type InlineElement =
-  | { type: 'strong' | 'em' | 'del' | 'code' | 'br'; children: Inline[] }
+  // A `span` is the label of a link to a forbidden address.
+  | { type: 'strong' | 'em' | 'del' | 'code' | 'br' | 'span'; children: Inline[] }
   | { type: 'a'; href: string; children: Inline[] }

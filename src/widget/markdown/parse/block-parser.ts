@@ -11,13 +11,17 @@ import {
 } from './leaf-blocks.ts'
 import { continueIn, indentOf, isBlank, skip, unquote } from './line.ts'
 import type { HrefOf } from './link.ts'
-import { findTable } from './table.ts'
+import { parseAlign } from './table.ts'
 
 const markerPattern = /^(?:[-+*]|(\d{1,9})[.)])(?=[ \t]|$)/
 /** The beginning of a line that may still become a list item, heading, rule, fence or the second row of a table. */
 const unclearPattern = /^(?:[-*_+][-*_ \t]*|#{1,6}|`+|~+|\d{1,9}[.)]?|[|:-][|: \t-]*)$/
 /** The limit of nested containers. Deeper markers are text. */
 const maxDepth = 18
+/** The limit of cells in all tables of a text. Rows beyond it are text: the browser lays out large tables slowly. */
+const maxCells = 5000
+/** A possible head of a table is hidden up to this length. */
+const maxHeadChars = 2000
 
 /**
  * Parses the blocks of Markdown line by line, as CommonMark describes it, with some parts left out. A later line never
@@ -25,7 +29,7 @@ const maxDepth = 18
  * HTML is text.
  */
 export function createBlockParser(hrefOf: HrefOf) {
-  const root: Document = { type: 'document', ...empty() }
+  const root: Document = { type: 'document', cells: 0, ...empty() }
   /** The open containers, from the outermost to the innermost. */
   let path: Container[] = [root]
   /** The block in the innermost container that the next line may continue. */
@@ -39,14 +43,18 @@ export function createBlockParser(hrefOf: HrefOf) {
     /** Appends to the last line, whose certainty was `text`. */
     addText(text: string): void {
       if (leaf && 'source' in leaf) leaf.source += text
+      if (leaf && 'line' in leaf) leaf.line += text
     },
     /** Parses the inlines of the last paragraph. */
     readOn(isOpen: boolean): void {
       if (leaf?.type === 'paragraph') readOn(leaf, { hrefOf, isOpen })
     },
     /** Hides a paragraph that may be the head of a table. Returns a function that shows it again. */
+    /** How much of the last paragraph the next call of `readOn` reads. */
+    unsettledChars: () => (leaf?.type === 'paragraph' ? leaf.source.length - leaf.start.at : 0),
     hideTableHead(): (() => void) | undefined {
-      if (leaf?.type !== 'paragraph' || !/^\|.*$/.test(leaf.source)) return undefined
+      if (leaf?.type !== 'paragraph' || leaf.source !== leaf.line) return undefined
+      if (leaf.line[0] !== '|' || leaf.line.length > maxHeadChars) return undefined
       const restore = remember()
       tip().children.pop()
       return restore
@@ -87,15 +95,18 @@ export function createBlockParser(hrefOf: HrefOf) {
       return unclearPattern.test(text) ? 'unclear' : 'block'
     }
     if (current?.type === 'paragraph' && beginTable(current, text, depth)) return 'unclear'
-    if (current?.type === 'table') {
-      addRow(current, text, options)
+    if (current?.type === 'table' && root.cells < maxCells) {
+      root.cells += addRow(current, text, options)
       return 'block'
     }
     // A paragraph continues even if the line lacks the marker of its quotation or the indentation of its list.
-    if (leaf?.type === 'paragraph' && !isInNew) leaf.source += `\n${line.trimStart()}`
-    else {
+    const words = line.trimStart()
+    if (leaf?.type === 'paragraph' && !isInNew) {
+      leaf.source += `\n${words}`
+      leaf.line = words
+    } else {
       close(depth)
-      addParagraph(line.trimStart())
+      addParagraph(words, words)
     }
     return unclearPattern.test(text) ? 'unclear' : 'text'
   }
@@ -132,19 +143,20 @@ export function createBlockParser(hrefOf: HrefOf) {
   }
 
   /** Turns a paragraph's last line into the head of a table, if the line below it asks for one. */
-  function beginTable(paragraph: Paragraph, row: string, depth: number): boolean {
-    const found = findTable(paragraph.source, row)
-    if (!found) return false
+  function beginTable({ source, line }: Paragraph, row: string, depth: number): boolean {
+    const align = root.cells < maxCells ? parseAlign(row, line) : undefined
+    if (!align) return false
     tip().children.pop()
-    if (found.before !== '') addParagraph(found.before)
+    const length = source.length - line.length
+    if (length > 0) addParagraph(source.slice(0, length - 1))
     close(depth)
-    leaf = add({ type: 'table', align: found.align, ...empty() })
-    addRow(leaf, found.head, { hrefOf })
+    leaf = add({ type: 'table', align, ...empty() })
+    root.cells += addRow(leaf, line, { hrefOf })
     return true
   }
 
-  function addParagraph(source: string): void {
-    leaf = add({ type: 'paragraph', source, start: { at: 0, text: '' }, ...empty() })
+  function addParagraph(source: string, line = ''): void {
+    leaf = add({ type: 'paragraph', source, line, start: { at: 0, text: '' }, ...empty() })
   }
 
   function add<Added extends Block>(block: Added): Added {

@@ -1,11 +1,8 @@
 /** The place of the run of backticks that closes a code span; -1 if there is none. A longer run does not close it. */
 export function closingRun(source: string, from: number, run: string): number {
-  for (let at = source.indexOf(run, from); at >= 0; at = source.indexOf(run, at)) {
-    const start = at
-    while (source[at] === '`') at++
-    if (at - start === run.length) return start
-  }
-  return -1
+  const pattern = new RegExp(`(?<!\`)${run}(?!\`)`, 'g')
+  pattern.lastIndex = from
+  return pattern.exec(source)?.index ?? -1
 }
 
 /** The text of a code span: one line, without one space of padding on each side. */

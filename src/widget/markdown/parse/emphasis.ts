@@ -99,24 +99,29 @@ function textOf(token: Token): Inline {
 /** The run of delimiters at `at`, with CommonMark's rules for what it may open and close. */
 export function delimiterOf(source: string, at: number, run: string): Delimiter {
   const char = run[0]!
-  const before = source[at - 1] ?? ' '
-  const after = source[at + run.length] ?? ' '
-  // Chinese and Japanese have no spaces that show whether a `**` beside punctuation opens or closes.
-  const isUnspaced = char !== '_' && (cjkPattern.test(before) || cjkPattern.test(after))
-  const opens =
-    !spacePattern.test(after) && (isUnspaced || !punctuationPattern.test(after) || !isWord(before))
-  const closes =
-    !spacePattern.test(before) && (isUnspaced || !punctuationPattern.test(before) || !isWord(after))
-  const canOpen = opens && (char !== '_' || !closes || punctuationPattern.test(before))
-  const canClose = closes && (char !== '_' || !opens || punctuationPattern.test(after))
   const { length } = run
+  const end = at + length
+  // Whole characters: an emoji is two units of the string.
+  const before = Array.from(source.slice(Math.max(0, at - 2), at)).at(-1) ?? ' '
+  const [after = ' '] = source.slice(end, end + 2)
+  const isUnspaced = char !== '_' && (unspacedPattern.test(before) || unspacedPattern.test(after))
+  const left = kindOf(before)
+  const right = kindOf(after)
+  const opens = right !== 'space' && (isUnspaced || right === 'word' || left !== 'word')
+  const closes = left !== 'space' && (isUnspaced || left === 'word' || right !== 'word')
+  const canOpen = opens && (char !== '_' || !closes || left === 'mark')
+  const canClose = closes && (char !== '_' || !opens || right === 'mark')
   return { type: 'delimiter', char, length, count: length, canOpen, canClose }
 }
 
-const spacePattern = /\s/
-const punctuationPattern = /[\p{P}\p{S}]/u
-const cjkPattern = /[\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]/
-
-export function isWord(char: string | undefined): boolean {
-  return char !== undefined && !spacePattern.test(char) && !punctuationPattern.test(char)
+function kindOf(char: string): 'space' | 'mark' | 'word' {
+  if (/\s/.test(char)) return 'space'
+  return /[\p{P}\p{S}]/u.test(char) ? 'mark' : 'word'
 }
+
+/**
+ * Characters beside which no space shows whether a `**` next to punctuation opens or closes: those of scripts that use
+ * no spaces or attach particles to words, East Asian punctuation, emoji, and invisible characters.
+ */
+const unspacedPattern =
+  /(?![\d\p{sc=Latn}\p{sc=Zinh}])[\p{L}\p{M}\p{Nd}]|[\p{Cf}\p{ExtPict}\p{EPres}\u20e3\ufe0f\u3000-\u303f\ufe10-\ufe6f\uff00-\uffef]/u

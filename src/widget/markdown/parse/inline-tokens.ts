@@ -2,7 +2,6 @@ import type { InlineStart } from './ast.ts'
 import { closingRun, codeText } from './code-span.ts'
 import {
   delimiterOf,
-  isWord,
   type Opener,
   resolveEmphasis,
   type TextToken,
@@ -10,22 +9,22 @@ import {
   type Token,
 } from './emphasis.ts'
 import { escapePattern, unescape } from './escape.ts'
-import { type HrefOf, trimUrl, unlink } from './link.ts'
+import { bareUrlPattern, type HrefOf, readTarget, trimUrl } from './link.ts'
 
-const plainPattern = /(?:[^\\`*_~[\]!<\n&h]|h(?!ttps?:\/\/))+/y
-const backticksPattern = /`+/y
-const delimitersPattern = /\*+|_+|~+/y
-const bareUrlPattern = /https?:\/\/[^\s<>"`\\[\]]+/y
+/** The characters with a meaning, and the beginnings of bare addresses. */
+const specialPattern =
+  /[\\`*_~[\]<\n&]|!(?=\[)|(?<!\w)(?:https?:\/\/|www\.(?=[a-z\d]))|(?<![\w.+-])[\w.+-]+@(?:[a-z\d-]+\.)+[a-z]+(?![\w-])/gi
+/** The limit of backticks bounds the number of searches for a closing run. */
+const delimitersPattern = /`{1,32}|\*+|_+|~+/y
 const angleUrlPattern = /<(?:([a-z][a-z\d+.-]{1,31}:[^\s<>]*)|([^\s<>@:\\]+@[^\s<>@]+))>/iy
 /** The only HTML tag with a meaning: models write it in table cells. */
 const lineBreakPattern = /<br ?\/?>/iy
 const halfAnglePattern = /<(?:br \/?|[^\s<>]*)$/iy
-/** `(destination "title")`. The destination may hold paired brackets. */
-const destinationPattern =
-  /\(\s*(?:<((?:[^<>\n\\]|\\.)*)>|((?:(?!<)(?:[^\s()\\]|\\.|\((?:[^\s()\\]|\\.)*\))+)?))(?:\s+(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\)))?\s*\)/sy
+/** No address that is still to come begins before such a character. (Half an emoji may be a part of one.) */
+const breakPattern = /[^!-~\ud800-\udfff]/
 
-/** The last space in a text token: its place in the source, and its offset in the token. */
-interface Space {
+/** The last place in a text token where a later call may begin: in the source, and in the token. */
+interface Place {
   token: TextToken
   at: number
   length: number
@@ -40,67 +39,69 @@ export function readTokens(
   start: InlineStart,
   hrefOf: HrefOf,
   isOpen: boolean,
-): { tokens: Token[]; space: Space | undefined } {
+): { tokens: Token[]; place: Place | undefined } {
   const tokens: Token[] = start.text === '' ? [] : [{ type: 'text', text: start.text }]
-  const brackets: { opener: Opener; index: number; isImage: boolean }[] = []
+  const brackets: { opener: Opener; index: number }[] = []
+  /** The brackets below this one begin no link any more. */
+  let closed = 0
+  /** The runs of backticks that nothing closes. */
+  const unclosed = new Set<string>()
   let { at } = start
-  let space: Space | undefined
-  while (at < source.length) readToken(source[at]!)
-  return { tokens, space }
+  let place: Place | undefined
+  while (at < source.length) {
+    const special = match(specialPattern)
+    readPlain(special?.index ?? source.length)
+    if (special) readSpecial(special[0])
+  }
+  return { tokens, place }
 
-  function readToken(char: string): void {
-    if (char === '\\' || char === '&') readEscape()
-    else if (char === '\n') readLineEnd()
-    else if (char === '`') readCode()
-    else if (char === '*' || char === '_' || char === '~') readDelimiters()
-    else if (char === '[' || (char === '!' && source[at + 1] === '[')) openBracket(char)
-    else if (char === ']') closeBracket()
-    else if (char === '<') readAngle()
-    else if (char !== 'h' || isWord(source[at - 1]) || !readUrl()) readPlain()
+  function readSpecial(mark: string): void {
+    if (mark === '\\' || mark === '&') readEscape()
+    else if (mark === '\n') readLineEnd()
+    else if (mark === '`') readCode()
+    else if (mark === '[' || mark === '!') openBracket(mark)
+    else if (mark === ']') closeBracket()
+    else if (mark === '<') readAngle()
+    else if (mark.length > 1) readBareAddress(mark)
+    else readDelimiters()
   }
 
-  function readPlain(): void {
-    const text = match(plainPattern)?.[0] ?? source[at]!
-    let end = text.length
+  function readPlain(end: number): void {
+    const text = source.slice(at, end)
+    let length = text.length
     // Spaces at the end of a line are not shown.
-    if ('\n' === (source[at + end] ?? '\n')) while (isSpace(text[end - 1])) end--
-    let last = text.lastIndexOf(' ')
+    if ((source[end] ?? '\n') === '\n') while (isSpace(text[length - 1])) length--
+    let last = text.length - 1
+    while (last >= 0 && !breakPattern.test(text[last]!)) last--
     while (isSpace(text[last - 1])) last--
-    const token = addText(text.slice(0, end), text.length)
+    if (text === '') return
+    const token = addText(text.slice(0, length), text.length)
     if (last < 0) return
-    space = { token, at: at - text.length + last, length: token.text.length - end + last }
+    place = { token, at: end - text.length + last, length: token.text.length - length + last }
   }
 
   function readEscape(): void {
-    if (source[at + 1] === '\n') {
-      tokens.push({ type: 'br', children: [] })
-      at += 2
-      return
-    }
+    if (source[at + 1] === '\n') return addElement('br', 2)
     const escape = match(escapePattern)?.[0] ?? source[at]!
     addText(unescape(escape), escape.length)
   }
 
   function readLineEnd(): void {
-    if (source.endsWith('  ', at)) tokens.push({ type: 'br', children: [] })
-    else addText('\n', 0)
-    at++
+    if (source.endsWith('  ', at)) addElement('br', 1)
+    else addText('\n')
   }
 
   function readCode(): void {
-    const [run] = match(backticksPattern)!
+    const [run] = match(delimitersPattern)!
     const from = at + run.length
-    const end = closingRun(source, from, run)
-    if (end >= 0) {
-      tokens.push({ type: 'code', children: [codeText(source.slice(from, end))] })
-      at = end + run.length
-      return
-    }
+    const end = unclosed.has(run) ? -1 : closingRun(source, from, run)
+    if (end >= 0)
+      return addElement('code', end + run.length - at, codeText(source.slice(from, end)))
+    unclosed.add(run)
     tokens.push({ type: 'opener', at, text: isOpen ? '' : run, isPending: true })
     at = from
     if (!isOpen || from === source.length) return
-    tokens.push({ type: 'code', children: [codeText(source.slice(from))] })
-    at = source.length
+    addElement('code', source.length - from, codeText(source.slice(from)))
   }
 
   function readDelimiters(): void {
@@ -114,68 +115,70 @@ export function readTokens(
     }
   }
 
-  function openBracket(char: string): void {
-    const isImage = char === '!'
-    const text = isImage ? '![' : '['
+  function openBracket(mark: string): void {
+    const text = mark === '!' ? '![' : '['
     const opener: Opener = { type: 'opener', at, text, isPending: true }
-    brackets.push({ opener, index: tokens.length, isImage })
+    brackets.push({ opener, index: tokens.length })
     tokens.push(opener)
     at += text.length
   }
 
   function closeBracket(): void {
-    at++
-    const bracket = brackets.pop()
-    const found = bracket?.opener.isPending ? match(destinationPattern) : undefined
-    const href = found ? hrefOf(unescape(found[1] ?? found[2]!)) : undefined
-    if (!bracket || !found || href === undefined) {
+    const { opener, index = 0 } = brackets.pop() ?? {}
+    closed = Math.min(closed, brackets.length)
+    const target = opener?.isPending ? readTarget(source, at + 1) : undefined
+    if (!opener || !target) {
+      addText(']')
       // Not a link, unless the address is still to come.
-      if (bracket && (found || (source[at] ?? '(') !== '(')) bracket.opener.isPending = false
-      addText(']', 0)
+      if (opener && (source[at] ?? '(') !== '(') opener.isPending = false
       return
     }
-    const label = toInlines(resolveEmphasis(tokens.splice(bracket.index).slice(1)))
-    tokens.push({ type: 'a', href, children: label.length > 0 ? unlink(label) : [href] })
-    at += found[0].length
+    const children = toInlines(resolveEmphasis(tokens.splice(index).slice(1)))
+    const href = hrefOf(unescape(target.url))
+    if (href === undefined) tokens.push({ type: 'span', children })
+    else tokens.push({ type: 'a', href, children: children.length > 0 ? children : [href] })
+    at = target.end
     // A link contains no link, but it may contain an image.
-    if (!bracket.isImage)
-      for (const { opener } of brackets) opener.isPending &&= opener.text === '!['
+    if (opener.text === '[')
+      for (; closed < brackets.length; closed++) {
+        const outer = brackets[closed]!.opener
+        outer.isPending &&= outer.text !== '['
+      }
   }
 
   function readAngle(): void {
-    const lineBreak = match(lineBreakPattern)
-    if (lineBreak) {
-      tokens.push({ type: 'br', children: [] })
-      at += lineBreak[0].length
-      return
-    }
-    const found = match(angleUrlPattern)
-    const text = found?.[1] ?? found?.[2]
-    const href = text && hrefOf(found?.[1] ?? `mailto:${text}`)
-    if (found && text && href !== undefined) {
-      tokens.push({ type: 'a', href, children: [text] })
-      at += found[0].length
-      return
-    }
+    const lineBreak = match(lineBreakPattern)?.[0]
+    if (lineBreak) return addElement('br', lineBreak.length)
+    const [whole, url, mail] = match(angleUrlPattern) ?? []
+    if (whole && addLink(url ?? `mailto:${mail}`, whole.length, url ?? mail!)) return
     tokens.push({ type: 'opener', at, text: '<', isPending: match(halfAnglePattern) !== null })
     at++
   }
 
-  function readUrl(): boolean {
-    const found = match(bareUrlPattern)?.[0]
-    if (!found) return false
+  function readBareAddress(mark: string): void {
+    if (mark.includes('@')) return void addLink(`mailto:${mark}`, mark.length, mark)
+    const found = match(bareUrlPattern)![0]
     const isEnd = at + found.length === source.length
     const text = isOpen && isEnd ? found : trimUrl(found)
-    const href = hrefOf(text)
+    if (!addLink(text, text.length, text)) addText(found)
+  }
+
+  function addLink(url: string, length: number, text: string): boolean {
+    const href = hrefOf(url)
     if (href === undefined) return false
     tokens.push({ type: 'a', href, children: [text] })
-    at += text.length
+    at += length
     return true
   }
 
   function match(pattern: RegExp): RegExpExecArray | null {
     pattern.lastIndex = at
     return pattern.exec(source)
+  }
+
+  function addElement(type: 'br' | 'code', length: number, ...children: string[]): void {
+    tokens.push({ type, children })
+    at += length
   }
 
   function addText(text: string, length = text.length): TextToken {

@@ -24,15 +24,15 @@ export function readOn(paragraph: Paragraph, options: InlineOptions): void {
 }
 
 /**
- * Parses inline Markdown: code, emphasis, links, line breaks. HTML is text, an image becomes a link, and a link to a
- * forbidden address stays text. No further text changes the first `settled` inlines, so the next call can start at
+ * Parses inline Markdown: code, emphasis, links, line breaks. HTML is text, an image becomes a link, and of a link to
+ * a forbidden address only the label is left. No further text changes the first `settled` inlines, so the next call can start at
  * `next`. Takes linear time.
  */
 export function parseInline(
   source: string,
   { hrefOf = safeHref, start = { at: 0, text: '' }, isOpen = false }: InlineOptions = {},
 ): { inlines: Inline[]; settled: number; next: InlineStart } {
-  const { tokens, space } = readTokens(source, start, hrefOf, isOpen)
+  const { tokens, place } = readTokens(source, start, hrefOf, isOpen)
   const openers = tokens.filter((token) => token.type === 'opener').filter(isPending)
   const link = isOpen ? openers.find(({ text }) => text !== '') : undefined
   if (link && source.length - link.at < maxHiddenChars) tokens.length = tokens.indexOf(link)
@@ -41,15 +41,15 @@ export function parseInline(
   const isSure = openers.length === 0 && !resolved.some(isPending)
   if (isOpen) closeEmphasis(resolved)
   const inlines = toInlines(resolved)
-  const place = space && isSure ? resolved.indexOf(space.token) : -1
-  if (!space || place < 0) return { inlines, settled: 0, next: start }
-  const before = toInlines(resolved.slice(0, place))
+  const index = place && isSure ? resolved.indexOf(place.token) : -1
+  if (!place || index < 0) return { inlines, settled: 0, next: start }
+  const before = toInlines(resolved.slice(0, index))
   const last = before.at(-1)
   const joined = typeof last === 'string' ? last : ''
-  const text = joined + space.token.text.slice(0, space.length)
+  const text = joined + place.token.text.slice(0, place.length)
   return {
     inlines,
     settled: before.length - (joined === '' ? 0 : 1),
-    next: { at: space.at, text },
+    next: { at: place.at, text },
   }
 }

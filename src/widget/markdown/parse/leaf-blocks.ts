@@ -16,14 +16,17 @@ export type Certainty = 'text' | 'block' | 'unclear'
 /** The members of a new block. */
 export const empty = () => ({ children: [], settled: 0, drawn: 0 })
 
+/** An empty code block. */
+export function plainText(): Code {
+  const code = { source: '', lines: 0, language: '', fence: '', indent: 0, isClosed: false }
+  return { type: 'code', ...code, ...empty() }
+}
+
 /** The code block, rule or heading that a line begins. */
 export function beginLeaf(line: string, options: InlineOptions): Leaf | undefined {
   const text = line.trim()
   const [, fence, language = ''] = fencePattern.exec(text) ?? []
-  if (fence) {
-    const code = { source: '', lines: 0, language, fence, indent: indentOf(line) }
-    return { type: 'code', ...code, isClosed: false, ...empty() }
-  }
+  if (fence) return { ...plainText(), language, fence, indent: indentOf(line) }
   if (rulePattern.test(text)) return { type: 'rule', ...empty() }
   const [mark, { length: level } = ''] = headingPattern.exec(text) ?? []
   if (mark === undefined) return undefined
@@ -44,12 +47,13 @@ export function addCode(code: Code, line: string): Certainty {
   return /^[`~]*$/.test(text) ? 'unclear' : 'text'
 }
 
-/** Adds a row to a table, with as many cells as its head. */
-export function addRow(table: Table, row: string, options: InlineOptions): void {
-  const texts = splitRow(row)
-  const cells = table.align.map((_, column) => parseInline(texts[column] ?? '', options).inlines)
+/** Adds a row to a table, without the cells beyond its columns. Returns the number of its cells. */
+export function addRow(table: Table, row: string, options: InlineOptions): number {
+  const texts = splitRow(row).slice(0, table.align.length)
+  const cells = texts.map((text) => parseInline(text, options).inlines)
   table.settled = table.children.length
   table.children.push({ type: 'row', cells, ...empty() })
+  return cells.length
 }
 
 /** Returns a function that restores the present state of the nodes. */

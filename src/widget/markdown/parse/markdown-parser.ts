@@ -2,6 +2,9 @@ import type { Document } from './ast.ts'
 import { createBlockParser } from './block-parser.ts'
 import { safeHref } from './link.ts'
 
+/** An unsettled part longer than this is read again only after it has grown by a sixteenth. */
+const maxReadAgainChars = 2000
+
 const lineEndPattern = /\r\n|\n|\r(?!$)/g
 
 export interface MarkdownParser {
@@ -13,8 +16,8 @@ export interface MarkdownParser {
 }
 
 /**
- * Parses Markdown while it grows. Settled parts are not parsed again, so the total time is linear. The result does not
- * depend on the pieces in which the source came.
+ * Parses Markdown while it grows. Settled parts are not parsed again, and a long part that is not settled only after it
+ * has grown, so the total time is linear. The result does not depend on the pieces in which the source came.
  */
 export function createMarkdownParser(hrefOf = safeHref): MarkdownParser {
   const blocks = createBlockParser(hrefOf)
@@ -26,9 +29,12 @@ export function createMarkdownParser(hrefOf = safeHref): MarkdownParser {
   let undo: (() => void) | undefined
   /** Shows the hidden head of a table again. */
   let show: (() => void) | undefined
+  /** While more text may come, a shorter source is not read. */
+  let due = 0
 
   return {
     update(source, isOpen = false) {
+      if (isOpen && source.length < due) return blocks.root
       show?.()
       undo?.()
       lineEndPattern.lastIndex = at
@@ -40,6 +46,8 @@ export function createMarkdownParser(hrefOf = safeHref): MarkdownParser {
       }
       undo = readPartialLine(source.slice(at).replace(/\r$/, ''), isOpen)
       blocks.readOn(isOpen)
+      const rest = Math.max(source.length - at, blocks.unsettledChars()) - maxReadAgainChars
+      due = rest > 0 ? source.length + rest / 16 : 0
       show = isOpen ? blocks.hideTableHead() : undefined
       return blocks.root
     },

@@ -62,6 +62,7 @@ describe('blocks', () => {
   test('extremely deep nesting becomes text instead of a crash', () => {
     expect(() => html('> '.repeat(50_000))).not.toThrow()
     expect(() => html('- '.repeat(50_000))).not.toThrow()
+    expect(html('> '.repeat(50_000)).match(/<blockquote>/g)).toHaveLength(17)
   })
 })
 
@@ -75,9 +76,9 @@ describe('tables', () => {
         '<td align="center"><a href="https://x.y/">3</a></td><td align="right"></td></tr></table>',
     ],
     [
-      'need no pipes at the sides, and drop cells beyond the width of the head',
+      'need no pipes at the sides, may have short rows, and drop cells beyond the width of the head',
       'a | b\n-|-\n1 | 2 | 3\n4',
-      '<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr><tr><td>4</td><td></td></tr></table>',
+      '<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr><tr><td>4</td></tr></table>',
     ],
     [
       'may contain escaped pipes in their cells, also in code',
@@ -106,5 +107,28 @@ describe('tables', () => {
     ],
   ])('%s', (_rule, source, expected) => {
     expect(html(source).replaceAll('<li>\n', '<li>')).toBe(expected)
+  })
+
+  const head = (columns: number) => `|${'a|'.repeat(columns)}\n|${'-|'.repeat(columns)}\n`
+  const cellsOf = (source: string) => html(source).match(/<t[hd]/g)?.length ?? 0
+
+  test('have only the cells of the text', () => {
+    expect(cellsOf(`${head(50)}${'|\n'.repeat(50)}`)).toBe(50 + 50)
+    expect(cellsOf(`${head(64)}${'1|2\n'.repeat(10)}`)).toBe(64 + 20)
+  })
+
+  test('have at most 64 columns', () => {
+    expect(cellsOf(head(64))).toBe(64)
+    expect(html(head(65))).toMatch(/^<p>\|a\|a.*-\|<\/p>$/s)
+  })
+
+  test('have together at most 5,000 cells, and further rows are text', () => {
+    const rows = `${head(2)}${'|1|2|\n'.repeat(3000)}`
+    for (const source of [rows, `${rows}\n${rows}`]) {
+      const shown = html(source)
+      expect(cellsOf(source)).toBe(5000)
+      expect(shown.match(/1/g)).toHaveLength(source.match(/1/g)!.length)
+      expect(shown).toMatch(/<p>\|1\|2\|\n.*<\/p>$/s)
+    }
   })
 })
