@@ -59,6 +59,7 @@ async function findChunks(): Promise<Record<string, string>> {
   const languages = await readdir(join(sourceDir, 'words/translations'))
   const sources = [
     'conversation/conversation.ts',
+    'conversation/claim-sessions.ts',
     'markdown/highlight.ts',
     'panel/session-list.ts',
     'panel/ask-button.ts',
