@@ -60,6 +60,7 @@ async function findChunks(): Promise<Record<string, string>> {
   const sources = [
     'conversation/conversation.ts',
     'markdown/code-tools.ts',
+    'conversation/claim-sessions.ts',
     'markdown/highlight.ts',
     'panel/session-list.ts',
     'panel/ask-button.ts',

@@ -83,6 +83,8 @@ export interface ChatbotWidgetElement extends HTMLElement {
   setSession(sessionId: string | undefined): Promise<void>
   /** Changes the user, by a token or a provider of tokens; `undefined` is a visitor without a login. */
   setToken(token: string | UserTokenProvider | undefined): void
+  /** Gives the conversations of this browser's visitor to the signed-in user. Resolves when it is done. */
+  claim(): Promise<void>
 
   addEventListener<Type extends keyof ChatbotWidgetEventMap>(
     type: Type,

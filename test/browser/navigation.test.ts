@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hostScript, visitHost } from '../rigs/host-page.ts'
+import { byHand, hostScript, visitHost } from '../rigs/host-page.ts'
 import { go, goBack, installRouters, morph, routers } from '../rigs/routers.ts'
 import {
   type Chat,
@@ -292,3 +292,48 @@ test('a page that moves its widget keeps the chat as it is', async () => {
   expect(modelCalls(site, 'id=moved')).toBe(1)
   expect(chat.requests.filter((request) => request.url().endsWith('/stream'))).toEqual([])
 })
+
+test.each([
+  [
+    'Turbo keeps permanent elements',
+    async () => {
+      const widget = document.querySelector('chatbot-widget')!
+      const next = document.createElement('body')
+      const placeholder = document.createElement('meta')
+      next.append(placeholder)
+      document.body.replaceWith(next)
+      await null
+      await null
+      widget.replaceWith(widget.cloneNode(true))
+      placeholder.replaceWith(widget)
+    },
+  ],
+  [
+    'Astro keeps persisted elements',
+    () => {
+      const widget = document.querySelector('chatbot-widget')!
+      const next = document.createElement('body')
+      const target = document.createElement('chatbot-widget')
+      next.append(target)
+      document.documentElement.append(widget)
+      document.body.replaceWith(next)
+      target.replaceWith(widget)
+    },
+  ],
+] as [string, () => void][])(
+  'a handwritten widget goes on if it is kept as %s',
+  async (_, keep) => {
+    const chat = await visitHost(site, { body: byHand('id="chat" title="Host" open'), policy })
+    const { page } = chat
+    await chat.say(`${reply(tenWords)} [[fault pace ms=200]]`)
+    await expectText(chat, 'one two')
+    await chat.input.fill('My draft')
+    await page.evaluate(keep)
+    await page.keyboard.type('!')
+    await expectText(chat, tenWords)
+    await chat.settled()
+    expect(await chat.input.inputValue()).toBe('My draft!')
+    expect(await widgets(chat)).toBe(1)
+    expect(chat.requests.filter((request) => request.url().endsWith('/stream'))).toEqual([])
+  },
+)

@@ -1,4 +1,4 @@
-export type StoredName = 'token' | 'session' | 'draft' | 'quotation' | 'pending' | 'news'
+export type StoredName = 'token' | 'session' | 'draft' | 'quotation' | 'pending' | 'news' | 'claim'
 
 export interface SiteStore {
   /** The prefix of all entries, and the name of the channel between tabs. */

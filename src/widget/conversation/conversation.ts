@@ -2,12 +2,15 @@ import type { ApiCallOptions } from '../client/api-call.ts'
 import { createChatClient } from '../client/chat-client.ts'
 import { asFailure, type ChatFailure } from '../client/chat-failure.ts'
 import { randomUuid } from '../client/random-uuid.ts'
+import type { SiteStore } from '../client/site-store.ts'
 import type { SendOptions } from '../panel/composer.ts'
 import { createMessageView, type ViewedMessage } from '../panel/message-view.ts'
 import type { PanelActions } from '../panel/panel.ts'
 import { explain } from '../words/explain.ts'
-import { englishFailures, type PanelWords, type Words } from '../words/words.ts'
-import type { Draft } from './draft.ts'
+import { englishLater, type PanelWords, type Words } from '../words/words.ts'
+import { createSessionAnnouncer } from './announce-session.ts'
+import { claim } from './claim.ts'
+import { type Draft, dropClaim } from './draft.ts'
 import { createHistory } from './history.ts'
 import { createPanelActions } from './panel-actions.ts'
 import { addPending, readPending, removePending } from './pending-turns.ts'
@@ -31,6 +34,8 @@ export interface Conversation {
   send: (text: string, options?: SendOptions) => Promise<void>
   newSession: () => void
   setSession: (id: string | undefined) => Promise<void>
+  /** Gives what a visitor has written in this browser to the user. Rejects if the server refuses it. */
+  claim: (visitor: SiteStore) => Promise<void>
   /** Stops listening. The server still finishes and stores a running reply. */
   stop: () => void
 }
@@ -41,12 +46,13 @@ export interface Conversation {
  */
 export function createConversation(parts: ConversationOptions): Conversation {
   const { store, panel, emit, draft } = parts
-  const words: Words = { ...englishFailures, ...parts.words }
+  const words: Words = { ...englishLater, ...parts.words }
   const client = createChatClient(parts)
   const { log, composer } = panel
   const site = { client, store, panel, words, emit }
   const createView = (message: ViewedMessage) =>
     createMessageView({ ...message, words, actions: () => actions })
+  const announceSession = createSessionAnnouncer(site)
   const turns = createShownTurns(log, createView)
   const history = createHistory(site, { createView, retry: () => void restore(), newSession })
   const news = createTabNews(store, (id) => void followTab(id))
@@ -61,10 +67,9 @@ export function createConversation(parts: ConversationOptions): Conversation {
     },
     refused,
   })
+  const lifetime = new AbortController()
   let scope = new AbortController()
   let isRestored = false
-  /** The session of the last `session-change` event. */
-  let announced = client.sessionId()
 
   const actions = createPanelActions(client, runner, {
     saveDraft: draft.save,
@@ -72,6 +77,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
     publish,
     newSession,
     openSession: (id) => void setSession(id),
+    words: () => words,
     explain: (error) => explain(words, asFailure(error)),
   })
   composer.setBusy(false)
@@ -105,6 +111,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
   async function send(message: string, options?: SendOptions): Promise<void> {
     const turn = { id: randomUuid(), message, contextText: options?.contextText }
     addPending(store, turn, client.sessionId())
+    dropClaim(store)
     const shown = turns.append(turn)
     log.scrollToEnd()
     emit('message', { message: { id: turn.id, content: message } })
@@ -173,20 +180,16 @@ export function createConversation(parts: ConversationOptions): Conversation {
     news.publish(client.sessionId())
   }
 
-  /** Tells the page if the session is another one now. */
-  function announceSession(): void {
-    if (announced === client.sessionId()) return
-    announced = client.sessionId()
-    emit('session-change', { session_id: announced })
-  }
-
   return {
     actions,
     restore,
     send,
     newSession,
     setSession,
+    claim: (visitor) =>
+      claim(visitor, { ...parts, client, turns, setSession, signal: lifetime.signal }),
     stop() {
+      lifetime.abort()
       begin()
       news.stop()
       composer.setBusy('loading')

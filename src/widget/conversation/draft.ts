@@ -5,7 +5,7 @@ import type { Composer } from '../panel/composer.ts'
 export interface Draft {
   save: (text: string, quotation: string | undefined) => void
   /** Puts an unsent message back into the composer, above any text typed since. */
-  giveBack: (turn: Turn) => void
+  giveBack: (turn: Pick<Turn, 'message' | 'contextText'>) => void
 }
 
 /** Keeps the unsent text of the composer in the store, so that it survives a reload. */
@@ -16,15 +16,20 @@ export function createDraft(store: SiteStore, composer: Composer): Draft {
   function save(text: string, quotation: string | undefined): void {
     store.set('draft', text === '' ? undefined : text)
     store.set('quotation', quotation)
+    dropClaim(store)
   }
 
   return {
     save,
     giveBack({ message, contextText }) {
-      const typed = composer.readText()
-      composer.setText(typed === '' ? message : `${message}\n${typed}`)
+      composer.setText([message, composer.readText()].filter(Boolean).join('\n'))
       if (!composer.readQuotation()) composer.setQuotation(contextText)
       save(composer.readText(), composer.readQuotation())
     },
   }
+}
+
+/** Ends a claim that was not finished: the words since may be those of somebody else. */
+export function dropClaim(store: SiteStore): void {
+  store.set('claim', undefined)
 }

@@ -5,7 +5,7 @@ import type { TurnRunner } from './turn-runner.ts'
 
 interface ConversationActions extends Pick<
   PanelActions,
-  'send' | 'newSession' | 'openSession' | 'explain'
+  'send' | 'newSession' | 'openSession' | 'explain' | 'words'
 > {
   saveDraft: Draft['save']
   /** Tells the other tabs that the session has changed. */
@@ -16,7 +16,7 @@ interface ConversationActions extends Pick<
 export function createPanelActions(
   client: ChatClient,
   runner: TurnRunner,
-  { saveDraft, publish, send, newSession, openSession, explain }: ConversationActions,
+  { saveDraft, publish, send, newSession, openSession, ...others }: ConversationActions,
 ): PanelActions {
   return {
     send,
@@ -30,7 +30,7 @@ export function createPanelActions(
     newSession,
     hasToken: client.hasToken,
     call: client.call,
-    explain,
+    ...others,
     currentSession: client.sessionId,
     openSession,
     sessionChanged(id, change) {

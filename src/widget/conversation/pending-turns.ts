@@ -36,6 +36,12 @@ export function removePending(store: SiteStore, id: string): void {
   write(store, without(store, id))
 }
 
+/** Moves all turns from one user's entries to another's. */
+export function movePending(from: SiteStore, to: SiteStore): void {
+  write(to, [...read(to), ...read(from)])
+  write(from, [])
+}
+
 function without(store: SiteStore, id: string): PendingTurn[] {
   return read(store).filter(({ turn }) => turn.id !== id)
 }

@@ -95,8 +95,11 @@ export class ChatbotWidget
 
   async newSession(): Promise<void> {
     const { loadConversation } = await this.#settle()
-    const { newSession } = await loadConversation()
-    newSession()
+    ;(await loadConversation()).newSession()
+  }
+
+  async claim(): Promise<void> {
+    await (await this.#settle()).claim()
   }
 
   async setSession(sessionId: string | undefined): Promise<void> {
@@ -105,11 +108,7 @@ export class ChatbotWidget
   }
 
   async #settle(): Promise<MountedChat> {
-    let mounted: Promise<void> | undefined
-    do {
-      mounted = this.#mounted
-      await mounted
-    } while (mounted !== this.#mounted)
+    for (let mounted; mounted !== this.#mounted; await mounted) mounted = this.#mounted
     if (!this.#chat || !this.isConnected) throw new Error('This chatbot-widget is not on a page')
     return this.#chat
   }
@@ -128,11 +127,11 @@ export class ChatbotWidget
     const provider = this.#userToken
     const user = provider && (await loadUserKey(provider))
     if (mount !== this.#mounts) return
-    const { server, name } = this
     this.#chat = mountChat({
       root: this.shadowRoot ?? this.attachShadow({ mode: 'open' }),
-      server: serverUrl(server),
-      name: [name, user].filter(Boolean).join(' '),
+      server: serverUrl(this.server),
+      name: this.name,
+      user,
       userToken: user ? provider : undefined,
       words: { ...english, ...translation?.words, ...this.#words },
       emit: this.#emit,

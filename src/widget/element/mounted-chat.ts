@@ -26,6 +26,8 @@ export interface MountedChat {
   fitPage: (theme: string) => void
   /** Inline: in the page's layout. Otherwise above the page, in the top layer. */
   setInline: (isInline: boolean) => void
+  /** Gives what the visitor of this browser has written to the signed-in user. */
+  claim: () => Promise<void>
   /** To be called after the element was moved. Gives the focus back to the part that had it. */
   resume: () => void
   unmount: () => void
@@ -34,8 +36,10 @@ export interface MountedChat {
 export interface MountedChatOptions {
   root: ShadowRoot
   server: string
-  /** Separates the entries of several widgets and users in this browser's store. */
+  /** Separates the entries of several widgets in this browser's store. */
   name: string
+  /** Separates the entries of a signed-in user from the visitor's and other users'. */
+  user: string | undefined
   userToken: UserTokenProvider | undefined
   words: PanelWords
   emit: Emit
@@ -49,13 +53,14 @@ const retryMs = 4_000
 let sheet: CSSStyleSheet | undefined
 
 export function mountChat(options: MountedChatOptions): MountedChat {
-  const { root, server, name, userToken, words, emit, toggle, close } = options
+  const { root, server, name, user, userToken, words, emit, toggle, close } = options
   if (!sheet) {
     sheet = new CSSStyleSheet()
     sheet.replaceSync(styles + panelStyles)
   }
   root.adoptedStyleSheets = [sheet]
-  const store = createSiteStore(server, name)
+  const visitor = createSiteStore(server, name)
+  const store = createSiteStore(server, [name, user].filter(Boolean).join(' '))
   const panel = createPanel({ words, toggle, close, ready: loadConversation })
   const { node, log, composer } = panel
   const draft = createDraft(store, composer)
@@ -114,10 +119,19 @@ export function mountChat(options: MountedChatOptions): MountedChat {
     }),
   )
 
+  async function claim(): Promise<void> {
+    if (!user) throw new Error('Nobody is signed in to this chatbot-widget')
+    visitor.set('claim', user)
+    await (await loadConversation()).claim(visitor)
+  }
+
   root.append(node)
+  // A claim that was not finished goes on.
+  if (user && visitor.get('claim') === user) void claim().catch(() => {})
 
   return {
     panel,
+    claim,
     loadConversation,
     restore: () => (restored ??= restore()),
     setTexts({ title, greeting, placeholder, suggestions }) {

@@ -1,7 +1,7 @@
 import type { Page, Session } from '../../protocol.ts'
 import type { ApiCall } from '../client/api-call.ts'
 import { button, el } from '../dom/elements.ts'
-import type { PanelWords } from '../words/words.ts'
+import type { Words } from '../words/words.ts'
 import { createSessionRow, type SessionRow } from './session-row.ts'
 import styles from './session-list.css'
 
@@ -10,6 +10,7 @@ export interface SessionActions {
   /** Without a token there is no user, so no session to list. */
   hasToken: () => boolean
   call: ApiCall
+  words: () => Words
   /** The reason of a failed call, for the visitor. */
   explain: (error: unknown) => string
   currentSession: () => string | undefined
@@ -25,10 +26,8 @@ export interface SessionList {
 let sheet: CSSStyleSheet | undefined
 
 /** Fills `node` with the visitor's past sessions, latest first. A chunk of its own: most visitors never open it. */
-export function createSessionList(
-  node: HTMLElement,
-  { words, actions }: { words: PanelWords; actions: SessionActions },
-): SessionList {
+export function createSessionList(node: HTMLElement, actions: SessionActions): SessionList {
+  const words = actions.words()
   const rows = new Map<string, SessionRow>()
   const notice = el('p', { class: 'notice', 'aria-live': 'polite' })
   const list = el('ul')

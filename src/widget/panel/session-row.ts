@@ -2,7 +2,7 @@ import type { limits } from '../../limits.ts'
 import type { Session } from '../../protocol.ts'
 import { isBlank } from '../../visible-text.ts'
 import { button, el, icon } from '../dom/elements.ts'
-import type { PanelWords } from '../words/words.ts'
+import type { Words } from '../words/words.ts'
 
 export interface SessionRow {
   readonly node: HTMLElement
@@ -23,7 +23,7 @@ const pencilIcon = 'M4 20l1-5L16 4l4 4L9 19zm11-12l1.500 1.500'
 const binIcon = 'M9 3h6v2h5v2H4V5h5zM6 8h12l-1 13H7z'
 
 /** One past session. Its title opens it. Renaming and deleting happen in place. */
-export function createSessionRow(words: PanelWords, on: SessionRowActions): SessionRow {
+export function createSessionRow(words: Words, on: SessionRowActions): SessionRow {
   const title = el('span', { class: 'title', dir: 'auto' })
   const date = el('time')
   const open = button({ class: 'session' }, on.open, title, date)

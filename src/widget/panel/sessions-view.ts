@@ -24,7 +24,7 @@ export function createSessionsView(
 
   async function load(): Promise<SessionList> {
     const [{ createSessionList }] = await Promise.all([import('./session-list.ts'), ready()])
-    return createSessionList(node, { words, actions: actions() })
+    return createSessionList(node, actions())
   }
 
   return {

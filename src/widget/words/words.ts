@@ -1,4 +1,4 @@
-/** The texts of the panel and of a conversation. `{count}` stands for a number. */
+/** The texts of the panel and of the messages. `{count}` stands for a number. */
 export const english = {
   title: 'Chat',
   greeting: 'Hello. How can I help?',
@@ -36,6 +36,18 @@ export const english = {
   ask: 'Ask about this',
   removeQuotation: 'Remove the quotation',
   sessions: 'Past chats',
+
+  tooLong: 'This message is {count} characters too long. Please shorten it.',
+  noFiles: 'Files cannot be sent in this chat.',
+
+  network: 'There is no connection to the chat.',
+}
+
+/**
+ * The texts that only a loaded conversation needs, so that they are not in the file that every page loads. The names in
+ * snake_case are the API's error codes.
+ */
+export const englishLater = {
   noSessions: 'There are no past chats.',
   loadMore: 'Show more',
   rename: 'Rename',
@@ -44,19 +56,8 @@ export const english = {
   delete: 'Delete',
   deleteQuestion: 'Delete this chat for good?',
 
-  tooLong: 'This message is {count} characters too long. Please shorten it.',
-  noFiles: 'Files cannot be sent in this chat.',
   retryInSeconds: 'Try again in {count} seconds.',
   retryInMinutes: 'Try again in {count} minutes.',
-
-  network: 'There is no connection to the chat.',
-}
-
-/**
- * The explanations of failures. Only a loaded conversation needs them, so they are not in the file that every page loads.
- * The names in snake_case are the API's error codes.
- */
-export const englishFailures = {
   signedOut: 'You are not signed in to this chat any more.',
   notHere: 'The chat is not available here.',
   tooLarge: 'This message is too long. Please shorten it.',
@@ -82,7 +83,7 @@ export const englishFailures = {
 export type PanelWords = Record<keyof typeof english, string>
 
 /** Every text of the widget. */
-export type Words = PanelWords & Record<keyof typeof englishFailures, string>
+export type Words = PanelWords & Record<keyof typeof englishLater, string>
 
 /** Replaces `{count}` in a text. */
 export function fill(sentence: string, count: number): string {

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import { failureOf, parseRetryAfter } from '../../../../src/widget/client/chat-failure.ts'
 import { explain } from '../../../../src/widget/words/explain.ts'
 import { findTranslation } from '../../../../src/widget/words/languages.ts'
-import { english, englishFailures } from '../../../../src/widget/words/words.ts'
+import { english, englishLater } from '../../../../src/widget/words/words.ts'
 
-const words = { ...english, ...englishFailures }
+const words = { ...english, ...englishLater }
 
 const problem = (status: number, body: unknown, headers: Record<string, string> = {}) =>
   failureOf(new Response(JSON.stringify(body), { status, headers })).then((failure) =>
