@@ -52,7 +52,7 @@ export interface DatabaseOptions {
 type Statement = Pick<CompiledQuery, 'sql' | 'parameters'>
 
 /** How much sooner the database gives up than the Worker, so that its answer still arrives. */
-const answerMs = 500
+const answerMs = 1_000
 
 /** The first statement of a transaction: sets the timeout of each of the following statements. */
 function statementTimeout(callMs: number): Statement {

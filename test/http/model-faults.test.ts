@@ -3,7 +3,8 @@ import type { Message } from '../../src/protocol.ts'
 import { problemOf } from '../rigs/problem.ts'
 import { useRig } from '../rigs/start-rig.ts'
 
-const patient = useRig()
+/** A loaded machine may answer late, and a repeat would be counted. */
+const patient = useRig({ DATABASE_TIMEOUT_MS: '30000' })
 /** For faults that only a deadline ends. */
 const hasty = useRig({ MODEL_FIRST_TOKEN_TIMEOUT_MS: '1500', MODEL_IDLE_TIMEOUT_MS: '500' })
 const rigFor = (fault: string) => (/^(silent|stall)/.test(fault) ? hasty : patient)

@@ -11,11 +11,12 @@ import {
   startScriptedModel,
 } from '../fakes/scripted-model.ts'
 import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
-import { testDatabase } from '../rigs/conversation.ts'
+import { takeTurn, testDatabase } from '../rigs/conversation.ts'
 import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'
 import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 import { turnCall } from '../rigs/turn-call.ts'
+import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const db = testDatabase()
 const accept = { accept: 'text/event-stream' }
@@ -40,10 +41,11 @@ interface Turn {
   message: string
 }
 
+/** The second turn of its session: a user may have only a few sessions without messages. */
 async function newTurn(directives: string): Promise<Turn> {
   const message_id = crypto.randomUUID()
-  const { id } = await visitor.expect(201, 'POST', '/v1/sessions', {})
-  return { session_id: id, message_id, message: `${directives} ${message_id}` }
+  const { start } = await takeTurn(db, { userId: visitorIdOf(visitor.token ?? '') })
+  return { session_id: start.sessionId, message_id, message: `${directives} ${message_id}` }
 }
 
 function requestsOf({ message }: Turn): RecordedRequest[] {
@@ -53,7 +55,7 @@ function requestsOf({ message }: Turn): RecordedRequest[] {
 async function endedReply({ session_id }: Turn): Promise<MessageRow> {
   return vi.waitUntil(
     async () => {
-      const reply = (await storedMessages(db, session_id)).at(-1)
+      const reply = (await storedMessages(db, session_id))[3]
       return reply !== undefined && reply.status !== 'streaming' && reply
     },
     { timeout: 40_000, interval: 100 },
@@ -63,7 +65,7 @@ async function endedReply({ session_id }: Turn): Promise<MessageRow> {
 /** Expects that the whole reply is stored, was paid for once, and is what a retry gets. */
 async function expectWhole(turn: Turn, words: number): Promise<void> {
   const reply = await endedReply(turn)
-  expect(reply).toMatchObject({ status: 'complete', finish_reason: 'stop', reply_to: 1, seq: 2 })
+  expect(reply).toMatchObject({ status: 'complete', finish_reason: 'stop', reply_to: 3, seq: 4 })
   expect(reply.content.split(/\s+/)).toHaveLength(words)
   await expectSound(db, turn.session_id)
   const { id, content, status } = reply

@@ -227,21 +227,36 @@ describe.concurrent('a turn whose Worker was killed', () => {
     expect(await expectSound(db, session_id)).toHaveLength(6)
   })
 
-  test.for<[string, Kept, Death]>([
-    ['begin is committed', 'failed', atCall('begin', 'committed')],
-    ['finish is on its way', 'failed', atCall('finish', 'asked')],
-    ['finish is committed', 'complete', atCall('finish', 'committed')],
-  ])('in another reply, when %s, keeps the one before', async ([, kept, death], context) => {
+  test.for<[string, boolean, Death]>([
+    ['begin is committed', false, atCall('begin', 'committed')],
+    ['finish is on its way', false, atCall('finish', 'asked')],
+    ['finish is committed', true, atCall('finish', 'committed')],
+  ])('in another reply, when %s, keeps the one before', async ([, isStored, death], context) => {
     const visitor = await newVisitor(rescuer.url)
     const asked = newBody('')
     const { session_id, reply } = await visitor.chat(asked)
     const body = { ...asked, session_id, regenerate: reply.id }
     const { saved } = await runAndDie({ visitor, body }, death, context)
     const turn = { visitor, body, sessionId: session_id, before: 0, saved }
-    await expectRescued(turn, kept)
+    await expireLease(db, turn)
+    const shown = (await messagesOf(turn)).map(({ id, status }) => [id === reply.id, status])
+    expect(shown.slice(1)).toEqual(
+      isStored
+        ? [[false, 'complete']]
+        : [
+            [true, 'complete'],
+            [false, 'failed'],
+          ],
+    )
+    const again = await visitor.chat(body)
+    expect(again.reply).toMatchObject({ status: 'complete', content: said })
+    expect(again.reply.id).not.toBe(reply.id)
+    expect(again.replayed).toBe(isStored ? true : undefined)
+    await expectContinued(turn)
     const rows = await expectSound(db, session_id)
     expect(rows.filter(({ status }) => status === 'superseded')).toMatchObject([
       { id: reply.id, content: said },
+      ...(isStored ? [] : [{ content: '', error_code: 'interrupted' }]),
     ])
   })
 })

@@ -9,7 +9,7 @@ import { newUserId } from '../rigs/conversation.ts'
 /** PGlite has no statement timeout. */
 const { connectionString, endpoint } = inject('database')
 const databaseOf = (timeoutMs: number) => createDatabase({ connectionString, endpoint, timeoutMs })
-const db = databaseOf(6_000)
+const db = databaseOf(10_000)
 
 let other: Client
 beforeAll(async () => {
@@ -44,7 +44,7 @@ describe('a statement that takes too long', () => {
   test('has the timeout of its own call, in a batch', async () => {
     const query = sql`select pg_sleep(30) as slow_batch`.compile(db.kysely)
     const patient = databaseOf(60_000)
-    expect(await codeOf(patient.batch([query], { timeoutMs: 5_000 }))).toBe('database_timeout')
+    expect(await codeOf(patient.batch([query], { timeoutMs: 10_000 }))).toBe('database_timeout')
     expect(await running('slow_batch')).toBe(0)
   })
 
