@@ -302,8 +302,8 @@ test.each([
       const placeholder = document.createElement('meta')
       next.append(placeholder)
       document.body.replaceWith(next)
-      await null
-      await null
+      await Promise.resolve()
+      await Promise.resolve()
       widget.replaceWith(widget.cloneNode(true))
       placeholder.replaceWith(widget)
     },

@@ -49,7 +49,9 @@ export function autoMount(scriptUrl: string): void {
       return
     }
     widget ??= document.createElement('chatbot-widget')
-    widget.dataset['auto'] = widget.dataset['turboPermanent'] = ''
+    widget.dataset['auto'] = ''
+    // Turbo's page refresh by morphing leaves such an element in place.
+    widget.dataset['turboPermanent'] = ''
     for (const name of [...ChatbotWidget.observedAttributes, 'dir']) {
       const value = script.dataset[name]
       // The visitor decides whether the chat stays open.
