@@ -162,7 +162,8 @@ export function mountChat(options: MountedChatOptions): MountedChat {
       if (!isInline) node.togglePopover?.(true)
     },
     resume() {
-      for (const animation of panel.dialog.getAnimations()) animation.finish()
+      // Its entrance is its only animation.
+      panel.dialog.getAnimations()[0]?.finish()
       const isFree = document.activeElement === document.body
       if (isFree && focused instanceof HTMLElement) focused.focus({ preventScroll: true })
     },

@@ -20,7 +20,7 @@ export const english = {
   removeQuotation: 'Remove the quotation',
   sessions: 'Past chats',
   tooLong: 'This message is {count} characters too long. Please shorten it.',
-  noFiles: 'Files cannot be sent in this chat.',
+  noFiles: 'Files cannot be sent here.',
   network: 'There is no connection to the chat.',
 }
 
