@@ -65,6 +65,7 @@ async function findChunks(): Promise<Record<string, string>> {
     'panel/session-list.ts',
     'panel/ask-button.ts',
     'element/user-key.ts',
+    'words/english-later.ts',
     ...languages.map((name) => `words/translations/${name}`),
   ]
   return Object.fromEntries(sources.map((path) => [`chunks/${basename(path, '.ts')}`, path]))

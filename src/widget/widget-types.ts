@@ -66,7 +66,7 @@ export interface ChatbotWidgetElement extends HTMLElement {
   inline: boolean
   /** Separates the conversations of several widgets that use one server. */
   name: string
-  /** Replaces texts of the widget. The names are those in `src/widget/words/words.ts` of neon-chat-history. */
+  /** Replaces texts of the widget. The names are those in the files of `src/widget/words/` of neon-chat-history. */
   words: Partial<Record<string, string>>
   /** If set, the visitor is the user that this token names. */
   userToken: UserTokenProvider | undefined

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const refusal = 'Files cannot be sent in this chat.'
+const refusal = 'Files cannot be sent here.'
 
 /** Drags something from outside the browser to the middle of an element and drops it there. */
 async function drop({ page }: Chat, target: string, data: { files?: string[]; text?: string }) {

@@ -8,8 +8,7 @@ const site = setUpSite()
 function installShortcuts(): void {
   const heard: string[] = []
   Object.assign(globalThis, { heard })
-  const types =
-    'keydown keypress keyup beforeinput input paste copy cut compositionstart compositionupdate compositionend'
+  const types = 'keydown keypress keyup beforeinput input paste copy cut'
   for (const target of [window, document]) {
     for (const type of types.split(' ')) {
       target.addEventListener(type, (event) => {

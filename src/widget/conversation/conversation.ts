@@ -7,7 +7,6 @@ import type { SendOptions } from '../panel/composer.ts'
 import { createMessageView, type ViewedMessage } from '../panel/message-view.ts'
 import type { PanelActions } from '../panel/panel.ts'
 import { explain } from '../words/explain.ts'
-import { englishLater, type PanelWords, type Words } from '../words/words.ts'
 import { createSessionAnnouncer } from './announce-session.ts'
 import { claim } from './claim.ts'
 import { type Draft, dropClaim } from './draft.ts'
@@ -20,9 +19,8 @@ import { createTabNews } from './tab-news.ts'
 import { showWaitingTurns, takeUpTurns } from './take-up-turns.ts'
 import { createTurnRunner } from './turn-runner.ts'
 
-export interface ConversationOptions extends Omit<TurnSite, 'client' | 'words'>, ApiCallOptions {
+export interface ConversationOptions extends Omit<TurnSite, 'client'>, ApiCallOptions {
   draft: Draft
-  words: PanelWords
 }
 
 export interface Conversation {
@@ -45,8 +43,7 @@ export interface Conversation {
  * is loaded when the visitor reaches for the chat, so a page view alone does not load it.
  */
 export function createConversation(parts: ConversationOptions): Conversation {
-  const { store, panel, emit, draft } = parts
-  const words: Words = { ...englishLater, ...parts.words }
+  const { store, panel, words, emit, draft } = parts
   const client = createChatClient(parts)
   const { log, composer } = panel
   const site = { client, store, panel, words, emit }

@@ -16,10 +16,11 @@ export function autoMount(scriptUrl: string): void {
   if (!findScript() || isOff()) return
   const observer = new MutationObserver((records) => {
     watch()
-    if (widget?.isConnected || !isNewPage(records, widget)) return
+    const added = records.flatMap(({ addedNodes }) => Array.from(addedNodes))
+    const removed = records.flatMap(({ removedNodes }) => Array.from(removedNodes))
+    if (widget?.isConnected || !isNewPage(added, removed)) return
     // A router that caches pages has a copy of the widget in each of them.
     if (widget) for (const copy of document.querySelectorAll(copySelector)) copy.remove()
-    const removed = records.flatMap(({ removedNodes }) => Array.from(removedNodes))
     if (!widget || removed.some((node) => node.contains(widget!))) mount()
   })
   mount()
@@ -49,7 +50,9 @@ export function autoMount(scriptUrl: string): void {
       return
     }
     widget ??= document.createElement('chatbot-widget')
-    widget.dataset['auto'] = widget.dataset['turboPermanent'] = ''
+    widget.dataset['auto'] = ''
+    // Turbo's page refresh by morphing leaves such an element in place.
+    widget.dataset['turboPermanent'] = ''
     for (const name of [...ChatbotWidget.observedAttributes, 'dir']) {
       const value = script.dataset[name]
       // The visitor decides whether the chat stays open.
@@ -65,17 +68,13 @@ export function autoMount(scriptUrl: string): void {
 
 const copySelector = 'chatbot-widget[data-auto]'
 
-/** Whether the body, or all of its content except for scripts and styles, is new. */
-function isNewPage(records: MutationRecord[], widget: Node | undefined): boolean {
+/**
+ * Whether the body, or all of its content except for scripts and styles, is new. A widget that is removed alone is no new
+ * page, even if it was the only content.
+ */
+function isNewPage(added: Node[], removed: Node[]): boolean {
   const { body } = document
-  const added = new Set(records.flatMap(({ addedNodes }) => Array.from(addedNodes)))
-  const isOther = (node: Node) => node instanceof Element && node !== widget
-  return (
-    added.has(body) ||
-    ((added.size > 0 ||
-      records.some(({ removedNodes }) => Array.from(removedNodes).some(isOther))) &&
-      Array.from(body.children).every(
-        (child) => added.has(child) || child.matches('script, style, link'),
-      ))
-  )
+  if (added.includes(body)) return true
+  const isNew = (child: Element) => added.includes(child) || child.matches('script, style, link')
+  return added.length + removed.length > 1 && Array.from(body.children).every(isNew)
 }

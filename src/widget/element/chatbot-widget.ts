@@ -134,6 +134,7 @@ export class ChatbotWidget
       user,
       userToken: user ? provider : undefined,
       words: { ...english, ...translation?.words, ...this.#words },
+      isTranslated: translation !== undefined,
       emit: this.#emit,
       toggle: () => this.toggleAttribute('open'),
       close: () => this.close(),

@@ -4,7 +4,7 @@ import { createDraft, type Draft } from '../conversation/draft.ts'
 import { panelStyles } from '../panel/panel-styles.ts'
 import { createPanel, type Panel, type PanelActions } from '../panel/panel.ts'
 import type { Emit, UserTokenProvider } from '../widget-types.ts'
-import type { PanelWords } from '../words/words.ts'
+import type { PanelWords, Words } from '../words/words.ts'
 import { readCovered, readTheme } from './follow-page.ts'
 import styles from './widget.css'
 
@@ -42,6 +42,8 @@ export interface MountedChatOptions {
   user: string | undefined
   userToken: UserTokenProvider | undefined
   words: PanelWords
+  /** `words` has all texts. Otherwise the English ones of a conversation are loaded with it. */
+  isTranslated: boolean
   emit: Emit
   toggle: () => void
   close: () => void
@@ -53,7 +55,7 @@ const retryMs = 4_000
 let sheet: CSSStyleSheet | undefined
 
 export function mountChat(options: MountedChatOptions): MountedChat {
-  const { root, server, name, user, userToken, words, emit, toggle, close } = options
+  const { root, server, name, user, userToken, words, isTranslated, emit, toggle, close } = options
   if (!sheet) {
     sheet = new CSSStyleSheet()
     sheet.replaceSync(styles + panelStyles)
@@ -76,9 +78,14 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   })
 
   async function importConversation(): Promise<Conversation> {
-    const { createConversation } = await import('../conversation/conversation.ts')
+    const [{ createConversation }, later] = await Promise.all([
+      import('../conversation/conversation.ts'),
+      isTranslated ? undefined : import('../words/english-later.ts'),
+    ])
     lifetime.signal.throwIfAborted()
-    const loaded = createConversation({ server, store, userToken, panel, words, emit, draft })
+    const allWords = { ...later?.englishLater, ...words } as Words
+    const parts = { server, store, userToken, panel, words: allWords, emit, draft }
+    const loaded = createConversation(parts)
     panel.connect(loaded.actions)
     return loaded
   }
@@ -120,7 +127,7 @@ export function mountChat(options: MountedChatOptions): MountedChat {
   )
 
   async function claim(): Promise<void> {
-    if (!user) throw new Error('Nobody is signed in to this chatbot-widget')
+    if (!user) throw new Error('Nobody is signed in')
     visitor.set('claim', user)
     await (await loadConversation()).claim(visitor)
   }
@@ -155,7 +162,8 @@ export function mountChat(options: MountedChatOptions): MountedChat {
       if (!isInline) node.togglePopover?.(true)
     },
     resume() {
-      for (const animation of panel.dialog.getAnimations()) animation.finish()
+      // Its entrance is its only animation.
+      panel.dialog.getAnimations()[0]?.finish()
       const isFree = document.activeElement === document.body
       if (isFree && focused instanceof HTMLElement) focused.focus({ preventScroll: true })
     },

@@ -1,6 +1,5 @@
 /** What a visitor does while writing. A page often listens for these on the document, for itself. */
-const writingEvents =
-  'keypress beforeinput input compositionstart compositionupdate compositionend copy cut paste dragenter dragover dragleave drop'
+const writingEvents = 'keypress beforeinput input copy cut paste dragenter dragover dragleave drop'
 
 /**
  * Keeps what the visitor writes in `node` away from listeners of the page, such as one-key shortcuts. The page still

@@ -111,7 +111,7 @@ export function createPanel(on: {
   })
   keepInside(dialog)
   refuseFiles(dialog, () => {
-    composer.setNotice(words.noFiles)
+    log.follow(() => composer.setNotice(words.noFiles))
     // The notice is not seen beside the past chats.
     if (composer.node.hidden) announce(words.noFiles)
   })

@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { failureOf, parseRetryAfter } from '../../../../src/widget/client/chat-failure.ts'
+import { englishLater } from '../../../../src/widget/words/english-later.ts'
 import { explain } from '../../../../src/widget/words/explain.ts'
 import { findTranslation } from '../../../../src/widget/words/languages.ts'
-import { english, englishLater } from '../../../../src/widget/words/words.ts'
+import { english } from '../../../../src/widget/words/words.ts'
 
 const words = { ...english, ...englishLater }
 
