@@ -120,3 +120,35 @@ describe('while a reply arrives in pieces', () => {
     expect(await count(4)).toBeLessThan(perChar * 1.05)
   })
 })
+
+test('a text of 1 MiB is shown completely, in a limited number of nodes', async () => {
+  const page = await openView()
+  for (const piece of ['*a* ', '- a\n', '> > - a\n', '[a](/b) ', '|a', '**a ']) {
+    const shown = await page.evaluate(
+      async (text) => {
+        const root = document.querySelector('.body')!
+        const view = createView(root)
+        const step = text.length / 64
+        for (let length = step; length <= text.length; length += step) {
+          view.update(text.slice(0, length), true)
+        }
+        view.update(text)
+        let [depth, nodes] = [0, 0]
+        for (const element of root.querySelectorAll('*')) {
+          nodes++
+          let above = 0
+          for (let next: Element | null = element; next !== root; next = next!.parentElement)
+            above++
+          depth = Math.max(depth, above)
+        }
+        const letters = root.textContent.match(/a/g)?.length
+        root.replaceChildren()
+        return { depth, nodes, letters }
+      },
+      piece.repeat(2 ** 20 / piece.length),
+    )
+    expect(shown.letters, piece).toBe(Math.floor(2 ** 20 / piece.length))
+    expect(shown.nodes, piece).toBeLessThan(60_000)
+    expect(shown.depth, piece).toBeLessThan(64)
+  }
+})
