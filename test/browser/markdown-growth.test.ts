@@ -10,6 +10,12 @@ import { setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
+/** Addresses of each kind, and emphasis beside other scripts. */
+const addresses = `(See https://en.wikipedia.org/wiki/Foo_(bar)), https://x.example/a?b=c&copy;, www.x.example/d.
+Write to a.b_c@mail.x.example, call [us](tel:+15550101234) or read [prices](/pricing "now") and [answers](#faq).
+请看https://x.example/e，或者（https://x.example/f）。**글리프(Glyph)**는 **Done!**🎉 그리고 https://x.example/g에서.
+[forbidden](javascript:void) ![image](pic.png) [![in a link](pic.png)](https://x.example/h) end`
+
 /** An empty page of the Worker with nothing but the Markdown view, as `createView`. */
 async function openView(): Promise<Page> {
   const { outputFiles } = await build({
@@ -67,7 +73,7 @@ describe('while a reply arrives in pieces', () => {
       const whole = document.createElement('div')
       createView(whole).update(text)
       return { removed, grown: root.innerHTML, whole: whole.innerHTML }
-    }, everyKind)
+    }, `${everyKind}\n\n${addresses}`)
     expect(outcome.removed).toEqual([])
     expect(outcome.grown).toBe(outcome.whole)
     for (const tag of 'h3 h4 p ul ol li strong em del code a br blockquote hr pre th td'.split(
