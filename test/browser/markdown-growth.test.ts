@@ -10,6 +10,12 @@ import { setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
+/** Addresses of each kind, and emphasis beside other scripts. */
+const addresses = `(See https://en.wikipedia.org/wiki/Foo_(bar)), https://x.example/a?b=c&copy;, www.x.example/d.
+Write to a.b_c@mail.x.example, call [us](tel:+15550101234) or read [prices](/pricing "now") and [answers](#faq).
+请看https://x.example/e，或者（https://x.example/f）。**글리프(Glyph)**는 **Done!**🎉 그리고 https://x.example/g에서.
+[forbidden](javascript:void) ![image](pic.png) [![in a link](pic.png)](https://x.example/h) end`
+
 /** An empty page of the Worker with nothing but the Markdown view, as `createView`. */
 async function openView(): Promise<Page> {
   const { outputFiles } = await build({
@@ -67,7 +73,7 @@ describe('while a reply arrives in pieces', () => {
       const whole = document.createElement('div')
       createView(whole).update(text)
       return { removed, grown: root.innerHTML, whole: whole.innerHTML }
-    }, everyKind)
+    }, `${everyKind}\n\n${addresses}`)
     expect(outcome.removed).toEqual([])
     expect(outcome.grown).toBe(outcome.whole)
     for (const tag of 'h3 h4 p ul ol li strong em del code a br blockquote hr pre th td'.split(
@@ -119,4 +125,36 @@ describe('while a reply arrives in pieces', () => {
     const perChar = await count(1)
     expect(await count(4)).toBeLessThan(perChar * 1.05)
   })
+})
+
+test('a text of 1 MiB is shown completely, in a limited number of nodes', async () => {
+  const page = await openView()
+  for (const piece of ['*a* ', '- a\n', '> > - a\n', '[a](/b) ', '|a', '**a ']) {
+    const shown = await page.evaluate(
+      async (text) => {
+        const root = document.querySelector('.body')!
+        const view = createView(root)
+        const step = text.length / 64
+        for (let length = step; length <= text.length; length += step) {
+          view.update(text.slice(0, length), true)
+        }
+        view.update(text)
+        let [depth, nodes] = [0, 0]
+        for (const element of root.querySelectorAll('*')) {
+          nodes++
+          let above = 0
+          for (let next: Element | null = element; next !== root; next = next!.parentElement)
+            above++
+          depth = Math.max(depth, above)
+        }
+        const letters = root.textContent.match(/a/g)?.length
+        root.replaceChildren()
+        return { depth, nodes, letters }
+      },
+      piece.repeat(2 ** 20 / piece.length),
+    )
+    expect(shown.letters, piece).toBe(Math.floor(2 ** 20 / piece.length))
+    expect(shown.nodes, piece).toBeLessThan(60_000)
+    expect(shown.depth, piece).toBeLessThan(64)
+  }
 })

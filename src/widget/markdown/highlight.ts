@@ -48,10 +48,12 @@ export function highlight(code: HTMLElement, language: string): void {
   // Empties the old text node instead of removing it: a finished block never loses a node.
   code.firstChild!.nodeValue = ''
   code.append(...nodesOf(children))
-  addStyles(code.getRootNode() as Document | ShadowRoot)
+  addStyles(code.getRootNode())
 }
 
-function addStyles(root: Document | ShadowRoot): void {
+function addStyles(root: Node): void {
+  // A message that was removed meanwhile needs no colours.
+  if (!(root instanceof Document || root instanceof ShadowRoot)) return
   if (!sheet) {
     sheet = new CSSStyleSheet()
     sheet.replaceSync(styles)

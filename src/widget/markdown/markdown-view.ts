@@ -20,6 +20,9 @@ export function createMarkdownView(
 ): { update: (text: string, isOpen?: boolean) => void } {
   let parser = createMarkdownParser(hrefOf)
   let blocks = parser.update('')
+  // With each new child, a browser searches an element with `dir="auto"` again, past all children with a direction of
+  // their own. So an element with many of these, such as the root or a list, must not have it.
+  root.removeAttribute('dir')
   let shown = ''
   const rest = plainText()
   return {
@@ -45,12 +48,18 @@ export function createMarkdownView(
     let index = firstToDraw(parent, container)
     let next = parent.childNodes[index] ?? null
     for (; index < children.length; index++) {
-      const element = patchBlock(parent, next, children[index]!, isWhole || index < settled)
-      // Deeper blocks take the direction of the item or quotation around them.
-      if (type === 'document' || type === 'list') element.dir = 'auto'
+      const block = children[index]!
+      const element = patchBlock(parent, next, block, isWhole || index < settled)
+      if (hasOwnDirection(block.type)) element.dir = 'auto'
       next = element.nextSibling
     }
     cutFrom(next)
+
+    // Deeper blocks take the direction of the item or quotation around them.
+    function hasOwnDirection(child: Block['type']): boolean {
+      if (type === 'list') return !parent.closest('blockquote')
+      return type === 'document' && child !== 'list' && child !== 'code'
+    }
   }
 
   function patchBlock(

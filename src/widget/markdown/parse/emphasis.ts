@@ -121,7 +121,8 @@ function kindOf(char: string): 'space' | 'mark' | 'word' {
 
 /**
  * Characters beside which no space shows whether a `**` next to punctuation opens or closes: those of scripts that use
- * no spaces or attach particles to words, East Asian punctuation, emoji, and invisible characters.
+ * no spaces or attach particles to words, East Asian punctuation, emoji (also half of one, while the other half is to
+ * come), and invisible characters.
  */
 const unspacedPattern =
-  /(?![\d\p{sc=Latn}\p{sc=Zinh}])[\p{L}\p{M}\p{Nd}]|[\p{Cf}\p{ExtPict}\p{EPres}\u20e3\ufe0f\u3000-\u303f\ufe10-\ufe6f\uff00-\uffef]/u
+  /(?![\d\p{sc=Latn}\p{sc=Zinh}])[\p{L}\p{M}\p{Nd}]|[\p{Cf}\p{Cs}\p{ExtPict}\p{EPres}\u20e3\ufe0f\u3000-\u303f\ufe10-\ufe6f\uff00-\uffef]/u

@@ -156,11 +156,13 @@ export function readTokens(
   }
 
   function readBareAddress(mark: string): void {
-    if (mark.includes('@')) return void addLink(`mailto:${mark}`, mark.length, mark)
-    const found = match(bareUrlPattern)![0]
-    const isEnd = at + found.length === source.length
-    const text = isOpen && isEnd ? found : trimUrl(found)
-    if (!addLink(text, text.length, text)) addText(found)
+    const isMail = mark.includes('@')
+    const found = isMail ? mark : match(bareUrlPattern)![0]
+    // Further letters may change the end. A growing URL is a link already, but an unfinished domain may be none.
+    const isGrowing = isOpen && !/[^\w.-]/.test(source.slice(at + found.length))
+    const text = isMail || isGrowing ? found : trimUrl(found)
+    const url = isMail ? `mailto:${text}` : text
+    if ((isMail && isGrowing) || !addLink(url, text.length, text)) addText(found)
   }
 
   function addLink(url: string, length: number, text: string): boolean {

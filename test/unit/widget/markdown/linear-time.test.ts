@@ -43,24 +43,31 @@ describe('what a regular expression could read again and again', () => {
 })
 
 test(
-  'four times as much hostile text takes at most five times as many steps and nodes',
+  'four times as much hostile text takes at most seven times as many steps and nodes',
   limit,
   async () => {
     const { steps, stop } = await countSteps('/widget/markdown/parse/')
     vi.resetModules()
     const counted = await import('../../../../src/widget/markdown/parse/markdown-parser.ts')
     const costOf = async (source: string) => {
-      const before = await steps()
-      const { children } = counted.createMarkdownParser().update(source)
-      return { steps: (await steps()) - before, nodes: countNodes(children) }
+      let most = 0
+      let nodes = 0
+      // The engine loses counts while it recompiles a function: the higher of two counts is the right one.
+      for (let run = 0; run < 2; run++) {
+        const before = await steps()
+        nodes = countNodes(counted.createMarkdownParser().update(source).children)
+        most = Math.max(most, (await steps()) - before)
+      }
+      return { steps: most, nodes }
     }
     try {
       await fc.assert(
         fc.asyncProperty(hostileMarkdown, async (make) => {
           const [once, fourTimes] = [await costOf(make(1)), await costOf(make(4))]
           expect(once.steps).toBeGreaterThan(0)
-          expect(fourTimes.steps).toBeLessThan(5 * once.steps + 1000)
-          expect(fourTimes.nodes).toBeLessThan(5 * once.nodes + 50)
+          // A cost that grows with the square would be sixteen times as high.
+          expect(fourTimes.steps).toBeLessThan(7 * once.steps)
+          expect(fourTimes.nodes).toBeLessThan(7 * once.nodes + 50)
           expect(fourTimes.nodes).toBeLessThan(4 * make(4).length)
         }),
         { numRuns: 200 },
