@@ -13,6 +13,7 @@ import { type Draft, dropClaim } from './draft.ts'
 import { createHistory } from './history.ts'
 import { createPanelActions } from './panel-actions.ts'
 import { addPending, readPending, removePending } from './pending-turns.ts'
+import { refuseFiles } from './refuse-files.ts'
 import type { TurnSite } from './show-turn.ts'
 import { createShownTurns, type ShownTurn } from './shown-turns.ts'
 import { createTabNews } from './tab-news.ts'
@@ -78,6 +79,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
     explain: (error) => explain(words, asFailure(error)),
   })
   composer.setBusy(false)
+  refuseFiles(site, lifetime.signal)
 
   async function restore(): Promise<void> {
     const signal = begin()

@@ -6,7 +6,6 @@ import { type Composer, type ComposerActions, createComposer } from './composer.
 import { keepInside } from './keep-inside.ts'
 import { createMessageLog, type MessageLog } from './message-log.ts'
 import type { MessageActions } from './message-view.ts'
-import { refuseFiles } from './refuse-files.ts'
 import type { SessionActions } from './session-list.ts'
 import { createSessionsView, type SessionsView } from './sessions-view.ts'
 
@@ -110,11 +109,6 @@ export function createPanel(on: {
     composer.focus()
   })
   keepInside(dialog)
-  refuseFiles(dialog, () => {
-    log.follow(() => composer.setNotice(words.noFiles))
-    // The notice is not seen beside the past chats.
-    if (composer.node.hidden) announce(words.noFiles)
-  })
   node.addEventListener('keydown', (event) => {
     // An inline chat stays open, so it leaves Escape to the page.
     const canClose = !dialog.hidden && (node.popover !== null || !sessions.node.hidden)

@@ -13,14 +13,10 @@ export const english = {
   stop: 'Stop',
   loading: 'Loading the conversation…',
   loadEarlier: 'Load earlier messages',
-  copy: 'Copy',
-  copyCode: 'Copy code',
-  copied: 'Copied',
   ask: 'Ask about this',
   removeQuotation: 'Remove the quotation',
   sessions: 'Past chats',
   tooLong: 'This message is {count} characters too long. Please shorten it.',
-  noFiles: 'Files cannot be sent here.',
   network: 'There is no connection to the chat.',
 }
 
