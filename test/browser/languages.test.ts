@@ -28,7 +28,7 @@ test('each message has the direction of its own text', async () => {
   await chat.say(reply('שלום, מה שלומך?'))
   await expectText(chat, 'שלום')
   const directions = await chat.messages.evaluateAll((bodies) =>
-    bodies.map((body) => getComputedStyle(body).direction),
+    bodies.map((body) => getComputedStyle(body.querySelector('p') ?? body).direction),
   )
   expect(directions).toEqual(['ltr', 'rtl'])
   await chat.input.fill('مرحبا')

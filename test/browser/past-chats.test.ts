@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { callApi } from '../rigs/page-api.ts'
+import { testDatabase } from '../rigs/conversation.ts'
+import { callApi, userIdOf } from '../rigs/page-api.ts'
+import { seedSession } from '../rigs/seed-session.ts'
 import { type Chat, expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
@@ -100,8 +102,15 @@ test('the list of past chats loads its next page', async () => {
   await chat.say(reply('The first'))
   await expectText(chat, 'The first')
   await chat.settled()
+  const db = testDatabase()
+  const userId = await userIdOf(chat)
   for (let index = 0; index < 55; index++) {
-    await callApi(chat, '/v1/sessions', { method: 'POST', body: { title: `Title ${index}` } })
+    const sessionId = crypto.randomUUID()
+    await seedSession(db, { userId, sessionId }, [{ status: 'complete', tokens: 10 }])
+    await callApi(chat, `/v1/sessions/${sessionId}`, {
+      method: 'PATCH',
+      body: { title: `Title ${index}` },
+    })
   }
   await chat.page.getByRole('button', { name: 'Past chats' }).click()
   const list = chat.page.getByRole('region', { name: 'Past chats' })
