@@ -55,8 +55,8 @@ const mayHaveBegun: readonly string[] = [
   'data_too_large',
 ]
 
-/** The platform ends what runs 30 s after the response. */
-const abandon = { attempts: 5, timeoutMs: 25_000, pauseMs: 1_000 } as const
+/** The platform ends what runs 30 s after the response. The attempts span that time also if each is refused at once. */
+const abandon = { attempts: 8, timeoutMs: 25_000, pauseMs: 3_000 } as const
 
 /**
  * Everything of a turn that can be refused with a status, in one round trip. Once this resolves, the message is stored.
