@@ -104,6 +104,7 @@ export async function startTurn(
     maxTokens: fixedTokens(settings, messageTokens) + settings.maxCompletionTokens,
     payers,
   }
+  const abandonLater = () => waitUntil(abandonBegin(db, { sessionId, lease, payers }))
   const beginsAt = Date.now()
   // A begin whose answer was lost may hold the lease. Repeated under the same lease, it finds what it did.
   const begun = await attempt((timeoutMs) => beginTurn(db, start, { timeoutMs }), {
@@ -111,10 +112,11 @@ export async function startTurn(
     timeoutMs: db.timeoutMs,
     pauseMs: 0,
   }).catch((error: unknown) => {
-    if (error instanceof Problem && mayHaveBegun.includes(error.code))
-      waitUntil(abandonBegin(db, { sessionId, lease, payers }))
+    if (error instanceof Problem && mayHaveBegun.includes(error.code)) abandonLater()
     throw error
   })
+  // The first attempt was committed, and was erased or taken over before the second one: its debit is left.
+  if (begun.verdict === 'ended') abandonLater()
   if (begun.verdict !== 'run' && begun.verdict !== 'replay') throw refusal(begun)
   const { message } = begun
   const started = { sessionId, message, databaseMs: Date.now() - beginsAt }

@@ -18,7 +18,7 @@ const settings: TurnSettings = {
   systemTokens: 0,
 }
 
-/** A database that refuses every call at once for so long. */
+/** A database that refuses every call at once for so long; then, a begin finds that its lease has ended. */
 function refusing(forMs: number) {
   const until = Date.now() + forMs
   const calls: string[] = []
@@ -26,19 +26,30 @@ function refusing(forMs: number) {
     const name = /(\w+_turn)/.exec(sql)?.[1] ?? ''
     calls.push(name)
     if (Date.now() < until) throw new Problem('database_unavailable')
-    return [{ result: 'abandoned' }]
+    return [{ result: name === 'begin_turn' ? { verdict: 'ended' } : 'abandoned' }]
   }
   const connectionString = 'postgresql://nobody:none@db.example.com/none'
   const db = { ...createDatabase({ connectionString, timeoutMs: 8_000 }), single } as Database
   return { calls, db }
 }
 
+const caller = { userId: 'user:x', address: undefined }
+
+test('a begin whose lease has ended is abandoned, since a debit may be left', async () => {
+  const { db, calls } = refusing(0)
+  const work: Promise<void>[] = []
+  const deps = { db, settings } as TurnDeps
+  const turn = startTurn(deps, caller, { message: 'Hello' }, (each) => void work.push(each))
+  await expect(turn).rejects.toMatchObject({ code: 'database_unavailable' })
+  await Promise.all(work)
+  expect(calls).toEqual(['begin_turn', 'abandon_turn'])
+})
+
 test('a begin is abandoned also if the database refuses for 20 s before it is back', async () => {
   vi.spyOn(console, 'log').mockImplementation(() => {})
   const { db, calls } = refusing(20_000)
   const work: Promise<void>[] = []
   const deps = { db, settings } as TurnDeps
-  const caller = { userId: 'visitor:x', address: undefined }
   const turn = startTurn(deps, caller, { message: 'Hello' }, (each) => void work.push(each))
   const refused = expect(turn).rejects.toMatchObject({ code: 'database_unavailable' })
   await vi.advanceTimersByTimeAsync(1)
