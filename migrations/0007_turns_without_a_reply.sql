@@ -274,9 +274,10 @@ begin
       perform session_lock(t.session_id);
     end if;
   end if;
-  -- A late checkpoint takes back nothing of what a later one saved, and nothing of a reply that has ended.
+  -- A late checkpoint takes back nothing of what a later one saved, which begins with the same text, and nothing of a reply
+  -- that has ended. Text that does not continue the saved one replaces it: what was saved has turned out to be thinking.
   update messages
-  set content = case when octet_length(content) > octet_length(t.content) then content else t.content end,
+  set content = case when starts_with(content, t.content) then content else t.content end,
     token_count = greatest(token_count, t.reply_tokens),
     turn_tokens = greatest(turn_tokens, t.message_tokens + t.reply_tokens),
     turn_tokens_bound = greatest(turn_tokens_bound, t.message_tokens + t.reply_tokens),

@@ -177,7 +177,7 @@ export interface ChatResponse {
 
 /**
  * Events of a streamed turn, by name. A joined stream has those from `delta` on, without `server_timing`. The `id` of an
- * event is the length of the reply's text so far, in UTF-16 units; `turn.thinking`, at most one before any text, has none.
+ * event is the length of the reply's text so far, in UTF-16 units; `turn.thinking` (once, while there is no text) has none.
  * A delta whose `id` is the length of its own text begins the reply anew: all text before it was thinking.
  */
 export interface TurnEvents {

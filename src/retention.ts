@@ -56,7 +56,7 @@ async function pruneOldSpending(
 ): Promise<boolean> {
   const otherDays = days === undefined ? undefined : Math.max(days, spendingDays)
   for (let calls = 0; calls < maxSpendingCalls; calls += 1) {
-    const { pruned, more } = await pruneSpending(db, { addressDays: spendingDays, otherDays })
+    const { pruned, more } = await pruneSpending(db, { shortDays: spendingDays, otherDays })
     run.pruned_spending += pruned
     if (!more) return true
   }

@@ -18,14 +18,17 @@ const words = new Set([
 const texts: readonly RegExp[] = [
   /(maximum|max|model'?s) (context|model|sequence) (length|size|window)/i, // OpenAI, vLLM, SGLang, Mistral, OpenRouter, DeepSeek
   /(exceed\w*|larger than|longer than|greater than)( \w+){0,3} context[ _]?(window|length|size|limit)?/i, // OpenAI, llama.cpp, LM Studio, Ollama, Workers AI, Anthropic
-  /context[ _]?(window|length|size|limit)( \w+){0,3} (exceed|overflow)/i, // MiniMax, llama.cpp, LiteLLM
+  /context[ _]?(window|length|size|limit)( \w+){0,3} (exceed|overflow)/i, // MiniMax, llama.cpp
+  /contextwindowexceeded/i, // LiteLLM
+  /context shift is disabled/i, // llama.cpp
   /reduce the length of (the|your) (messages|prompt|input)/i, // Groq, Cerebras
   /prompt (is )?too (long|large)/i, // Anthropic, Fireworks, Ollama
-  /(input|prompt|conversation|inputs?) (text |token )?(is|length|length is)? ?too (long|large)/i, // Bedrock, Moonshot
-  /input token count\D*\d+\D* exceeds/i, // Gemini
+  /(input|prompt|conversation|inputs?) (text |token |\(total length \d+\) )?(is|length|length is)? ?too (long|large)/i, // Bedrock, Moonshot, vLLM
+  /input token count (\(?\d+\)? )?exceeds/i, // Gemini
+  /input token count is \d+ but model only supports/i, // Vertex AI
   /input tokens exceed the configured limit/i, // OpenAI
   /maximum prompt length is \d/i, // xAI
-  /tokens? in (the|your) prompt (cannot|must not|can not) exceed/i, // Cohere
+  /tokens? in (the|your) prompt (cannot|must not|can not) exceed|too many tokens: size limit exceeded/i, // Cohere
   /prompt token count of \d+ exceeds/i, // GitHub Copilot
   /request body too large for .* model/i, // GitHub Models
   /exceeded model token limit/i, // Moonshot

@@ -43,18 +43,21 @@ function readerOf(head: string): BodyReader {
 }
 
 function eventReader(): BodyReader {
-  const read = createEventReader(mostJsonChars)
+  const readEvents = createEventReader(mostJsonChars)
   let hasEvents = false
+  function read(packet: string): CompletionPart[] | undefined {
+    const events = readEvents(packet)
+    hasEvents ||= events.length > 0
+    const parts = events.map(partOfEvent).filter((part) => part !== undefined)
+    return parts.length > 0 ? parts : undefined
+  }
   return {
-    read(packet) {
-      const events = read(packet)
-      hasEvents ||= events.length > 0
-      const parts = events.map(partOfEvent).filter((part) => part !== undefined)
-      return parts.length > 0 ? parts : undefined
-    },
+    read,
     end() {
+      // The blank line after the last event may be missing. If half an event is left, the stream was cut off inside it.
+      const parts = read('\n\n')?.filter(({ fault }) => !(fault instanceof SyntaxError))
       if (!hasEvents) throw new SyntaxError('The answer has no events')
-      return undefined
+      return parts
     },
   }
 }

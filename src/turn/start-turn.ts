@@ -55,8 +55,8 @@ const mayHaveBegun: readonly string[] = [
   'data_too_large',
 ]
 
-/** The platform ends what runs 30 s after the response. */
-const abandon = { attempts: 5, timeoutMs: 25_000, pauseMs: 1_000 } as const
+/** The platform ends what runs 30 s after the response. The attempts span that time also if each is refused at once. */
+const abandon = { attempts: 8, timeoutMs: 25_000, pauseMs: 3_000 } as const
 
 /**
  * Everything of a turn that can be refused with a status, in one round trip. Once this resolves, the message is stored.
@@ -104,6 +104,7 @@ export async function startTurn(
     maxTokens: fixedTokens(settings, messageTokens) + settings.maxCompletionTokens,
     payers,
   }
+  const abandonLater = () => waitUntil(abandonBegin(db, { sessionId, lease, payers }))
   const beginsAt = Date.now()
   // A begin whose answer was lost may hold the lease. Repeated under the same lease, it finds what it did.
   const begun = await attempt((timeoutMs) => beginTurn(db, start, { timeoutMs }), {
@@ -111,10 +112,11 @@ export async function startTurn(
     timeoutMs: db.timeoutMs,
     pauseMs: 0,
   }).catch((error: unknown) => {
-    if (error instanceof Problem && mayHaveBegun.includes(error.code))
-      waitUntil(abandonBegin(db, { sessionId, lease, payers }))
+    if (error instanceof Problem && mayHaveBegun.includes(error.code)) abandonLater()
     throw error
   })
+  // The first attempt was committed, and was erased or taken over before the second one: its debit is left.
+  if (begun.verdict === 'ended') abandonLater()
   if (begun.verdict !== 'run' && begun.verdict !== 'replay') throw refusal(begun)
   const { message } = begun
   const started = { sessionId, message, databaseMs: Date.now() - beginsAt }

@@ -103,8 +103,8 @@ const calls = [
   // With so many days, it erases nothing of other tests.
   call(eraseExpired, { '': [99_999, { after: sessionId, until: sessionId }] }),
   call(pruneSpending, {
-    '': [{ addressDays: 99_999, otherDays: 99_999 }],
-    'of-addresses': [{ addressDays: 99_999, otherDays: undefined }],
+    '': [{ shortDays: 99_999, otherDays: 99_999 }],
+    'of-addresses': [{ shortDays: 99_999, otherDays: undefined }],
   }),
   call(appliedSchemaVersion, { '': [] }),
 ]

@@ -116,6 +116,14 @@ describe('a call that arrives late', () => {
       )
     expect(await history(start)).toMatchObject([{}, { content: 'So far' }])
   })
+
+  test('does not keep text that turned out to be thinking, once there is other text', async () => {
+    const start = turnStart()
+    await beginTurn(db, start)
+    for (const content of ['A long thought', 'Yes', 'Yes, it is'])
+      await checkpointTurn(db, start, turnCheckpoint({ content }))
+    expect(await history(start)).toMatchObject([{}, { content: 'Yes, it is' }])
+  })
 })
 
 describe('a finished turn', () => {

@@ -23,7 +23,7 @@ beforeAll(async () => {
   worker = await startWorker({ vars: { RETENTION_DAYS: '30' }, database })
 })
 beforeEach(async () => {
-  await database.exec('truncate sessions, messages, spending')
+  await database.exec('truncate sessions, messages, spending, ended_leases')
   worker.clear()
 })
 afterAll(async () => {
@@ -225,7 +225,7 @@ select ${today} - 10 - number % 20, 'address:' || number, 1 from generate_series
       db.kysely,
     )
     expect(await run()).toMatchObject({ pruned_spending: 12_000, complete: true })
-    const calls = worker.database.calls.filter(({ statements }) => statements.length === 2)
+    const calls = worker.database.calls.filter(({ statements }) => statements.length === 3)
     expect(calls).toHaveLength(3)
   }, 90_000)
 
@@ -235,6 +235,24 @@ select ${today} - 10 - number % 20, 'address:' || number, 1 from generate_series
     expect(await runWith({})).toEqual({ ...erased(0, 0), pruned_spending: 5 })
     expect(await kept()).toEqual(keptUpTo({ addresses: 2, others: 40 }))
     expect(await sessionIds()).toHaveLength(2)
+  })
+})
+
+describe('turns that ended without a reply', () => {
+  test('are kept for two days, with or without RETENTION_DAYS, since their finish may come late', async () => {
+    for (const settings of [{}, { RETENTION_DAYS: '30' }]) {
+      await sql`
+insert into ended_leases (lease, debited_tokens, debited_on)
+select gen_random_uuid(), 1, (now() at time zone 'UTC')::date - days from generate_series(0, 5) days`.execute(
+        db.kysely,
+      )
+      expect(await runWith(settings)).toMatchObject({ pruned_spending: 3, complete: true })
+      const { rows } = await sql<{ days: number }>`
+delete from ended_leases returning (now() at time zone 'UTC')::date - debited_on as days`.execute(
+        db.kysely,
+      )
+      expect(new Set(rows.map(({ days }) => days))).toEqual(new Set([0, 1, 2]))
+    }
   })
 })
 

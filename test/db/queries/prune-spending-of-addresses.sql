@@ -1,4 +1,13 @@
 with old as (
+select lease from ended_leases where debited_on < (statement_timestamp() at time zone 'UTC')::date - $1::integer limit $2
+), pruned as (
+  delete from ended_leases using old where ended_leases.lease = old.lease returning 1
+)
+select count(*)::integer as pruned from pruned;
+-- returns:
+--   pruned integer
+
+with old as (
 select spending.day, spending.payer
 from generate_series((select min(day) from spending), (statement_timestamp() at time zone 'UTC')::date - $1::integer, interval '1 day') old
 cross join lateral (

@@ -68,6 +68,50 @@ const tooLong: [provider: string, status: number | undefined, Body][] = [
     ),
   ],
   [
+    'vLLM, total',
+    400,
+    vllm(
+      'The prompt (total length 9000) is too long to fit into the model (context length 8192). Make sure that `max_model_len` is no smaller than the number of text tokens.',
+    ),
+  ],
+  [
+    'Gemini, without a count',
+    400,
+    [
+      {
+        error: {
+          code: 400,
+          message: 'The input token count exceeds the maximum number of tokens allowed 1048576.',
+          status: 'INVALID_ARGUMENT',
+        },
+      },
+    ],
+  ],
+  [
+    'Vertex AI',
+    400,
+    openai(
+      'Unable to submit request because the input token count is 40000 but model only supports up to 32768. Reduce the input token count and try again.',
+    ),
+  ],
+  [
+    'Cohere, size',
+    400,
+    openai(
+      'too many tokens: size limit exceeded by 11326 tokens. Try using shorter or fewer inputs. The limit for this model is 128000 tokens.',
+    ),
+  ],
+  [
+    'llama.cpp, while it writes',
+    500,
+    { error: { code: 500, message: 'context shift is disabled', type: 'server_error' } },
+  ],
+  [
+    'LiteLLM, in its text',
+    400,
+    { error: { message: 'litellm.ContextWindowExceededError: x', type: null, code: '400' } },
+  ],
+  [
     'vLLM, prompt',
     400,
     vllm('The decoder prompt (length 5000) is longer than the maximum model length of 4096.'),

@@ -45,6 +45,20 @@ async function readAll(baseUrl: string): Promise<{ text: string; error?: unknown
 const partly = (send: Send) => withModelServer(send, readAll)
 
 describe('the end of a reply', () => {
+  test.each(['', '\n', '\r\n'])('is read without a blank line after it: %j', async (rest) => {
+    const body = `${chunks(hello)}data: ${JSON.stringify(ended('stop'))}${rest}`
+    expect(await read(sends(body))).toMatchObject({ text: 'Hello', finishReason: 'stop' })
+  })
+
+  test('is not read from half an event', async () => {
+    const body = `${chunks(hello)}data: ${JSON.stringify(ended('stop')).slice(0, -1)}`
+    const { text, error } = await partly(sends(body))
+    expect(text).toBe('Hello')
+    expect(error).toMatchObject({
+      options: { hint: expect.stringMatching(/without a regular end$/) },
+    })
+  })
+
   test.each([
     ['a word of another provider', [ended('MAX_TOKENS')], 'length'],
     ['an unknown word and [DONE]', [ended('whatever'), '[DONE]'], 'whatever'],
