@@ -45,7 +45,8 @@ create trigger messages_lapsed after update of lease on messages
 for each row when (old.status = 'streaming' and old.lease is not null and new.lease is null) execute function turn_leave_lease();
 comment on trigger messages_lapsed on messages is 'the finish of a turn whose lease was taken over still settles its debit';
 
--- A regeneration is a reply that follows another one to the same message, which stands until the new one has text.
+-- A regeneration is a reply that follows another one to the same message, which stands until the new one has ended with
+-- text. Not sooner: the text of a running reply may turn out to be thinking.
 create function turn_older_reply(t_session_id uuid, reply_to_seq integer, reply_seq integer) returns uuid
 language plpgsql stable as $$
 begin
@@ -58,25 +59,39 @@ begin
 end $$;
 comment on function turn_older_reply(uuid, integer, integer) is 'the reply that a regeneration is to replace, while it stands';
 
+create function turn_supersede(t_session_id uuid, reply uuid) returns void
+language plpgsql as $$
+begin
+  if reply is not null then
+    update messages set status = 'superseded' where session_id = t_session_id and id = reply;
+  end if;
+end $$;
+comment on function turn_supersede(uuid, uuid) is 'takes a reply out of the history and the window, once another one has text in its place; null: nothing';
+
 create or replace function turn_settle(t turn_start, at timestamptz) returns timestamptz
 language plpgsql as $$
 declare
   running record;
+  older_reply uuid;
 begin
-  select id, seq, reply_to, lease, lease_expires_at into running
+  select id, seq, reply_to, lease, lease_expires_at, content <> '' as has_text into running
   from messages where session_id = t.session_id and status = 'streaming';
   if running.id is null or running.lease_expires_at > at or running.lease = t.lease then
     return running.lease_expires_at;
   end if;
+  older_reply := turn_older_reply(t.session_id, running.reply_to, running.seq);
   -- Without the owner's check, a stranger who knows the session's id could void the owner's late finish.
   update messages
   set status = case
-      when content <> '' then 'interrupted'
-      when turn_older_reply(session_id, running.reply_to, running.seq) is not null then 'superseded'
+      when running.has_text then 'interrupted'
+      when older_reply is not null then 'superseded'
       else 'failed' end,
     error_code = 'interrupted', lease = null
   where session_id = t.session_id and id = running.id
     and exists (select from sessions where id = t.session_id and user_id = t.user_id);
+  if found and running.has_text then
+    perform turn_supersede(t.session_id, older_reply);
+  end if;
   return null;
 end $$;
 
@@ -247,33 +262,15 @@ begin
     'reply_id', reply_id, 'turns', turns);
 end $$;
 
-create function turn_supersede(t_session_id uuid, reply uuid) returns void
-language plpgsql as $$
-begin
-  if reply is not null then
-    update messages set status = 'superseded' where session_id = t_session_id and id = reply;
-  end if;
-end $$;
-comment on function turn_supersede(uuid, uuid) is 'takes a reply out of the history and the window, once another one has text in its place; null: nothing';
-
 create or replace function checkpoint_turn(request jsonb) returns text
 language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
   t turn_end := jsonb_populate_record(null::turn_end, request);
-  older_reply uuid;
   is_stopping boolean;
 begin
   perform turn_lock_timeout(t.lock_timeout_ms);
-  if t.content <> '' then
-    select turn_older_reply(session_id, reply_to, seq) into older_reply
-    from messages where session_id = t.session_id and id = t.reply_id;
-    -- For two rows it takes the session's lock, as every call does that changes several.
-    if older_reply is not null then
-      perform session_lock(t.session_id);
-    end if;
-  end if;
   -- A late checkpoint takes back nothing of what a later one saved, which begins with the same text, and nothing of a reply
   -- that has ended. Text that does not continue the saved one replaces it: what was saved has turned out to be thinking.
   update messages
@@ -285,9 +282,7 @@ begin
     lease_expires_at = clock_timestamp() + t.lease_ms * interval '1 millisecond'
   where session_id = t.session_id and id = t.reply_id and status = 'streaming' and lease = t.lease
   returning stop_requested into is_stopping;
-  if is_stopping is null then return 'lost'; end if;
-  perform turn_supersede(t.session_id, older_reply);
-  return case when is_stopping then 'stop' else 'go_on' end;
+  return case when is_stopping is null then 'lost' when is_stopping then 'stop' else 'go_on' end;
 end $$;
 
 create or replace function turn_history(in_session uuid, max_messages integer, max_bytes integer, at timestamptz)

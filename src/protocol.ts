@@ -177,8 +177,8 @@ export interface ChatResponse {
 
 /**
  * Events of a streamed turn, by name. A joined stream has those from `delta` on, without `server_timing`. The `id` of an
- * event is the length of the reply's text so far, in UTF-16 units; `turn.thinking` (once, while there is no text) has none.
- * A delta whose `id` is the length of its own text begins the reply anew: all text before it was thinking.
+ * event is the length of the reply's text so far, in UTF-16 units; `turn.thinking` has none. After it, and with a
+ * delta whose `id` is the length of its own text, the reply begins anew: all text before was thinking.
  */
 export interface TurnEvents {
   'turn.started': {

@@ -31,9 +31,9 @@ export interface CompletionUsage {
  * Gets a completion with one HTTP call, which is never repeated.
  *
  * It ends when the provider's answer ends. Only a `finishReason` means that the completion is complete. It throws Problem
- * `model_unavailable`, `model_timeout`, `model_rate_limited`, `model_context_exceeded` (never after text or thinking),
- * `interrupted` or `model_empty_reply` (the text or the thinking was too long), or the reason of `signal` once that is
- * aborted.
+ * `model_unavailable`, `model_timeout`, `model_rate_limited`, `model_context_exceeded` (never after text or thinking);
+ * `interrupted`, or `model_empty_reply` without text, if the text or the thinking is too long; or the reason of `signal`
+ * once that is aborted.
  */
 export type ChatModel = (
   prompt: PromptMessage[],

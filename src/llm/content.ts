@@ -45,8 +45,9 @@ function textOfPart(part: unknown): string {
   if (typeof part !== 'object' || part === null) return ''
   const { type, text, refusal } = part as Members
   if (type === 'refusal') return typeof refusal === 'string' ? refusal : ''
-  const isText = type === undefined || type === 'text' || type === 'output_text'
-  return isText && typeof text === 'string' ? text : ''
+  if (type !== undefined && type !== 'text' && type !== 'output_text') return ''
+  const { value } = (text ?? {}) as Members
+  return [text, value].find((each) => typeof each === 'string') ?? ''
 }
 
 function isThinking(part: unknown): boolean {

@@ -29,6 +29,9 @@ const brokenEnds =
   'insufficient_system_resource resource_exhausted rate_limit rate_limit_exceeded overloaded shutdown unload ' +
   'malformed_function_call malformed_response unexpected_tool_call'
 
+/** Whatever else the word of an unknown provider says. */
+const soundsBroken = /error|exception|fail|abort|cancel|time_?out|timed_out|interrupt|disconnect/
+
 const endings = new Map<string, Ending>([
   ...brokenEnds.split(' ').map((word): [string, Ending] => [word, { kind: 'broken', word }]),
   ...Object.entries(regularEnds).flatMap(([word, synonyms]) =>
@@ -50,5 +53,10 @@ export function readFinishReason(said: string): Ending {
     .toLowerCase()
     .replaceAll(/[\s.-]+/g, '_')
     .replace(/^(finish|stop)_?reason_/, '')
-  return endings.get(key) ?? { kind: 'unknown', word: said.slice(0, mostChars) }
+  const known = endings.get(key)
+  if (known !== undefined) return known
+  const fault = soundsBroken.exec(key)?.[0]
+  return fault === undefined
+    ? { kind: 'unknown', word: said.slice(0, mostChars) }
+    : { kind: 'broken', word: fault }
 }

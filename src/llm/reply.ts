@@ -43,9 +43,10 @@ export function startReply(isUnopenedLikely: boolean): Reply {
       if (!(part.isWhole && hasBegun)) takeContent(part, chunk)
       if (part.usage !== undefined) chunk.usage = part.usage
       // A server that reports usage, or says that all was sent, did not break off.
-      if (part.isLast || part.usage !== undefined) settle(chunk)
+      if (part.isLast) settle(chunk)
       fault ??= part.fault
       if (fault === undefined && part.finish !== undefined) takeEnding(part.finish, chunk)
+      if (fault === undefined && part.usage !== undefined) settle(chunk)
       isLast ||= part.isLast === true
       if (isLast || fault !== undefined) break
     }

@@ -31,15 +31,18 @@ function errorOf(body: Members): unknown {
   if (body['object'] === 'error' || body['type'] === 'error') return body
   if (isSaid(detail)) return typeof detail === 'string' ? body : detail
   if (isSaid(errors)) return errors
-  const hasCode = ['code', 'type', 'status', 'status_code', 'error_code'].some((key) => body[key])
+  // An event about a queue has a message and a status too.
+  const hasCode =
+    ['code', 'type', 'error_code'].some((key) => body[key]) ||
+    [body['status'], body['status_code']].some((status) => Number(status) >= 400)
   return (typeof message === 'string' || typeof msg === 'string') && hasCode ? body : undefined
 }
 
-/** Some servers put `error: null` or `error: {}` into every chunk. */
+/** Some servers put `error: null`, `error: {}` or an error of nulls into every chunk. */
 function isSaid(value: unknown): boolean {
   if (value === undefined || value === null) return false
   if (typeof value === 'string') return value !== ''
-  return value === true || Object.keys(membersOf(value)).length > 0
+  return value === true || Object.values(membersOf(value)).some((member) => member !== null)
 }
 
 function describe(said: unknown): ServerError {

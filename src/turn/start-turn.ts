@@ -112,7 +112,7 @@ export async function startTurn(
     timeoutMs: db.timeoutMs,
     pauseMs: 0,
   }).catch((error: unknown) => {
-    if (error instanceof Problem && mayHaveBegun.includes(error.code)) abandonLater()
+    if (!(error instanceof Problem) || mayHaveBegun.includes(error.code)) abandonLater()
     throw error
   })
   // The first attempt was committed, and was erased or taken over before the second one: its debit is left.

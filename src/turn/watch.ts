@@ -39,6 +39,7 @@ export async function* watch<End>(
     for (;;) {
       if (progress.takenBack !== takenBack) {
         takenBack = progress.takenBack
+        hasToldThinking = false
         place = 0
       }
       if (progress.text.length > place) {

@@ -442,7 +442,8 @@ describe('asking again', () => {
       const { start } = await takeTurn(db, {}, { content: 'First' })
       const other = again(start, { regenerate: start.replyId })
       await beginTurn(db, other)
-      await checkpointTurn(db, other, turnCheckpoint({ content: '' }))
+      // Text that turns out to be thinking.
+      await checkpointTurn(db, other, turnCheckpoint({ content: 'I think' }))
       const nothing = { status: 'failed', content: '', finishReason: null, errorCode } as const
       for (let time = 0; time < 2; time += 1)
         expect(await finish(db, other, nothing)).toMatchObject({ reply: { status: 'failed' } })
@@ -463,13 +464,14 @@ describe('asking again', () => {
     },
   )
 
-  test('supersedes the old reply with the first text that is saved', async () => {
+  test('supersedes the old reply when the new one ends with text, also if its Worker died', async () => {
     const { start } = await takeTurn(db, {}, { content: 'First' })
     const other = again(start, { regenerate: start.replyId })
     await beginTurn(db, other)
     expect(await history(start)).toMatchObject([{}, { content: 'First' }, { status: 'streaming' }])
     await checkpointTurn(db, other, turnCheckpoint({ content: 'Sec' }))
-    expect(await history(start)).toMatchObject([{}, { content: 'Sec', status: 'streaming' }])
+    const both = [{}, { content: 'First' }, { content: 'Sec', status: 'streaming' }]
+    expect(await history(start)).toMatchObject(both)
     await expireLease(db, other)
     expect(await beginTurn(db, again(start))).toMatchObject({
       verdict: 'replay',

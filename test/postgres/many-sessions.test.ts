@@ -15,6 +15,11 @@ import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const count = 20_000
+/**
+ * Where a user has a large part of all sessions, Postgres may walk the primary key instead of the user's index, and pass
+ * sessions of others.
+ */
+const passingOthers = 2
 const db = testDatabase()
 let login: Login
 const { rig } = useRig(async () => {
@@ -78,7 +83,7 @@ describe(`a user with ${count} sessions`, () => {
     const { sessions, messages, wholeTables } = await explained(db, (explaining) =>
       exportPage(explaining, visitorId, middle),
     )
-    expect(sessions).toBeLessThanOrEqual(202)
+    expect(sessions).toBeLessThanOrEqual(passingOthers * 202)
     expect(messages).toBeLessThanOrEqual(2 * 200)
     expect(wholeTables).toEqual([])
     const lines = await exportAnswer(visitor)
@@ -94,7 +99,7 @@ describe(`a user with ${count} sessions`, () => {
       claimSomeSessions(explaining, { visitorId, userId: other }),
     )
     // Each is found by its user, and then again by its id.
-    expect(sessions).toBeLessThanOrEqual(2 * 500 + 20)
+    expect(sessions).toBeLessThanOrEqual(passingOthers * (2 * 500 + 20))
     expect(wholeTables).toEqual([])
     rig.clear()
     const body = { visitor_token: visitor.token }
@@ -110,7 +115,7 @@ describe(`a user with ${count} sessions`, () => {
     const { sessions, wholeTables } = await explained(db, (explaining) =>
       eraseSomeOfUser(explaining, userId),
     )
-    expect(sessions).toBeLessThanOrEqual(2 * 100 + 2)
+    expect(sessions).toBeLessThanOrEqual(passingOthers * (2 * 100 + 2))
     expect(wholeTables).toEqual([])
     let requests = 1
     for (let response = await user.request('DELETE', '/v1/me'); response.status !== 204;) {

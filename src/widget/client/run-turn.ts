@@ -6,7 +6,7 @@ import { backoffMs, type Sleep, sleepUntilOnline } from './sleep.ts'
 export type TurnUpdate =
   /** The server has stored the message and writes this reply. */
   | { type: 'accepted'; seq: number; replyId: string }
-  /** The model thinks: it works on the reply, which has no text yet. */
+  /** The model thinks: it works on the reply, which has no text, or none any more. */
   | { type: 'thinking' }
   /** The whole text of the reply so far. */
   | { type: 'text'; text: string }
@@ -144,6 +144,8 @@ async function* attempt(
         progress.text = progress.text.slice(0, Number(id) - delta.text.length) + delta.text
         yield { type: 'text', text: progress.text }
       } else if (event === 'turn.thinking') {
+        // All text so far was thinking too.
+        progress.text = ''
         yield { type: 'thinking' }
       } else if (event === 'turn.completed') {
         const completed: TurnEvents['turn.completed'] = JSON.parse(data)

@@ -63,7 +63,9 @@ export async function showTurn(
           emit('reply-start', { session_id: client.sessionId()!, reply_id: update.replyId })
           break
         case 'thinking':
-          if (hasText) break
+          if (hasText && before) reply.show(before)
+          else if (hasText) reply.setText('')
+          hasText = false
           reply.setNote(words.thinking)
           if (!isThinking) announce(words.thinking)
           isThinking = true

@@ -11,7 +11,7 @@ export interface Session {
 export interface Turn {
   request: TurnRequest
   seq: number
-  /** Oldest first. The last one that is not superseded counts, or a running one that has no text to replace it with. */
+  /** Oldest first. The last one that is not superseded counts, or a running one. */
   replies: [...Reply[], Reply]
 }
 
@@ -80,11 +80,11 @@ function older(turn: Turn): Reply | undefined {
   return turn.replies.find((reply) => reply.status !== 'superseded' && reply !== standing(turn))
 }
 
-/** A begin records that a reply ended without text: an older one stands. */
+/** A begin records how a reply ended whose Worker is dead. */
 function settled(session: Session | undefined): Session | undefined {
   const copy = structuredClone(session)
   for (const turn of copy?.turns ?? [])
-    if (older(turn) && standing(turn).status !== 'streaming') standing(turn).status = 'superseded'
+    if (standing(turn).status !== 'streaming') endReply(turn, standing(turn).status)
   return copy
 }
 

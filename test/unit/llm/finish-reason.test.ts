@@ -40,6 +40,9 @@ test.each([
   'MALFORMED_FUNCTION_CALL',
   'Failed',
   'USER_CANCEL',
+  'generation_error',
+  'UnhandledException',
+  'request-timed-out',
 ])('%s breaks the reply off', (said) => {
   expect(readFinishReason(said).kind).toBe('broken')
 })

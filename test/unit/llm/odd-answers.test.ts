@@ -63,6 +63,7 @@ describe('the end of a reply', () => {
     ['a word of another provider', [ended('MAX_TOKENS')], 'length'],
     ['an unknown word and [DONE]', [ended('whatever'), '[DONE]'], 'whatever'],
     ['an unknown word and usage', [ended('whatever'), usage], 'whatever'],
+    ['an unknown word with usage', [{ ...ended('whatever'), usage: usage.usage }], 'whatever'],
     ['an error after a regular end', [ended('stop'), { error: { message: 'x' } }], 'stop'],
     ['a broken end after a regular one', [ended('stop'), ended('error'), '[DONE]'], 'stop'],
   ])('is regular with %s', async (_, data, finishReason) => {
@@ -117,7 +118,8 @@ describe('content as a list of parts', () => {
     { type: 'reasoning', text: 'Is it?' },
     { type: 'text', text: 'Hel' },
     { type: 'output_text', text: 'l' },
-    'o',
+    { type: 'text', text: { value: 'o' } },
+    '',
     { type: 'image_url', image_url: { url: 'x' } },
     { type: 'reference', reference_ids: [1] },
   ]

@@ -47,6 +47,8 @@ test.each([
   [{ error: '' }],
   [{ error: false }],
   [{ message: 'a' }],
+  [{ status: 'queued', message: 'You are number 3' }],
+  [{ error: { message: null, code: null }, choices: [] }],
   [{ choices: [], message: 'a', code: 200 }],
   [{ base_resp: { status_code: 0, status_msg: '' } }],
   [{ errors: [], success: true }],

@@ -67,6 +67,17 @@ describe('whoever watches a reply', () => {
     expect((await slow.next()).value).toMatchObject({ text: 'Yes, it really is.', place: 18 })
   })
 
+  test('is told again that the model thinks, if all its text was thinking', async () => {
+    const progress = createTurnProgress<string>()
+    const news = watch(progress)
+    progress.think()
+    expect((await news.next()).value).toEqual({ kind: 'thinking' })
+    progress.append('Okay, so.')
+    expect((await news.next()).value).toMatchObject({ text: 'Okay, so.' })
+    progress.takeBack()
+    expect((await news.next()).value).toEqual({ kind: 'thinking' })
+  })
+
   test('begins at a place in the text', async () => {
     const progress = createTurnProgress<string>()
     progress.append('Hello')

@@ -61,6 +61,16 @@ test('text that turns out to be thinking is taken back', async () => {
   expect(steps(await run())).toEqual(['accepted', 'Let me see.', 'Hi', 'Hi you', 'completed'])
 })
 
+test('text that turns out to be thinking is not in the place at which a lost reply is joined', async () => {
+  const thinking = 'event: turn.thinking\ndata: {}\n\n'
+  const { run, joins } = await serve([
+    dropped(started, delta('Let me see.'), thinking),
+    events(delta('Hi you'), completed),
+  ])
+  expect(steps(await run())).toContain('Hi you')
+  expect(joins()).toEqual([0])
+})
+
 test('a running reply is joined without sending the turn again', async () => {
   const store = storeWith({ token: 'vst_0', session: 's1' })
   const { run, chats, joins } = await serve([events(delta(' you', 'Hi'), completed)], { store })
