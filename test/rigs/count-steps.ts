@@ -1,4 +1,5 @@
 import { Session } from 'node:inspector/promises'
+import { setFlagsFromString } from 'node:v8'
 
 /**
  * Counts the steps of the files whose path contains `folder`, if they are imported after this call. A step is one run
@@ -8,6 +9,11 @@ import { Session } from 'node:inspector/promises'
 export async function countSteps(
   folder: string,
 ): Promise<{ steps: () => Promise<number>; stop: () => void }> {
+  // Code that is optimized, or thrown away as old, loses counts.
+  setFlagsFromString('--no-opt')
+  setFlagsFromString('--no-sparkplug')
+  setFlagsFromString('--no-maglev')
+  setFlagsFromString('--no-flush-bytecode')
   const session = new Session()
   session.connect()
   await session.post('Profiler.enable')
