@@ -1,4 +1,4 @@
--- What lets every list, search, claim and export read a bounded number of rows and bytes, however much a user or a site has.
+-- Bounds the rows and bytes that a list, a search, a claim or an export reads, however much a user or a site has.
 --
 -- The two columns are generated, so that the functions of a turn need not know them. Neither changes in a turn of a
 -- session that had one in the same hour, so such a turn's update stays HOT. A new session costs 250 bytes of WAL more.

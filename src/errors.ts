@@ -98,7 +98,7 @@ export interface FieldFault {
   message: string
 }
 
-/** What an error repeats of the caller's input, so that no answer is much longer than it is useful. */
+/** The limits of the caller's input in an error, so that no answer is much longer than it is useful. */
 const repeated = { nameChars: 100, errors: 20, errorsInDetail: 3 }
 
 /** A name that the caller chose, as an error may repeat it. */

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { limits } from '../limits.ts'
 
-/** What the items of a page may take: with the page around them, an answer stays within `limits.historyBytes`. */
+/** The limit for the items of a page: with the page around them, an answer stays within `limits.historyBytes`. */
 export const pageBytes = limits.historyBytes - 1_024
 
 /** Bytes of a message in an answer, of a row that has these columns. */

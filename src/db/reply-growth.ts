@@ -5,7 +5,7 @@ import { toMessage } from './messages.ts'
 import { rowsOf } from './rows-of.ts'
 import { MessageJson } from './turns/turn-json.ts'
 
-/** What has become of a reply: more text while it is being written, or the whole reply once it has ended. */
+/** The news of a reply: more text while it is being written, or the whole reply once it has ended. */
 export type ReplyGrowth = { more: string } | { ended: StoredReply }
 
 /** Two columns, one of them null: the descriptions of a message's own columns are longer than most growth. */

@@ -8,14 +8,14 @@ import { tables } from './schema.ts'
 import { type SessionPosition, type SessionRange, walkSessions } from './session-page.ts'
 
 /**
- * What a call reads at most, beside its first message. Measured: a rare text in 1,000,000 messages takes 106 calls, each of
- * which took less than a second on two busy cores.
+ * The most that a call reads beside its first message. A rare text in 1,000,000 messages takes 106 calls, each of which
+ * took less than a second on two busy cores.
  */
 const maxSessions = 1_000
 const maxMessages = 10_000
 const maxBytes = 4 * 1024 * 1024
 
-/** Where a search goes on. */
+/** The place at which a search goes on. */
 export interface SearchPosition extends SessionPosition {
   /** The search ended inside this session. */
   within?: {

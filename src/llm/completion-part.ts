@@ -4,7 +4,7 @@ import type { CompletionUsage } from './chat-model.ts'
 import { textOf, thinkingBytesOf } from './content.ts'
 import { readServerError, type ServerError } from './server-error.ts'
 
-/** What one event of a stream says, or a whole completion. */
+/** The content of one event of a stream, or of a whole completion. */
 export interface CompletionPart {
   text?: string
   thinkingBytes?: number

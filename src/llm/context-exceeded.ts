@@ -42,7 +42,7 @@ const texts: readonly RegExp[] = [
 const rateLimit =
   /rate.?limit|too many requests|quota|(tokens|requests) per (min|minute|hour|day|second)|\b[TR]P[MD]\b/i
 
-/** What is too large is the reply that was asked for. vLLM says so of both together, with the numbers. */
+/** The reply that was asked for is too large, not the prompt. vLLM says so of both together, with the numbers. */
 const replyOnly =
   /(?<!\+ `?)max_(completion_|new_|output_)?tokens\W{0,2}( is too large| must be|: \d+ >)|range of max_tokens|output tokens.{0,40}maximum allowed/i
 const numbersOfBoth = /too large: (\d+)\D+maximum context length is (\d+)/i
