@@ -252,8 +252,8 @@ export const mutants: readonly Mutant[] = [
   {
     bug: 'spending is pruned a day early',
     file: 'src/db/erasure/prune-spending.ts',
-    from: 'addressDays + 1',
-    to: 'addressDays',
+    from: 'shortDays + 1',
+    to: 'shortDays',
     project: 'http',
     tests: ['test/http/retention.test.ts'],
   },
