@@ -19,7 +19,7 @@ export interface Reply {
   readonly hasBegun: boolean
   /** Whether there is nothing more to read. */
   readonly isOver: boolean
-  /** What broke the reply off; undefined if nothing did, or if the reply was whole by then. */
+  /** The fault that broke the reply off; undefined without one, or if the reply was whole by then. */
   readonly fault: unknown
   /** Whether the thinking had a closing tag and no opening one; undefined if the reply does not show it. */
   readonly closedUnopened: boolean | undefined
