@@ -43,7 +43,7 @@ export function trimBlank(text: string): string {
   return text.slice(start, end)
 }
 
-/** Where the character begins that contains a UTF-16 unit. */
+/** The beginning of the character that contains a UTF-16 unit. */
 function clusterStart(text: string, unit: number): number {
   return segmentsOf(text).containing(unit)?.index ?? unit
 }

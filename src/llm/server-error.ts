@@ -1,4 +1,4 @@
-/** What a model server says about an error. */
+/** An error as a model server reports it. */
 export interface ServerError {
   /** May repeat the conversation or a key: never logged or sent. */
   message: string

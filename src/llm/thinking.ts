@@ -2,7 +2,7 @@ import { partialTag, tagAt, thinkingTags, unopenedClosing, unopenedTags } from '
 import { isUnopened } from './unopened.ts'
 import { utf8Bytes } from './utf8.ts'
 
-/** What a piece of content turned out to be. */
+/** A piece of content, separated into text and thinking. */
 export interface SplitContent {
   text: string
   isThinking: boolean

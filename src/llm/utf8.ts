@@ -34,7 +34,7 @@ function measure(text: string, mostBytes: number, before: number) {
     const unit = text.charCodeAt(units)
     const size = bytesOfUnit(unit, last)
     const isHigh = unit >= 0xd800 && unit <= 0xdbff
-    // Where only the first half of a pair fits, the pair does not.
+    // A pair of which only the first half fits does not fit.
     if (bytes + (isHigh ? 4 : size) > mostBytes) return { units, bytes }
     bytes += size
     last = unit

@@ -24,7 +24,7 @@ function installShortcuts(): void {
 
 const body = `<input aria-label="Search">${hostScript('data-open')}`
 
-/** What the page has heard since the last call. */
+/** The events that the page has received since the last call. */
 const heard = ({ page }: Chat) => page.evaluate<string[]>('heard.splice(0)')
 
 /** The chat's input. The page has another one. */

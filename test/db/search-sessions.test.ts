@@ -8,7 +8,7 @@ import { explained } from '../rigs/explained.ts'
 
 const db = testDatabase()
 
-/** What a call reads at most. */
+/** The most that a call reads. */
 const maxMessages = 10_000
 
 interface Seeded {

@@ -170,7 +170,7 @@ describe('history', () => {
   })
 })
 
-/** What the command says when it refuses to start. It must not have built or started anything by then. */
+/** The output of the command when it refuses to start. It must not have built or started anything by then. */
 async function refusal(args: string[], settings: string | Uint8Array = ''): Promise<string> {
   const builtAt = async () => (await stat('dist/widget/widget.js')).mtimeMs
   const before = await builtAt()

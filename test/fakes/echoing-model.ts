@@ -2,7 +2,7 @@ import http from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import { listen } from '../../scripts/dev/listen.ts'
 
-/** What the model answers with: everything it was sent, including headers and key, as an indiscreet provider might. */
+/** The answer of the model: everything it was sent, including headers and key, as an indiscreet provider might. */
 export type Echo = 'error' | 'error code' | 'error chunk' | 'nonsense' | 'html'
 
 export interface EchoingModel {

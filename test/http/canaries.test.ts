@@ -12,7 +12,7 @@ import { startDatabase, type TestDatabase } from '../rigs/start-database.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'
 import { turnCall } from '../rigs/turn-call.ts'
 
-/** What belongs to one person. Each has a text that occurs nowhere else. */
+/** The data of one person. Each has a text that occurs nowhere else. */
 const kinds = ['message', 'context', 'reply', 'title', 'key', 'value', 'comment', 'wrong'] as const
 type Kind = (typeof kinds)[number]
 

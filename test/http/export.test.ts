@@ -30,7 +30,7 @@ async function seededVisitor(turns: readonly number[]) {
   return { visitor, userId, ids }
 }
 
-/** What the other routes show of the caller, in the export's order: sessions by id, messages by seq. */
+/** The caller's data as the other routes show them, in the export's order: sessions by id, messages by seq. */
 async function shown(visitor: Client): Promise<ExportLine[]> {
   const { data: sessions } = await visitor.expect(200, 'GET', '/v1/sessions?limit=200')
   const lines: ExportLine[] = []

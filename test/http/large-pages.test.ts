@@ -55,7 +55,7 @@ interface Page {
   next_cursor: string | null
 }
 
-/** What the pages of a list hold, each of which is at most 1 MiB, and not empty before the end. */
+/** The items of the pages of a list, each of which is at most 1 MiB, and not empty before the end. */
 async function readAll(client: Client, path: string, parameter: string, first?: string) {
   const pages: Page['data'][] = []
   for (let cursor: string | null | undefined = first; cursor !== null;) {

@@ -198,7 +198,7 @@ select payer, ${today} - day as days from spending order by payer, day desc`.exe
     )
   }
 
-  /** What is kept: everything up to so many days before today. */
+  /** The days that are kept: everything up to so many days before today. */
   const keptUpTo = (last: { addresses: number; others: number }) => ({
     address: upTo(last.addresses).map((day) => `address:x ${day}`),
     visitor: upTo(last.others).map((day) => `visitor:x ${day}`),

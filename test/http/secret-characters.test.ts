@@ -4,7 +4,7 @@ import { createClient } from '../rigs/client.ts'
 import { noSharedCaps } from '../rigs/no-shared-caps.ts'
 import { type ManyWorkers, startManyWorkers } from '../rigs/start-many-workers.ts'
 
-/** What a copy, an editor or a hand may put into a secret. */
+/** The characters that a copy, an editor or a hand may put into a secret. */
 const characters = {
   'a line break': '\n',
   'a carriage return': '\r',

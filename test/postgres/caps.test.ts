@@ -49,7 +49,7 @@ function payersOf(userId: string, address: string, caps: Partial<Record<Payer['k
   }))
 }
 
-/** What a payer has spent today, as committed. */
+/** The tokens that a payer has spent today, as committed. */
 async function countedOf(payer: string): Promise<number> {
   const { rows } = await watcher.query<{ tokens: string }>(
     'select coalesce(sum(tokens), 0) as tokens from spending where payer = $1',

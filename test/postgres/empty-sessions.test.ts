@@ -78,7 +78,7 @@ describe('sessions without messages', () => {
     for (let count = 1; count < maxEmptySessions; count += 1) await create(userId)
     await other.query('begin')
     try {
-      // What begin takes first.
+      // The lock that begin takes first.
       await other.query('select session_lock($1)', [oldest])
       await create(userId)
       expect(await idsOf(userId)).toHaveLength(maxEmptySessions + 1)

@@ -4,7 +4,7 @@ import { type Client, parseEvents, type ServerEvent } from './client.ts'
 import { eventsOf, textOf, words } from './doomed-turn.ts'
 import type { LeavingClient } from './leaving-client.ts'
 
-/** What is stored of a turn once its lease has expired. */
+/** The status in which a turn is kept once its lease has expired. */
 export type Kept = 'nothing' | 'failed' | 'interrupted' | 'complete'
 
 /** A turn whose Worker was killed, as its visitor sees it through another Worker. */

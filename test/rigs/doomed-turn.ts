@@ -16,7 +16,7 @@ export interface DoomedTurn {
 /** Waits for a moment of a turn, and kills its Worker there. */
 export type Death = (turn: DoomedTurn) => Promise<void>
 
-/** What the model says in these turns, one word in each piece. */
+/** The model's words in these turns, one word in each piece. */
 export const words = Array.from({ length: 40 }, (_, index) => `word${index}`)
 
 /** A message to which the model says these words. Only its first call meets `fault`. */

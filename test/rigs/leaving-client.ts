@@ -5,7 +5,7 @@ import type { Client } from './client.ts'
 export type Leaving = 'close' | 'reset'
 
 export interface LeavingClient {
-  /** What the client has read so far; empty until the answer begins. */
+  /** The text that the client has read so far; empty until the answer begins. */
   text(): string
   leave(how: Leaving): void
 }

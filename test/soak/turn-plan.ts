@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import type { DatabaseFault } from '../rigs/database-proxy.ts'
 
-/** What goes wrong in a turn. */
+/** The faults of a turn. */
 export type PlannedFault =
   | { of: 'model'; directive: string }
   /** The call to the database that comes after so many others, of any turn, meets it. */

@@ -1,4 +1,4 @@
-/** What a visitor does while writing. A page often listens for these on the document, for itself. */
+/** The events of a visitor who writes. A page often listens for these on the document, for itself. */
 const writingEvents = 'keypress beforeinput input copy cut paste dragenter dragover dragleave drop'
 
 /**

@@ -20,7 +20,7 @@ export const english = {
   network: 'There is no connection to the chat.',
 }
 
-/** What the panel needs before a conversation is loaded. */
+/** The texts that the panel needs before a conversation is loaded. */
 export type PanelWords = Record<keyof typeof english, string>
 
 /** Every text of the widget. */

@@ -9,7 +9,7 @@ const interrupted: End = { status: 'interrupted' }
 const failed = (code: string): End => ({ status: 'failed', code })
 const unavailable = failed('model_unavailable')
 
-/** What the offline model can do wrong, and how the reply may end: mostly in one way. */
+/** The faults of the offline model, and how the reply may end: mostly in one way. */
 export const modelFaults = {
   'status=500': [unavailable],
   'status=401': [unavailable],

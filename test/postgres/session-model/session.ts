@@ -28,7 +28,7 @@ export interface TurnRequest {
   body: TurnBody
   /** The session in the body, or the derived one. */
   sessionId: string
-  /** What the model says if nothing goes wrong. */
+  /** The model's words if nothing goes wrong. */
   says: string
   fault: ModelFault | undefined
 }
@@ -51,7 +51,7 @@ export interface Outcome {
   modelCalls: number
 }
 
-/** What happens to a call to the database: whether it runs, and whether the Worker receives the answer. */
+/** The fate of a call to the database: whether it runs, and whether the Worker receives the answer. */
 export interface Fate {
   ran: boolean
   heard: boolean

@@ -57,7 +57,7 @@ describe('the encoding of .dev.vars', () => {
   })
 })
 
-/** What the command says when it fails, with the file of this test. */
+/** The output of the command when it fails, with the file of this test. */
 async function migrate(): Promise<string> {
   const script = join(import.meta.dirname, '../../../scripts/migrate.ts')
   const env = { PATH: process.env['PATH'] }

@@ -13,7 +13,7 @@ const secrets = ['DATABASE_URL', 'OPENAI_API_KEY', 'ADMIN_TOKEN', 'AUTH_JWT_SECR
 /** The secrets that a request sends or receives in a header. */
 const inHeaders = secrets.filter((name) => name !== 'AUTH_JWT_SECRET')
 
-/** What the Worker says about these settings, which must name one of them and not its value. */
+/** The Worker's complaint about these settings, which must name one of them and not its value. */
 function refusal(name: string, value: string): string {
   try {
     createDeps({ ...right, [name]: value })

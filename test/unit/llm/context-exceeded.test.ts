@@ -4,7 +4,7 @@ import { readServerError } from '../../../src/llm/server-error.ts'
 
 type Body = Record<string, unknown> | unknown[]
 
-/** What a server answered: undefined as a status is a stream that began with 200. */
+/** The answer of a server: undefined as a status is a stream that began with 200. */
 function kindOf(status: number | undefined, body: Body): string {
   const error = readServerError(body)
   if (error === undefined) return 'no error'

@@ -29,7 +29,7 @@ const read = (send: Send) => withModelServer(send, (baseUrl) => complete(modelOf
 const fail = (send: Send, options = {}) =>
   withModelServer(send, (baseUrl) => failure(modelOf(baseUrl, options), 'Hi'))
 
-/** What a reader was given, and what ended it before its end. */
+/** The text that a reader was given, and the error that ended it early. */
 async function readAll(baseUrl: string): Promise<{ text: string; error?: unknown }> {
   let text = ''
   try {

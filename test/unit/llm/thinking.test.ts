@@ -5,7 +5,7 @@ import { createThinkingFilter } from '../../../src/llm/thinking.ts'
 import { anyPlaces, anyText, cutAt } from '../../generators/cut-text.ts'
 
 interface Read {
-  /** What the reply is in the end. */
+  /** The reply as it is in the end. */
   text: string
   /** All that was shown meanwhile, a take-back as `⌫`. */
   shown: string
