@@ -53,7 +53,7 @@ describe('a session', () => {
     for (let count = 0; count < 3; count += 1) created.push((await newSession(visitor)).id)
     expect(rig.timeline).toEqual(['database', 'database', 'database'])
     expect(await all()).toEqual([session_id, ...created.slice(3)].toSorted())
-    // One that has had a message is not counted any more.
+    // A session that has had a message is not counted any more.
     await visitor.chat({ session_id: created[3], message: 'Hello' })
     created.push((await newSession(visitor)).id)
     expect(await all()).toEqual([session_id, ...created.slice(3)].toSorted())

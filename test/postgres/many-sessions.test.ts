@@ -16,8 +16,8 @@ import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 const count = 20_000
 /**
- * Where a user has a large part of all sessions, Postgres may walk the primary key instead of the user's index, and pass
- * sessions of others.
+ * Postgres may walk the primary key instead of the user's index if the user has a large part of all sessions, and then
+ * passes sessions of others.
  */
 const passingOthers = 2
 const db = testDatabase()
