@@ -27,7 +27,7 @@ export async function expectSound(db: Database, sessionId: string): Promise<Mess
     const replies = rows.filter(({ reply_to }) => reply_to === seq)
     const [current, ...newer] = replies.filter(({ status }) => status !== 'superseded')
     expect(current).toBeDefined()
-    // One that stands until a running one has ended.
+    // A reply stands until a running one has ended.
     expect(newer.map(({ status }) => status)).toEqual(newer.slice(0, 1).map(() => 'streaming'))
     for (const reply of replies) expect(reply.seq).toBeGreaterThan(seq)
   }
