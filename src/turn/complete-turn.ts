@@ -97,7 +97,7 @@ async function checkpoint(
 ) {
   const progress = {
     content,
-    ...turnTerms(asked, content),
+    ...turnTerms(asked.message, asked.contextText, content),
     tokens: { message: messageOf(prompt).tokens, reply: countTokens(content) },
     sent: sentPrompt(prompt),
     leaseMs: settings.leaseMs,
@@ -119,7 +119,7 @@ async function store(
   historyLimit: number,
 ): Promise<Pick<EndedTurn, 'reply' | 'history' | 'problem'>> {
   const { problem, ...result } = turnEndOf(settings, content, completion)
-  const end = { ...result, ...turnTerms(asked, content) }
+  const end = { ...result, ...turnTerms(asked.message, asked.contextText, content) }
   const stored = (limit: number) =>
     attempt((timeoutMs) => finishTurn(db, key, end, { historyLimit: limit, timeoutMs }), finish)
   try {
