@@ -43,7 +43,7 @@ function nextStart({ userId, payers }: TurnStart, change: Partial<TurnStart> = {
 }
 
 async function spent({ payers }: Pick<TurnStart, 'payers'>) {
-  return (await spentToday(db, payers)).tokens
+  return (await spentToday(db, payers)).spent.map(({ tokens }) => tokens)
 }
 
 /** The rows of a turn's payers, whole. */
@@ -192,11 +192,18 @@ describe('a turn that ends', () => {
     const site = await spentOnSite()
     const start = cappedStart({ user: 1_000, address: 1_000, site: site + 1_000 })
     await beginTurn(db, start)
+    const cost = { prompt_tokens: 31, completion_tokens: 11, cached_tokens: 24 }
     for (let call = 0; call < 2; call += 1) {
-      await finish(db, start, { spent: { prompt_tokens: 31, completion_tokens: 11 } }, call * 50)
+      await finish(db, start, { spent: cost }, call * 50)
       expect(await spent(start)).toEqual([42, 42, site + 42])
     }
-    const told = { turns: 1, tokens: '42', prompt_tokens: '31', completion_tokens: '11' }
+    const told = {
+      turns: 1,
+      tokens: '42',
+      prompt_tokens: '31',
+      completion_tokens: '11',
+      cached_tokens: '24',
+    }
     expect((await rowsOf(start)).filter(({ payer }) => payer !== 'site')).toMatchObject([
       told,
       told,
@@ -205,7 +212,9 @@ describe('a turn that ends', () => {
 
   test('may have cost more than was thought: that is written down as it is', async () => {
     const start = cappedStart({ user: 150 })
-    await takeTurn(db, start, { spent: { prompt_tokens: 300, completion_tokens: 12 } })
+    await takeTurn(db, start, {
+      spent: { prompt_tokens: 300, completion_tokens: 12, cached_tokens: 0 },
+    })
     expect(await spent(start)).toEqual([312])
     expect(await beginTurn(db, nextStart(start))).toMatchObject({ verdict: 'capped' })
   })
@@ -219,7 +228,9 @@ describe('a turn that ends', () => {
     ])
       await change.execute(db.kysely)
     await takeTurn(db, nextStart(start))
-    await finish(db, start, { spent: { prompt_tokens: 5, completion_tokens: 2 } })
+    await finish(db, start, {
+      spent: { prompt_tokens: 5, completion_tokens: 2, cached_tokens: 0 },
+    })
     const rows = await rowsOf(start)
     expect(rows.map(({ tokens }) => tokens).toSorted()).toEqual(['30', '7'])
     expect(await spent(start)).toEqual([30])
@@ -323,7 +334,7 @@ describe('a debit stays', () => {
 test('a retry of a failed turn and another reply are turns of their own', async () => {
   const start = cappedStart({ user: 10_000 })
   const failed = { status: 'failed', content: '', finishReason: null } as const
-  const nothing = { prompt_tokens: 0, completion_tokens: 0 }
+  const nothing = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 }
   await takeTurn(db, start, { ...failed, spent: nothing })
   expect(await spent(start)).toEqual([0])
   await takeTurn(db, { ...start, lease: crypto.randomUUID() })
