@@ -5,6 +5,7 @@ import { beginTurn } from '../db/turns/begin-turn.ts'
 import { describeFault, Problem } from '../errors.ts'
 import type { ChatModel } from '../llm/chat-model.ts'
 import type { Message } from '../protocol.ts'
+import { cacheKeyOf } from './cache-key.ts'
 import { type Caller, type DailyCaps, payersOf } from './payers.ts'
 import { promptParts, type PromptPart } from './prompt/parts.ts'
 import { renderMessage } from './prompt/render.ts'
@@ -32,6 +33,8 @@ export interface TurnSettings extends WindowSettings {
   countedBy: string
   leaseMs: number
   dailyCaps: DailyCaps
+  /** Whether the model is sent a key that names the session. */
+  sendsCacheKey: boolean
 }
 
 /** A turn that holds its lease: its message is stored, and its reply is to be written. */
@@ -39,6 +42,8 @@ export interface RunningTurn {
   key: TurnKey
   /** The prompt for the model. */
   prompt: PromptPart[]
+  /** Names the session to the provider. */
+  cacheKey?: string | undefined
 }
 
 export interface StartedTurn {
@@ -79,6 +84,8 @@ export async function startTurn(
     payersOf(settings.dailyCaps, caller),
     request.sessionId ?? sessionIdOf(userId, request.messageId),
   ])
+  // It is made while the database works.
+  const cacheKey = settings.sendsCacheKey ? cacheKeyOf(sessionId) : undefined
   const lease = crypto.randomUUID()
   const start = {
     userId,
@@ -127,7 +134,7 @@ export async function startTurn(
     window: begun.window,
     message: { seq: message.seq, content, tokens: messageTokens },
   })
-  return { ...started, next: { run: { key, prompt } } }
+  return { ...started, next: { run: { key, prompt, cacheKey: await cacheKey } } }
 }
 
 /** Without it, a begin that was committed unseen would lock the session for its lease and keep its debit for the day. */

@@ -16,6 +16,7 @@ const settings: TurnSettings = {
   tokenBudget: 8_000,
   maxCompletionTokens: 100,
   systemTokens: 0,
+  sendsCacheKey: false,
 }
 
 /** A database that refuses every call at once for so long; then, a begin finds that its lease has ended. */
