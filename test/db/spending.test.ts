@@ -6,7 +6,7 @@ import { spentToday } from '../../src/db/spending.ts'
 import { abandonTurn } from '../../src/db/turns/abandon-turn.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
-import type { Payer, TurnStart } from '../../src/turn/turn.ts'
+import type { Payer, Spent, TurnStart } from '../../src/turn/turn.ts'
 import {
   expireLease,
   finish,
@@ -219,6 +219,14 @@ describe('a turn that ends', () => {
     expect(await beginTurn(db, nextStart(start))).toMatchObject({ verdict: 'capped' })
   })
 
+  test('adds nothing to what the cache held if its Worker is an older one, which does not tell', async () => {
+    const start = cappedStart({ user: 1_000 })
+    await takeTurn(db, start)
+    const cost = { prompt_tokens: 20, completion_tokens: 10 } as Spent
+    await takeTurn(db, nextStart(start), { spent: cost })
+    expect(await rowsOf(start)).toMatchObject([{ tokens: '60', cached_tokens: '16' }])
+  })
+
   test('after midnight is refunded on the day of its debit', async () => {
     const start = cappedStart({ user: 1_000 })
     await beginTurn(db, start)
@@ -286,7 +294,7 @@ describe('a turn that ends', () => {
     for (let time = 0; time < 2; time += 1) {
       expect(await finish(db, start, {}, 50)).toEqual({ outcome: 'session_deleted' })
       expect(await rowsOf(start)).toMatchObject([
-        { tokens: '30', prompt_tokens: '20', completion_tokens: '10' },
+        { tokens: '30', prompt_tokens: '20', completion_tokens: '10', cached_tokens: '16' },
       ])
     }
   })

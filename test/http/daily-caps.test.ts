@@ -219,6 +219,7 @@ describe('what is left of the day', () => {
       day,
       resets_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT00:00:00.000Z$/),
       tokens_used: 0,
+      cached_tokens: 0,
       tokens_limit: caps.user,
       tokens_left: caps.user,
     })

@@ -58,7 +58,7 @@ export function turnEnd(change: Partial<TurnEnd> = {}): TurnEnd {
     model: 'test-model',
     usage: undefined,
     cachedTokens: null,
-    spent: { prompt_tokens: 20, completion_tokens: 10, cached_tokens: 0 },
+    spent: { prompt_tokens: 20, completion_tokens: 10, cached_tokens: 16 },
     tokens: { message: 10, reply: 10 },
     reportedReplyTokens: undefined,
     messageBytes: 1_000,
