@@ -138,11 +138,11 @@ describe('what the cache of the provider held of a prompt', () => {
 test('a reply whose session is erased while it is written counts what the cache held, once', async () => {
   const visitor = await newVisitor(rig.url)
   const { session_id } = await takeTurn(visitor, reported(40, { cached_tokens: 8 }))
-  let isErased = false
+  const erased = new AbortController()
   model.script = () => ({
     packets: (function* packets() {
       yield delta('Hi')
-      while (!isErased) yield ': waiting\n\n'
+      while (!erased.signal.aborted) yield ': waiting\n\n'
       yield* [finished(), event({ choices: [], usage: reported(50, { cached_tokens: 32 }) }), done]
     })(),
   })
@@ -150,7 +150,7 @@ test('a reply whose session is erased while it is written counts what the cache 
   const running = visitor.expect(404, 'POST', '/v1/chat', { session_id, message: 'Hello again' })
   await expect.poll(() => model.calls.length).toBe(calls + 1)
   await visitor.expect(204, 'DELETE', `/v1/sessions/${session_id}`)
-  isErased = true
+  erased.abort()
   expect((await running).code).toBe('session_deleted')
   expect(await shownCached(visitor)).toEqual([40, 40, 40])
 })
