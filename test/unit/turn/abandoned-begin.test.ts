@@ -17,6 +17,8 @@ const settings: TurnSettings = {
   tokenBudget: 8_000,
   maxCompletionTokens: 100,
   systemTokens: 0,
+  sendsCacheKey: false,
+  recall: { tokens: 0, scope: 'session' },
 }
 
 /** A database that refuses every call at once for so long; then, a begin finds that its lease has ended. */
