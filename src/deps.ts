@@ -42,6 +42,7 @@ export function createDeps(bindings: unknown): Deps {
     systemTokens: countTokens(env.SYSTEM_PROMPT),
     leaseMs: env.TURN_LEASE_MS,
     dailyCaps: dailyCapsOf(env),
+    recall: { tokens: env.RECALL_TOKENS, scope: env.RECALL_SCOPE },
   }
   if (historyTokens(settings, 1) < 0) throw noRoom(settings)
   checkCaps(env)

@@ -33,10 +33,25 @@ export interface Receipt {
     total: number
     /** `MAX_COMPLETION_TOKENS`, kept free for the reply. */
     reply: number
+    /** What recalled turns may take: `RECALL_TOKENS`, and at most half of the room for the history. */
+    recall: number
     left: number
   }
-  /** As the provider counted it. */
-  usage?: Usage
+  /** As the provider counted it; `cached_tokens` if it told, a part of `prompt_tokens`. */
+  usage?: Usage & { cached_tokens?: number }
+  /** `exact` if every turn's tokens are the provider's figure and nothing is recalled. */
+  counts: 'exact' | 'bound'
+  window: {
+    /** `seq` of its first message; of the new message if the window is empty. */
+    from_seq: number
+    turns: number
+    /** How many tokens of history can be added at most before the window begins later; only for a message that has not been sent. */
+    stays_until_tokens?: number
+  }
+  /** Tokens at the beginning that the prompt before had too, in whole 128s from 1,024 on: what OpenAI's cache can hold of it. */
+  cacheable_tokens: number
+  /** The words that recall looked for, most telling first; absent if it is off. */
+  words?: string[]
   /** In the order of the prompt. */
   parts: ReceiptPart[]
   left_out: LeftOut[]
@@ -55,7 +70,15 @@ export type ReceiptPart =
       /** Absent in the oldest turns of a receipt that would pass 1 MiB. */
       messages?: ReceiptMessage[]
     }
-  | { part: 'recalled'; reason: 'relevant'; reply_seqs: readonly number[]; tokens: number }
+  | {
+      part: 'recalled'
+      reason: 'relevant'
+      tokens: number
+      /** Oldest first. */
+      turns: ReceiptRecalled[]
+      /** How many more turns of the user's other sessions were quoted; nothing else of them is kept. */
+      elsewhere?: number
+    }
   | {
       part: 'message'
       reason: 'asked'
@@ -71,11 +94,46 @@ export interface ReceiptMessage {
   context_text?: string
 }
 
+/** A turn that is quoted in the last user message. */
+export interface ReceiptRecalled {
+  /** Of another session of the user; only for a message that has not been sent. */
+  session_id?: string
+  /** Of the user's message. */
+  seq: number
+  reply_seq: number
+  /** ISO 8601, UTC. */
+  created_at: string
+  /** `words`: it has words of the message; `beside`: it is next to a turn that has. */
+  because: 'words' | 'beside'
+  /** Of its rank and of the words' weight that it holds, from 0 to 1; only for a message that has not been sent. */
+  score?: number
+  share?: number
+  /** Words of the new message that it has. */
+  matched: string[]
+  /** Whether only a part of it is quoted. */
+  cut: boolean
+  messages: ReceiptMessage[]
+}
+
 /** Turns that the model is not sent, newest first. */
 export interface LeftOut {
   /** `seq`s of the first and the last reply. */
   from_seq: number
   to_seq: number
   turns: number
-  reason: 'token_budget' | 'max_turns' | 'older_than_window' | 'failed' | 'superseded' | 'running'
+  /**
+   * `window_starts_later`: it would fit, but then the window would begin elsewhere with each turn, and no cache could hold
+   * the prompt. `not_relevant`: older than the window, and recall did not choose it. `recall_full`: recall chose it, and it
+   * did not fit. `older_than_window`: in the receipt of a reply, any of these.
+   */
+  reason:
+    | 'token_budget'
+    | 'max_turns'
+    | 'window_starts_later'
+    | 'not_relevant'
+    | 'recall_full'
+    | 'older_than_window'
+    | 'failed'
+    | 'superseded'
+    | 'running'
 }

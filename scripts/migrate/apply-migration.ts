@@ -78,7 +78,7 @@ async function applyConcurrently(
 ): Promise<void> {
   // A build waits for older transactions and blocks nobody: a limit would only leave more INVALID indexes.
   await client.query('set lock_timeout = 0')
-  const [statement] = statements
+  const [statement, ...comments] = statements
   if (!statement) return
   if (target.action === 'drop') {
     await runStatement(client, statement)
@@ -97,6 +97,7 @@ async function applyConcurrently(
       `${target.table} has no valid index ${target.index} now: is the name taken by something else?`,
     )
   }
+  for (const comment of comments) await runStatement(client, comment)
 }
 
 type IndexTarget = Extract<ConcurrentIndex, { action: 'create' }>

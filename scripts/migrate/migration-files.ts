@@ -12,7 +12,7 @@ export interface Migration {
   /** In hex, of the content with LF instead of CRLF: a checkout on Windows is the same migration. */
   sha256: string
   statements: SqlStatement[]
-  /** Set if the file asks to run outside a transaction: what its only statement does. */
+  /** Set if the file asks to run outside a transaction: what its first statement does. */
   concurrently?: ConcurrentIndex
 }
 
@@ -71,7 +71,7 @@ async function readMigration(folder: string, name: string): Promise<Migration> {
   if (migration.version === 0) throw new MigrationError('numbers start at 0001')
 
   const firstLine = sql.split('\n', 1)[0]?.trimEnd() ?? ''
-  if (firstLine === noTransaction) return { ...migration, concurrently: onlyStatement(statements) }
+  if (firstLine === noTransaction) return { ...migration, concurrently: firstStatement(statements) }
   if (/^--\s*migrate:/i.test(firstLine)) {
     throw new MigrationError(`its first line may only be "${noTransaction}" or an ordinary comment`)
   }
@@ -114,14 +114,16 @@ function parse(sql: string): SqlStatement[] {
   return statements
 }
 
-function onlyStatement(statements: SqlStatement[]): ConcurrentIndex {
+/** Comments may follow: they can be written again after a kill, too. */
+function firstStatement(statements: SqlStatement[]): ConcurrentIndex {
   const [statement, ...others] = statements
-  const concurrently = statement && others.length === 0 ? concurrentIndex(statement) : undefined
+  const areComments = others.every(({ head }) => /^comment on\b/.test(head))
+  const concurrently = statement && areComments ? concurrentIndex(statement) : undefined
   if (!concurrently) {
     throw new MigrationError(
-      'outside a transaction, a file holds exactly one statement, which can run again after a kill: ' +
+      'outside a transaction, a file holds one statement, which can run again after a kill: ' +
         '"create [unique] index concurrently if not exists <name> on <table> …" or ' +
-        '"drop index concurrently if exists <name>"',
+        '"drop index concurrently if exists <name>"; only "comment on …" may follow it',
     )
   }
   return concurrently

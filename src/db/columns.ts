@@ -32,6 +32,7 @@ function column<Type>(pgType: string): Column<Type> {
 
 export const boolean = column<boolean>('boolean')
 export const integer = column<number>('integer')
+export const smallint = column<number>('smallint')
 export const integers = column<number[]>('integer[]')
 /** Read as a string, because it may not fit a number. */
 export const bigint = column<ColumnType<string, number, number>>('bigint')

@@ -35,8 +35,10 @@ export const tables = {
     model: column.nullable(column.text),
     prompt_tokens: column.nullable(column.integer),
     completion_tokens: column.nullable(column.integer),
+    cached_tokens: column.nullable(column.integer),
     window_from: column.nullable(column.integer),
     recalled: column.nullable(column.integers),
+    recalled_elsewhere: column.withDefault(column.smallint),
     recalled_tokens: column.withDefault(column.integer),
     system_tokens: column.nullable(column.integer),
     turn_tokens: column.nullable(column.integer),
@@ -50,6 +52,8 @@ export const tables = {
     debited_on: column.nullable(column.date),
     rating: column.nullable(column.oneOf<'up' | 'down'>()),
     rating_comment: column.nullable(column.text),
+    terms: column.nullable(column.integers),
+    message_terms: column.nullable(column.smallint),
   },
   spending: {
     day: column.date,
@@ -58,6 +62,7 @@ export const tables = {
     turns: column.withDefault(column.integer),
     prompt_tokens: column.withDefault(column.bigint),
     completion_tokens: column.withDefault(column.bigint),
+    cached_tokens: column.withDefault(column.bigint),
   },
   ended_leases: {
     lease: column.uuid,
@@ -84,4 +89,4 @@ export type SessionRow = RowOf<typeof tables.sessions>
 export type MessageRow = RowOf<typeof tables.messages>
 
 /** The number of the newest file in `migrations/`, which this code needs. The Worker cannot read the folder: a test compares. */
-export const schemaVersion = 7
+export const schemaVersion = 10

@@ -7,10 +7,10 @@ import { keepCheckpoints } from './checkpoints.ts'
 import { messageOf, turnEndOf } from './ended-turn.ts'
 import { type PromptPart, sentPrompt } from './prompt/parts.ts'
 import { type Completion, readCompletion } from './read-completion.ts'
+import { turnTerms } from './recall/terms.ts'
 import type { RunningTurn, TurnDeps } from './start-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
 import type { TurnProgress } from './turn-progress.ts'
-import type { TurnKey } from './turn.ts'
 
 /** How a turn ended. */
 export interface EndedTurn {
@@ -46,7 +46,7 @@ export async function completeTurn(
   const checkpoints = keepCheckpoints({
     leaseMs: deps.settings.leaseMs,
     stop,
-    save: () => checkpoint(deps, turn.key, sent, progress.text),
+    save: () => checkpoint(deps, turn, sent, progress.text),
   })
   const leaving = onceLeft(options.gone, checkpoints.saveNow, stop)
 
@@ -91,12 +91,13 @@ function onceLeft(gone: AbortSignal, saveNow: () => void, stop: AbortController)
 
 async function checkpoint(
   { db, settings }: TurnDeps,
-  key: TurnKey,
+  { key, asked }: RunningTurn,
   prompt: readonly PromptPart[],
   content: string,
 ) {
   const progress = {
     content,
+    ...turnTerms(asked.message, asked.contextText, content),
     tokens: { message: messageOf(prompt).tokens, reply: countTokens(content) },
     sent: sentPrompt(prompt),
     leaseMs: settings.leaseMs,
@@ -112,12 +113,13 @@ async function checkpoint(
 
 async function store(
   { db, settings }: TurnDeps,
-  { key }: RunningTurn,
+  { key, asked }: RunningTurn,
   content: string,
   completion: Completion,
   historyLimit: number,
 ): Promise<Pick<EndedTurn, 'reply' | 'history' | 'problem'>> {
-  const { problem, ...end } = turnEndOf(settings, content, completion)
+  const { problem, ...result } = turnEndOf(settings, content, completion)
+  const end = { ...result, ...turnTerms(asked.message, asked.contextText, content) }
   const stored = (limit: number) =>
     attempt((timeoutMs) => finishTurn(db, key, end, { historyLimit: limit, timeoutMs }), finish)
   try {

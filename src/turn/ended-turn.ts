@@ -6,14 +6,14 @@ import { turnOverheadTokens } from './prompt/window.ts'
 import type { Completion } from './read-completion.ts'
 import type { TurnSettings } from './start-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
-import type { TurnEnd } from './turn.ts'
+import type { TurnEnd, TurnTerms } from './turn.ts'
 
 /** How a turn ended, as it is to be stored: a pure function of what was sent and what came back. */
 export function turnEndOf(
   settings: TurnSettings,
   content: string,
   completion: Completion,
-): TurnEnd & { problem: Problem | undefined } {
+): Omit<TurnEnd, keyof TurnTerms> & { problem: Problem | undefined } {
   const { usage, sent, finishReason } = completion
   const message = messageOf(sent)
   const tokens = { message: message.tokens, reply: countTokens(content) }

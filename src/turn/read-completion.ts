@@ -61,7 +61,7 @@ export async function readCompletion(
 
   try {
     await read(turn.prompt).catch((error: unknown) => {
-      if (!isContextExceeded(error) || !hasWindow(turn.prompt)) throw error
+      if (!isContextExceeded(error) || !hasHistory(turn.prompt)) throw error
       return read(shorterPrompt(turn.prompt, shorterShare))
     })
   } catch (cause) {
@@ -71,8 +71,8 @@ export async function readCompletion(
   return completion
 }
 
-function hasWindow(prompt: readonly PromptPart[]): boolean {
-  return prompt.some((part) => part.kind === 'turn')
+function hasHistory(prompt: readonly PromptPart[]): boolean {
+  return prompt.some((part) => part.kind === 'turn' || part.kind === 'recalled')
 }
 
 /** Providers report it before the first token, so nothing was written or paid for yet. */

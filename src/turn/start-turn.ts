@@ -7,13 +7,16 @@ import type { ChatModel } from '../llm/chat-model.ts'
 import type { Message } from '../protocol.ts'
 import { type Caller, type DailyCaps, payersOf } from './payers.ts'
 import { promptParts, type PromptPart } from './prompt/parts.ts'
+import { quoteRecalled } from './prompt/quotation.ts'
 import { renderMessage } from './prompt/render.ts'
 import {
   fixedTokens,
   historyTokens,
+  recallTokens,
   turnOverheadTokens,
   type WindowSettings,
 } from './prompt/window.ts'
+import { queryTerms } from './recall/terms.ts'
 import { messageTooLong, refusal } from './refusal.ts'
 import { sessionIdOf, titleOf } from './session-of-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
@@ -32,11 +35,20 @@ export interface TurnSettings extends WindowSettings {
   countedBy: string
   leaseMs: number
   dailyCaps: DailyCaps
+  recall: RecallSettings
+}
+
+export interface RecallSettings {
+  /** The limit of what recalled turns take in a prompt; 0: nothing is recalled. */
+  tokens: number
+  /** `user`: from all sessions of the user. */
+  scope: 'session' | 'user'
 }
 
 /** A turn that holds its lease: its message is stored, and its reply is to be written. */
 export interface RunningTurn {
   key: TurnKey
+  asked: { message: string; contextText: string | null }
   /** The prompt for the model. */
   prompt: PromptPart[]
 }
@@ -75,6 +87,9 @@ export async function startTurn(
   if (room < 0) throw messageTooLong(-room)
 
   const { userId } = caller
+  const asked = { message: request.message, contextText: request.contextText ?? null }
+  const query = queryTerms(asked.message, asked.contextText)
+  const maxRecallTokens = recallTokens(settings, room)
   const [payers, sessionId] = await Promise.all([
     payersOf(settings.dailyCaps, caller),
     request.sessionId ?? sessionIdOf(userId, request.messageId),
@@ -86,8 +101,8 @@ export async function startTurn(
     createSession: request.sessionId === undefined,
     title: titleOf(request.message),
     messageId: request.messageId ?? crypto.randomUUID(),
-    content: request.message,
-    contextText: request.contextText ?? null,
+    content: asked.message,
+    contextText: asked.contextText,
     metadata: request.metadata ?? {},
     messageTokens,
     regenerate: request.regenerate ?? null,
@@ -100,6 +115,7 @@ export async function startTurn(
       overheadTokens: turnOverheadTokens,
       countedBy: settings.countedBy,
     },
+    recall: { tokens: maxRecallTokens, terms: query.terms, scope: settings.recall.scope },
     systemTokens: settings.systemTokens,
     maxTokens: fixedTokens(settings, messageTokens) + settings.maxCompletionTokens,
     payers,
@@ -122,12 +138,19 @@ export async function startTurn(
   const started = { sessionId, message, databaseMs: Date.now() - beginsAt }
   if (begun.verdict === 'replay') return { ...started, next: { replay: begun.replay } }
   const key = { sessionId, replyId: begun.replyId, lease, payers }
+  const rendered = { content, tokens: messageTokens }
+  const { quotation } = quoteRecalled(begun.recalled, {
+    query,
+    maxTokens: maxRecallTokens,
+    message: rendered,
+  })
   const prompt = promptParts({
     system: { content: settings.systemPrompt, tokens: settings.systemTokens },
     window: begun.window,
-    message: { seq: message.seq, content, tokens: messageTokens },
+    recalled: quotation,
+    message: { seq: message.seq, ...rendered },
   })
-  return { ...started, next: { run: { key, prompt } } }
+  return { ...started, next: { run: { key, asked, prompt } } }
 }
 
 /** Without it, a begin that was committed unseen would lock the session for its lease and keep its debit for the day. */

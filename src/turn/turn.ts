@@ -44,8 +44,9 @@ export interface TurnStart {
   lease: string
   leaseMs: number
   window: WindowLimits
+  recall: RecallLimits
   systemTokens: number
-  /** An upper bound of the tokens of prompt and reply, overhead included and the window left out. */
+  /** An upper bound of the tokens of prompt and reply, overhead included, without the window and what is recalled. */
   maxTokens: number
   /** Each payer once, in the order in which all turns lock them. */
   payers: readonly Payer[]
@@ -53,12 +54,41 @@ export interface TurnStart {
 
 export interface WindowLimits {
   maxTurns: number
-  /** The room for the history, overhead included. */
+  /** The room for the history, overhead and recalled turns included. */
   tokens: number
   /** Overhead of one turn: of its two messages. */
   overheadTokens: number
   /** Model and system prompt: token counts that were reported under the same two are exact. */
   countedBy: string
+}
+
+/** What older turns are found by. */
+export interface RecallLimits {
+  /** The part of the room that recalled turns may take; 0: nothing is recalled. */
+  tokens: number
+  /** Hashes of the message's words. */
+  terms: readonly number[]
+  /** `user`: in the user's other sessions too. */
+  scope: 'session' | 'user'
+}
+
+/** An older turn that shares words with the new message. */
+export interface RecalledTurn {
+  /** Absent: this session. */
+  sessionId?: string
+  /** Of the user's message. */
+  seq: number
+  replySeq: number
+  /** Of the reply: ISO 8601. */
+  createdAt: string
+  /** Higher is better; comparable within one message only. */
+  score: number
+  /** From 0 to 1: how much of the weight of the message's words the turn itself holds; 0: it is only beside one that does. */
+  share: number
+  message: string
+  contextText: string | null
+  /** At most its first 8,000 characters. */
+  reply: string
 }
 
 /** A turn of the context window. */
@@ -77,7 +107,14 @@ export interface WindowTurn {
 
 /** What `beginTurn` found. */
 export type Begun =
-  | { verdict: 'run'; message: Message; replyId: string; window: WindowTurn[] }
+  | {
+      verdict: 'run'
+      message: Message
+      replyId: string
+      window: WindowTurn[]
+      /** Best first. */
+      recalled: RecalledTurn[]
+    }
   | { verdict: 'replay'; message: Message; replay: StoredReply }
   | { verdict: 'running' | 'busy'; retryAfterMs: number }
   | { verdict: 'capped'; capped: Payer['kind']; retryAfterMs: number }
@@ -103,8 +140,10 @@ export interface TurnKey {
 export interface SentPrompt {
   /** `seq` of the window's first message; that of the turn's own message if the window is empty. */
   windowFrom: number
-  /** `seq`s of the replies whose turns were sent beside the window. */
+  /** `seq`s of the session's replies whose turns were sent beside the window. */
   recalled: readonly number[]
+  /** How many turns of other sessions were. */
+  recalledElsewhere: number
   /** A bound of what those took. */
   recalledTokens: number
 }
@@ -115,8 +154,16 @@ export interface TurnTokens {
   reply: number
 }
 
+/** What recall finds a turn by. */
+export interface TurnTerms {
+  /** Hashes of its words: those of the message first. */
+  terms: readonly number[]
+  /** How many of them are the message's. */
+  messageTerms: number
+}
+
 /** How far a running turn has come. */
-export interface TurnCheckpoint {
+export interface TurnCheckpoint extends TurnTerms {
   content: string
   tokens: TurnTokens
   sent: SentPrompt
@@ -124,7 +171,7 @@ export interface TurnCheckpoint {
 }
 
 /** How a turn ended. */
-export interface TurnEnd {
+export interface TurnEnd extends TurnTerms {
   status: 'complete' | 'interrupted' | 'failed'
   content: string
   finishReason: string | null

@@ -10,7 +10,7 @@ import { storedMessages } from '../rigs/stored-session.ts'
 const db = testDatabase()
 
 function withRecalled(recalledTokens: number): SentPrompt {
-  return { windowFrom: 1, recalled: recalledTokens > 0 ? [2] : [], recalledTokens }
+  return { ...sentFrom(1), recalled: recalledTokens > 0 ? [2] : [], recalledTokens }
 }
 
 describe('the window of a turn', () => {
@@ -231,7 +231,7 @@ describe("the provider's usage", () => {
         reportedReplyTokens: 50,
         tokens: { message: 60, reply: 70 },
         sent: {
-          windowFrom: 2 * (index - turns) + 1,
+          ...sentFrom(2 * (index - turns) + 1),
           recalled: recalledTokens > 0 ? [2] : [],
           recalledTokens,
         },

@@ -35,6 +35,7 @@ export function turnStart(change: Partial<TurnStart> = {}): TurnStart {
     systemTokens: 10,
     maxTokens: 100,
     payers: [{ kind: 'user', name: userId, maxTokens: undefined }],
+    recall: { tokens: 0, terms: [], scope: 'session' },
     ...change,
     window: {
       maxTurns: 20,
@@ -50,6 +51,8 @@ export function turnEnd(change: Partial<TurnEnd> = {}): TurnEnd {
   return {
     status: 'complete',
     content: 'Hi',
+    terms: [],
+    messageTerms: 0,
     finishReason: 'stop',
     errorCode: null,
     model: 'test-model',
@@ -67,12 +70,14 @@ export function turnEnd(change: Partial<TurnEnd> = {}): TurnEnd {
 
 /** A prompt whose window begins at this `seq`, and nothing beside it. */
 export function sentFrom(windowFrom: number): SentPrompt {
-  return { windowFrom, recalled: [], recalledTokens: 0 }
+  return { windowFrom, recalled: [], recalledElsewhere: 0, recalledTokens: 0 }
 }
 
 export function turnCheckpoint(change: Partial<TurnCheckpoint> = {}): TurnCheckpoint {
   return {
     content: 'H',
+    terms: [],
+    messageTerms: 0,
     tokens: { message: 10, reply: 5 },
     sent: sentFrom(1),
     leaseMs: 15_000,

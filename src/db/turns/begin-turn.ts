@@ -1,9 +1,9 @@
-import type { Begun, TurnStart, WindowTurn } from '../../turn/turn.ts'
+import type { Begun, RecalledTurn, TurnStart, WindowTurn } from '../../turn/turn.ts'
 import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
 import { toMessage } from '../messages.ts'
 import { callTurnFunction } from './turn-function.ts'
-import { Begun as BegunJson, type WindowRecord } from './turn-json.ts'
+import { Begun as BegunJson, type RecalledRecord, type WindowRecord } from './turn-json.ts'
 
 const result = column.json(BegunJson)
 
@@ -25,6 +25,7 @@ export async function beginTurn(
         message: toMessage(begun.message),
         replyId: begun.reply_id,
         window: begun.turns.map(toWindowTurn),
+        recalled: begun.recalled.map(toRecalledTurn),
       }
     case 'replay':
       return {
@@ -42,12 +43,27 @@ export async function beginTurn(
   }
 }
 
-/** The members of the SQL type `turn_start`. */
-function requestOf(start: TurnStart) {
-  const { window } = start
+/** The part of a turn that its prompt depends on. */
+export type NextTurn = Pick<TurnStart, 'sessionId' | 'userId' | 'window' | 'recall'>
+
+/** Members of the SQL type `turn_start`. */
+export function requestOfContext({ sessionId, userId, window, recall }: NextTurn) {
   return {
-    session_id: start.sessionId,
-    user_id: start.userId,
+    session_id: sessionId,
+    user_id: userId,
+    max_turns: window.maxTurns,
+    window_tokens: window.tokens,
+    overhead_tokens: window.overheadTokens,
+    counted_by: window.countedBy,
+    recall_tokens: recall.tokens,
+    recall_terms: recall.terms,
+    recalls_elsewhere: recall.scope === 'user',
+  }
+}
+
+function requestOf(start: TurnStart) {
+  return {
+    ...requestOfContext(start),
     create_session: start.createSession,
     title: start.title,
     message_id: start.messageId,
@@ -59,10 +75,6 @@ function requestOf(start: TurnStart) {
     reply_id: start.replyId,
     lease: start.lease,
     lease_ms: start.leaseMs,
-    max_turns: window.maxTurns,
-    window_tokens: window.tokens,
-    overhead_tokens: window.overheadTokens,
-    counted_by: window.countedBy,
     system_tokens: start.systemTokens,
     max_tokens: start.maxTokens,
     payers: start.payers.map(({ kind, name, maxTokens }) => ({
@@ -73,7 +85,13 @@ function requestOf(start: TurnStart) {
   }
 }
 
-function toWindowTurn(record: WindowRecord): WindowTurn {
+export function toWindowTurn(record: WindowRecord): WindowTurn {
   const [seq, tokens, exact, message, contextText, reply, replySeq] = record
   return { seq, replySeq, message, contextText, reply, tokens, exact }
+}
+
+export function toRecalledTurn(record: RecalledRecord): RecalledTurn {
+  const [sessionId, seq, replySeq, createdAt, score, share, message, contextText, reply] = record
+  const turn = { seq, replySeq, createdAt, score, share, message, contextText, reply }
+  return sessionId === null ? turn : { sessionId, ...turn }
 }

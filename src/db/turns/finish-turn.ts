@@ -58,7 +58,7 @@ export async function finishTurn(
 
 /** The members of the SQL type `turn_end` that a checkpoint has too. */
 function soFar({ sessionId, replyId, lease }: TurnKey, turn: TurnCheckpoint | TurnEnd) {
-  const { content, tokens, sent } = turn
+  const { content, tokens, sent, terms, messageTerms } = turn
   return {
     session_id: sessionId,
     reply_id: replyId,
@@ -68,7 +68,10 @@ function soFar({ sessionId, replyId, lease }: TurnKey, turn: TurnCheckpoint | Tu
     reply_tokens: tokens.reply,
     window_from: sent.windowFrom,
     recalled: sent.recalled.length > 0 ? sent.recalled : null,
+    recalled_elsewhere: sent.recalledElsewhere,
     recalled_tokens: sent.recalledTokens,
+    terms,
+    message_terms: messageTerms,
   }
 }
 

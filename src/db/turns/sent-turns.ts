@@ -1,11 +1,10 @@
-import { type RawBuilder, sql } from 'kysely'
 import type { LeftOut } from '../../protocol-receipt.ts'
 import type { WindowTurn } from '../../turn/turn.ts'
 import * as column from '../columns.ts'
-import { type RowOf, rowsOf } from '../rows-of.ts'
+import type { RowOf } from '../rows-of.ts'
 import { tables } from '../schema.ts'
 
-/** The common part of both receipts: the turns that are sent, and those that are not. */
+/** The common part of both receipts. */
 
 /** A turn that is sent. */
 export const turnColumns = {
@@ -26,41 +25,47 @@ export function toTurn({
   return { ...row, contextText, replySeq }
 }
 
-/** Turns outside the window, or inside its range but not sent. */
-export interface Skipped extends Pick<LeftOut, 'from_seq' | 'to_seq' | 'turns'> {
-  reason: 'older_than_window' | 'failed' | 'superseded' | 'running'
+/** Turns before the window, or replies that do not count. */
+export interface LeftOutTurns extends Pick<LeftOut, 'from_seq' | 'to_seq' | 'turns'> {
+  reason: 'window_starts_later' | 'older_than_window' | 'failed' | 'superseded' | 'running'
 }
 
-const skippedColumns = {
+/** What the function `turns_left_out` returns. */
+export const leftOutColumns = {
   from_seq: column.integer,
   to_seq: column.integer,
   turns: column.integer,
-  reason: column.oneOf<Skipped['reason']>(),
+  reason: column.oneOf<LeftOutTurns['reason']>(),
 }
 
-/** Counts in a window as soon as its turn is settled. */
-export const isExpiredWithText = sql`status = 'streaming' and lease_expires_at <= statement_timestamp() and content <> ''`
+/** What the model was sent for the reply before. */
+export interface PromptBefore {
+  windowFrom: number | null
+  recalledTokens: number
+  systemTokens: number | null
+  model: string | null
+  /** `seq` of the message. */
+  askedSeq: number
+  messageTokens: number
+}
 
-/** How many failed, superseded or running replies a receipt lists. */
-const maxSkipped = 50
+/** What the function `turn_before` returns. */
+export const beforeColumns = {
+  window_from: column.nullable(column.integer),
+  recalled_tokens: column.integer,
+  system_tokens: column.nullable(column.integer),
+  model: column.nullable(column.text),
+  asked_seq: column.integer,
+  message_tokens: column.integer,
+}
 
-/** The turns that are not sent, newest first: one row for all older turns that count, and one for each later reply that does not. */
-export function skippedIn(bounds: RawBuilder<unknown>) {
-  return rowsOf(skippedColumns)`
-with bounds as (${bounds}
-), older as (
-  select min(seq) as from_seq, max(seq) as to_seq, count(*)::integer as turns, 'older_than_window' as reason
-  from bounds join messages m on m.session_id = bounds.id and role = 'assistant' and status in ('complete', 'interrupted')
-    and seq < bounds.window_from
-), skipped as (
-  select seq as from_seq, seq as to_seq, 1 as turns, case
-      when status = 'superseded' and content <> '' then 'superseded'
-      when status = 'streaming' and lease_expires_at > statement_timestamp() then 'running'
-      else 'failed' end as reason
-  from bounds cross join older join messages m on m.session_id = bounds.id and role = 'assistant'
-    and seq > coalesce(older.to_seq, 0) and seq < bounds.before
-    and status not in ('complete', 'interrupted') and not (${isExpiredWithText})
-  order by seq desc limit ${maxSkipped}
-)
-select * from skipped union all select * from older where turns > 0 order by to_seq desc`
+export function toPromptBefore(row: RowOf<typeof beforeColumns>): PromptBefore {
+  return {
+    windowFrom: row.window_from,
+    recalledTokens: row.recalled_tokens,
+    systemTokens: row.system_tokens,
+    model: row.model,
+    askedSeq: row.asked_seq,
+    messageTokens: row.message_tokens,
+  }
 }

@@ -42,12 +42,27 @@ const WindowTurn = z.tuple([
 ])
 export type WindowRecord = z.infer<typeof WindowTurn>
 
+/** A turn that is recalled, by place. */
+const RecalledTurn = z.tuple([
+  z.guid().nullable().describe('the session, if it is another one'),
+  integer.describe('seq of the message'),
+  integer.describe('seq of the reply'),
+  z.iso.datetime({ offset: true }).describe('when the reply began'),
+  z.number().describe('score'),
+  z.number().min(0).max(1).describe('share'),
+  text.describe('the message'),
+  text.nullable().describe('its context_text'),
+  text.describe('the reply'),
+])
+export type RecalledRecord = z.infer<typeof RecalledTurn>
+
 export const Begun = z.discriminatedUnion('verdict', [
   z.strictObject({
     verdict: z.literal('run'),
     message: MessageJson,
     reply_id: z.guid(),
     turns: z.array(WindowTurn),
+    recalled: z.array(RecalledTurn),
   }),
   z.strictObject({ verdict: z.literal('replay'), message: MessageJson, reply: MessageJson }),
   z.strictObject({ verdict: z.enum(['running', 'busy']), retry_after_ms: count }),
@@ -68,3 +83,27 @@ export const Finished = z.discriminatedUnion('outcome', [
   z.strictObject({ outcome: z.literal('taken_over'), reply: z.null(), history: z.null() }),
   z.strictObject({ outcome: z.literal('session_deleted') }),
 ])
+
+export const NextContext = z.strictObject({
+  next_seq: integer,
+  turns: z.array(WindowTurn),
+  recalled: z.array(RecalledTurn),
+  before: z
+    .strictObject({
+      window_from: integer.nullable(),
+      recalled_tokens: count,
+      system_tokens: count.nullable(),
+      model: text.nullable(),
+      asked_seq: integer,
+      message_tokens: count,
+    })
+    .nullable(),
+  left_out: z.array(
+    z.strictObject({
+      from_seq: integer,
+      to_seq: integer,
+      turns: count,
+      reason: z.enum(['window_starts_later', 'older_than_window', 'failed', 'superseded', 'running']),
+    }),
+  ),
+})

@@ -1,7 +1,7 @@
 import type { PromptMessage } from '../../llm/chat-model.ts'
-import type { SentPrompt, WindowTurn } from '../turn.ts'
+import type { RecalledTurn, SentPrompt, WindowTurn } from '../turn.ts'
 import { renderMessage } from './render.ts'
-import { overhead, selectWindow } from './window.ts'
+import { newestTurns, overhead } from './window.ts'
 
 /**
  * A part of a prompt. The parts come in the order of the prompt. `tokens` are without the overhead of the chat format,
@@ -19,11 +19,10 @@ interface TurnPart extends WindowTurn {
   kind: 'turn'
 }
 
-/** Turns from before the window, quoted in the last user message. */
+/** Older turns, quoted in the last user message before the message itself. */
 interface RecalledPart {
   kind: 'recalled'
-  /** `seq`s of their replies. */
-  seqs: readonly number[]
+  turns: readonly Pick<RecalledTurn, 'sessionId' | 'replySeq'>[]
   tokens: number
   content: string
 }
@@ -96,17 +95,24 @@ function hasOwnOverhead(kind: PromptPart['kind']): boolean {
 export function sentPrompt(parts: readonly PromptPart[]): SentPrompt {
   const first = parts.find((part) => part.kind === 'turn' || part.kind === 'message')
   const recalled = parts.find((part) => part.kind === 'recalled')
+  const own = recalled?.turns.filter(({ sessionId }) => sessionId === undefined) ?? []
   return {
     windowFrom: first?.seq ?? 1,
-    recalled: recalled?.seqs ?? [],
+    recalled: own.map(({ replySeq }) => replySeq),
+    recalledElsewhere: (recalled?.turns.length ?? 0) - own.length,
     recalledTokens: recalled?.tokens ?? 0,
   }
 }
 
-/** The prompt with only the newest of its turns, which take at most a share of what all its turns take. */
+/**
+ * The prompt without what is recalled, and with only the newest of its turns, which take at most a share of what all its
+ * turns take.
+ */
 export function shorterPrompt(parts: readonly PromptPart[], share: number): PromptPart[] {
   const turns = parts.filter((part) => part.kind === 'turn')
   const tokens = share * turns.reduce((sum, turn) => sum + turn.tokens, 0)
-  const kept = selectWindow(turns, { maxTurns: turns.length, tokens })
-  return parts.filter((part) => part.kind !== 'turn' || kept.includes(part))
+  const kept = newestTurns(turns, { maxTurns: turns.length, tokens })
+  return parts.filter(
+    (part) => part.kind !== 'recalled' && (part.kind !== 'turn' || kept.includes(part)),
+  )
 }

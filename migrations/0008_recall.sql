@@ -1,0 +1,240 @@
+-- Memory: a window whose beginning stays put, and older turns that share the new message's words (recall).
+--
+-- No row is rewritten and no table is read: the new columns of messages have no check, which Postgres would verify row by
+-- row while turns wait. The functions below are the only writers.
+
+alter table messages
+  add column terms integer[],
+  add column message_terms smallint,
+  add column recalled_elsewhere smallint not null default 0,
+  add column cached_tokens integer;
+comment on column messages.terms is 'of a reply that counts: hashes of the words of its turn, first those of its message; salted by the session; null in rows written before this column';
+comment on column messages.message_terms is 'how many of terms are of the message: those of the reply alone count half';
+comment on column messages.recalled is 'of a reply: seqs of the replies of its session whose turns the model was sent beside its window; null: none';
+comment on column messages.recalled_elsewhere is 'of a reply: how many turns of the user''s other sessions it was sent; no id of them, as an erased session leaves none';
+comment on column messages.cached_tokens is 'of a reply: how many of prompt_tokens the provider took from its cache; null where it did not tell';
+
+alter table spending add column cached_tokens bigint not null default 0;
+comment on column spending.cached_tokens is 'of ended turns: how many of prompt_tokens the provider took from its cache';
+
+alter type turn_start add attribute recall_tokens integer;
+alter type turn_start add attribute recall_terms integer[];
+alter type turn_start add attribute recalls_elsewhere boolean;
+comment on type turn_start is 'what begin_turn is called with; max_tokens is what prompt and reply take at most beside the window and what is recalled; without recall_tokens nothing is recalled';
+
+alter type turn_end add attribute terms integer[];
+alter type turn_end add attribute message_terms integer;
+alter type turn_end add attribute recalled_elsewhere integer;
+alter type turn_end add attribute cached_tokens integer;
+alter type turn_end add attribute spent_cached_tokens bigint;
+
+create function term_salt(in_session uuid) returns integer
+language sql immutable parallel safe as $$
+  select ('x' || right(in_session::text, 8))::bit(32)::integer
+$$;
+comment on function term_salt(uuid) is 'what the terms of a session are combined with: the random end of its id, so that one index holds the terms of each session apart';
+
+create function salted_terms(terms integer[], in_session uuid) returns integer[]
+language sql immutable parallel safe as $$
+  select array(
+    select term # term_salt(in_session) from unnest(terms) with ordinality as t (term, place) order by place)
+  where terms is not null
+$$;
+comment on function salted_terms(integer[], uuid) is 'terms as messages.terms holds them';
+
+-- The beginning of a window that moves by one turn with every turn ends a provider's prompt cache each time. So it is the
+-- roundest turn of those that it may be, which stays the same for many turns, and nothing has to be remembered for it.
+create function turn_window(
+  in_session uuid, before integer, max_turns integer, max_tokens integer, overhead_tokens integer, for_counted_by text,
+  recall_tokens integer, recalls_elsewhere boolean
+) returns table (
+  seq integer, tokens integer, exact boolean, message text, context_text text, reply text, reply_seq integer,
+  fits_from integer
+)
+language sql stable as $$
+  select cut.reply_to, cut.tokens, cut.exact, turn.message, turn.context_text, turn.reply, cut.seq, cut.fits_from
+  from (
+    select *, case
+        when is_all then fits_from
+        else first_value(fitting.reply_to) over (order by 2 * total >= most desc, roundness desc, fitting.reply_to) end as starts_at
+    from (
+      select *, min(counted.reply_to) over () as fits_from, max(total) over () as most,
+        case counted.reply_to / 2 when 0 then 2147483647 else (counted.reply_to / 2) & -(counted.reply_to / 2) end as roundness
+      from (
+        select *, bool_and(total <= room) over () as is_all
+        from (
+          -- What may be recalled takes its part of the room, unless the window can hold the whole session.
+          select *, case
+              when not recalls_elsewhere and fetched <= max_turns and all_tokens <= max_tokens then max_tokens
+              else max_tokens - recall_tokens end as room
+          from (
+            -- The index alone holds what the cut needs, so no row is read that the window does not hold. One turn more
+            -- than the window may hold tells whether there is an older one.
+            select *, sum(newest.tokens) over walk as total, row_number() over walk as place, count(*) over () as fetched,
+              sum(newest.tokens) over () as all_tokens
+            from (
+              select m.seq, m.reply_to,
+                overhead_tokens + case when m.counted_by = for_counted_by then m.turn_tokens else m.turn_tokens_bound end as tokens,
+                coalesce(m.counted_by = for_counted_by, false) and m.turn_tokens_exact as exact
+              from messages m
+              where m.session_id = in_session and m.role = 'assistant' and m.status in ('complete', 'interrupted')
+                and m.seq < before
+              order by m.seq desc limit max_turns + 1
+            ) newest
+            window walk as (order by newest.seq desc)
+          ) summed
+        ) roomed
+        where place <= max_turns
+      ) counted
+      where total <= room
+    ) fitting
+  ) cut
+  -- One probe for each turn, as a join would let Postgres read the whole session. Only superseded replies lie between a
+  -- message and the reply that counts.
+  cross join lateral (
+    select max(m.content) filter (where m.role = 'user') as message,
+      max(m.context_text) as context_text, max(m.content) filter (where m.role = 'assistant') as reply
+    from messages m
+    where m.session_id = in_session and m.status <> 'superseded' and m.seq between cut.reply_to and cut.seq
+  ) turn
+  where cut.reply_to >= cut.starts_at
+$$;
+comment on function turn_window(uuid, integer, integer, integer, integer, text, integer, boolean) is 'whole turns up to a seq, with tokens that include their overhead, in no order: the newest max_turns if they fit; otherwise those from the roundest turn on with which the window holds at least half of what fits; fits_from is the seq of the oldest that fits';
+
+create or replace function turn_window(
+  in_session uuid, before integer, max_turns integer, max_tokens integer, overhead_tokens integer, for_counted_by text
+) returns table (
+  seq integer, tokens integer, exact boolean, message text, context_text text, reply text, reply_seq integer
+)
+language sql stable as $$
+  select w.seq, w.tokens, w.exact, w.message, w.context_text, w.reply, w.reply_seq
+  from turn_window(in_session, before, max_turns, max_tokens, overhead_tokens, for_counted_by, 0, false) w
+$$;
+comment on function turn_window(uuid, integer, integer, integer, integer, text) is 'the window without recall, as Workers of schema 7 ask for it in their receipts';
+
+-- Scores by the rarity of the words that a turn shares with the new message: idf as in BM25 (Robertson and Zaragoza, "The
+-- Probabilistic Relevance Framework", 2009, with the 1 + of Lucene), to the power 1.5. A word that only the reply holds
+-- counts half. A turn lends 0.4 of its score to the turns next to it, and 0.15 to those after them. Scores are integers,
+-- so that they do not depend on the order of a sum.
+create function turn_recall(t turn_start, asked_seq integer, before integer) returns json
+language plpgsql stable as $$
+declare
+  own_terms integer := coalesce(cardinality(t.recall_terms), 0);
+  asked integer[] := coalesce(t.recall_terms, '{}');
+begin
+  if coalesce(t.recall_tokens, 0) = 0 then return '[]'; end if;
+  if t.recalls_elsewhere is not true and not exists (
+    select from messages m
+    where m.session_id = t.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted') and m.seq < before
+  ) then
+    return '[]';
+  end if;
+  -- A message of one or two words continues what was said last.
+  if own_terms < 3 then
+    asked := asked || array(
+      select last_terms.term # term_salt(t.session_id)
+      from (
+        select m.terms[1:m.message_terms] as terms from messages m
+        where m.session_id = t.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
+          and m.seq < asked_seq
+        order by m.seq desc limit 1
+      ) newest, unnest(newest.terms) with ordinality as last_terms (term, place)
+      where last_terms.term # term_salt(t.session_id) <> all (asked)
+      order by place limit 8 - own_terms);
+  end if;
+  if cardinality(asked) = 0 then return '[]'; end if;
+
+  return (
+    with term as (
+      select a.term, case when a.place <= own_terms then 1 else 0.5::float8 end as factor
+      from unnest(asked) with ordinality as a (term, place)
+    ), elsewhere as materialized (
+      select others.id as session_id, turn.seq, turn.terms, turn.message_terms
+      from (
+        select s.id from sessions s
+        where s.user_id = t.user_id and s.id <> t.session_id and t.recalls_elsewhere
+        order by s.active_hour desc nulls last, s.id limit 100
+      ) others
+      cross join lateral (
+        select m.seq, m.terms, m.message_terms from messages m
+        where m.session_id = others.id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
+        order by m.seq desc limit 64
+      ) turn
+      limit 1024
+    ), hit as materialized (
+      -- The first 256 turns are read; the index of terms has the later ones.
+      select m.session_id, m.seq, term.term,
+        case when array_position(m.terms, term.term # term_salt(t.session_id)) <= m.message_terms then 2 else 1 end as halves
+      from messages m join term on term.term # term_salt(t.session_id) = any (m.terms)
+      where m.session_id = t.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
+        and m.seq < least(before, 513)
+      union all
+      select t.session_id, late.seq, term.term,
+        case when array_position(late.terms, term.term # term_salt(t.session_id)) <= late.message_terms then 2 else 1 end
+      from term
+      cross join lateral (
+        select m.seq, m.terms, m.message_terms from messages m
+        -- "is true" keeps the condition out of the other indexes, along which Postgres would read the whole session.
+        where m.terms @> array[term.term # term_salt(t.session_id)] and (m.session_id = t.session_id) is true
+          and m.role = 'assistant' and m.status in ('complete', 'interrupted') and m.seq > 512 and m.seq < before
+        limit 200
+      ) late
+      where before > 513
+      union all
+      select e.session_id, e.seq, term.term,
+        case when array_position(e.terms, term.term # term_salt(e.session_id)) <= e.message_terms then 2 else 1 end
+      from elsewhere e join term on term.term # term_salt(e.session_id) = any (e.terms)
+    ), weight as (
+      select counted.term, round(10000 * factor
+        * power(ln(1 + (greatest(turns, holders) - holders + 0.5) / (holders + 0.5)), 1.5))::bigint as weight
+      from (
+        select term.term, term.factor, count(hit.term)::float8 as holders
+        from term left join hit on hit.term = term.term group by term.term, term.factor
+      ) counted
+      cross join (select (before / 2 + (select count(*) from elsewhere))::float8 as turns) counts
+    ), own as (
+      select hit.session_id, hit.seq, sum(weight.weight * hit.halves)::bigint as score
+      from hit join weight on weight.term = hit.term
+      group by hit.session_id, hit.seq
+      order by score desc, hit.seq desc, hit.session_id limit 200
+    ), near as (
+      select own.session_id, own.seq + spread.away as seq, sum(own.score * spread.part)::bigint as score,
+        coalesce(max(own.score) filter (where spread.away = 0), 0) as own_score
+      from own cross join (values (0, 100), (-2, 40), (2, 40), (-4, 15), (4, 15)) as spread (away, part)
+      -- Nothing is recalled if no turn holds a fifth of what the message's words weigh.
+      where (select max(score) from own) >= 0.2 * 2 * (select sum(weight) from weight)
+      group by own.session_id, own.seq + spread.away
+      order by 3 desc, 2 desc, 1 limit 50
+    ), found as (
+      select near.*, turn.reply_to, turn.turn_tokens_bound, turn.created_at, max(near.score) over () as best
+      from near
+      cross join lateral (
+        select m.reply_to, m.turn_tokens_bound, m.created_at from messages m
+        where m.session_id = near.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
+          and m.seq = near.seq and (near.session_id <> t.session_id or m.seq < before)
+        limit 1
+      ) turn
+    ), ranked as (
+      -- The Worker cuts long texts, and counts. Twice as much as it may send is enough for that.
+      select *, row_number() over walk as place, sum(least(turn_tokens_bound, 300)) over walk as total
+      from found
+      where score >= 0.3 * best
+      window walk as (order by score desc, seq desc, session_id)
+    )
+    select coalesce(json_agg(json_build_array(
+      nullif(r.session_id, t.session_id), r.reply_to, r.seq, r.created_at, r.score / 2000000.0,
+      round(r.own_score / (2.0 * (select greatest(sum(weight), 1) from weight)), 3),
+      message.content, message.context_text, reply.content) order by r.place), '[]')
+    from ranked r
+    cross join lateral (
+      select left(m.content, 8000) as content, m.context_text from messages m
+      where m.session_id = r.session_id and m.status <> 'superseded' and m.seq = r.reply_to limit 1
+    ) message
+    cross join lateral (
+      select left(m.content, 8000) as content from messages m
+      where m.session_id = r.session_id and m.status <> 'superseded' and m.seq = r.seq limit 1
+    ) reply
+    where r.place <= 12 and (r.place = 1 or r.total <= 2 * t.recall_tokens)
+  );
+end $$;
+comment on function turn_recall(turn_start, integer, integer) is 'turns before a seq that share words with the new message, best first, with their texts; with recalls_elsewhere also those of the user''s other sessions; one index probe where there is nothing before';

@@ -1,0 +1,70 @@
+import { type Word, wordsOf } from './words.ts'
+
+/** Most terms of a turn's message, and of its reply. */
+const maxTerms = 256
+
+/** What recall looks for. */
+export interface RecallQuery {
+  /** The words of the message, as written in lower case. */
+  words: string[]
+  /** The term of each word. */
+  terms: number[]
+}
+
+/**
+ * The terms of a text: a hash for each of its distinct words, in the order of their first appearance. Stored terms were made by
+ * this function: a text whose terms change is not recalled any more.
+ */
+export function termsOf(text: string): number[] {
+  return [...addTerms(new Set(), text, Infinity)]
+}
+
+/** The terms of a turn: those of the message, of which there are `messageTerms`, and then those that only the reply has. */
+export function turnTerms(
+  message: string,
+  contextText: string | null,
+  reply: string,
+): { terms: number[]; messageTerms: number } {
+  const terms = addTerms(new Set(), message, maxTerms)
+  if (contextText !== null) addTerms(terms, contextText, maxTerms)
+  const messageTerms = terms.size
+  addTerms(terms, reply, messageTerms + maxTerms)
+  return { terms: [...terms], messageTerms }
+}
+
+/** The words of a message that say most of it. */
+export function queryTerms(message: string, contextText: string | null): RecallQuery {
+  const found = new Map<number, Word>()
+  for (const text of [message, contextText ?? ''])
+    for (const word of wordsOf(text)) {
+      const term = termOf(word)
+      const known = found.get(term)
+      if (!known || known.weight < word.weight) found.set(term, word)
+    }
+  const best = [...found].toSorted(([, a], [, b]) => b.weight - a.weight).slice(0, 8)
+  return { words: best.map(([, word]) => word.written), terms: best.map(([term]) => term) }
+}
+
+/** The words of a query that a text has too. */
+export function matchedWords({ words, terms }: RecallQuery, text: string): string[] {
+  const held = new Set(termsOf(text))
+  return words.filter((_, index) => held.has(terms[index]!))
+}
+
+function addTerms(terms: Set<number>, text: string, maxSize: number): Set<number> {
+  for (const word of wordsOf(text)) {
+    if (terms.size >= maxSize) break
+    terms.add(termOf(word))
+  }
+  return terms
+}
+
+/** FNV-1a over the UTF-16 units of the stem, then the finaliser of MurmurHash3, as a signed integer of 32 bits. */
+function termOf({ stem }: Word): number {
+  let hash = 0x811c9dc5
+  for (let unit = 0; unit < stem.length; unit++)
+    hash = Math.imul(hash ^ stem.charCodeAt(unit), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
+}
