@@ -45,6 +45,8 @@ export interface Receipt {
     /** `seq` of its first message; of the new message if the window is empty. */
     from_seq: number
     turns: number
+    /** What keeps older turns out; only for a message that has not been sent, and absent if there are none. */
+    cut_by?: 'max_turns' | 'token_budget'
     /** How many tokens of history can be added at most before the window begins later; only for a message that has not been sent. */
     stays_until_tokens?: number
   }

@@ -1,9 +1,16 @@
 import { findNextContext } from '../db/turns/next-context.ts'
 import { findReplyContext } from '../db/turns/reply-context.ts'
 import type { Receipt } from '../protocol-receipt.ts'
-import { receiptParts } from './prompt/receipt.ts'
+import { quoteRecalled, quotedAgain } from './prompt/quotation.ts'
+import { leftOutOf, receiptParts } from './prompt/receipt.ts'
 import { renderMessage } from './prompt/render.ts'
-import { fixedTokens, historyTokens, turnOverheadTokens } from './prompt/window.ts'
+import {
+  historyTokens,
+  recallTokens,
+  staysUntilTokens,
+  turnOverheadTokens,
+} from './prompt/window.ts'
+import { queryTerms } from './recall/terms.ts'
 import { messageTooLong } from './refusal.ts'
 import type { TurnDeps } from './start-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
@@ -21,46 +28,72 @@ interface SessionKey {
 export async function nextReceipt(
   { db, settings }: TurnDeps,
   key: SessionKey,
-  request: { message: string; contextText: string | null },
+  asked: { message: string; contextText: string | null },
 ): Promise<Receipt | undefined> {
   const { maxTurns, countedBy } = settings
-  const messageTokens = countTokens(renderMessage(request.message, request.contextText))
+  const content = renderMessage(asked.message, asked.contextText)
+  const messageTokens = countTokens(content)
   const room = historyTokens(settings, messageTokens)
   if (room < 0) throw messageTooLong(-room)
-  const context = await findNextContext(db, key, {
-    maxTurns,
-    tokens: room,
-    overheadTokens: turnOverheadTokens,
-    countedBy,
-  })
+  const query = queryTerms(asked.message, asked.contextText)
+  const recall = {
+    tokens: recallTokens(settings, room),
+    terms: query.terms,
+    scope: settings.recall.scope,
+  }
+  const window = { maxTurns, tokens: room, overheadTokens: turnOverheadTokens, countedBy }
+  const context = await findNextContext(db, { ...key, window, recall })
   if (context === undefined) return undefined
-  const { turns, skipped } = context
-  const windowTokens = turns.reduce((sum, { tokens }) => sum + tokens, 0)
-  const used = fixedTokens(settings, messageTokens) + windowTokens
+  const { turns, before, leftOut } = context
+  const { quotation, dropped } = quoteRecalled(context.recalled, {
+    query,
+    maxTokens: recall.tokens,
+    message: { content, tokens: messageTokens },
+  })
+  const parts = receiptParts({
+    model: settings.model,
+    systemTokens: settings.systemTokens,
+    windowFrom: turns[0]?.seq ?? context.nextSeq,
+    turns,
+    recalled: { tokens: quotation?.tokens ?? 0, turns: quotation?.turns ?? [], elsewhere: 0 },
+    message: { content: asked.message, contextText: asked.contextText, tokens: messageTokens },
+    before,
+  })
+  const isWhole = !leftOut.some(({ reason }) => isOlder(reason))
   const cutBy = turns.length === maxTurns ? 'max_turns' : 'token_budget'
+  const ownSeqs = (list: readonly { sessionId?: string; replySeq: number }[]) =>
+    list.filter(({ sessionId }) => sessionId === undefined).map(({ replySeq }) => replySeq)
   return {
     model: settings.model,
-    ...receiptParts({
-      systemTokens: settings.systemTokens,
-      turns,
-      recalled: [],
-      recalledTokens: 0,
-      message: {
-        content: request.message,
-        contextText: request.contextText,
-        tokens: messageTokens,
-      },
-    }),
+    ...parts,
+    window: {
+      ...parts.window,
+      ...(!isWhole && { cut_by: cutBy }),
+      stays_until_tokens: staysUntilTokens(turns, {
+        maxTurns,
+        tokens: room,
+        recallTokens: recall.tokens,
+        recallsElsewhere: recall.scope === 'user',
+        isWhole,
+      }),
+    },
+    ...(recall.tokens > 0 && { words: query.words }),
     budget: {
       total: settings.tokenBudget,
       reply: settings.maxCompletionTokens,
-      left: settings.tokenBudget - settings.maxCompletionTokens - used,
+      recall: recall.tokens,
+      left: settings.tokenBudget - settings.maxCompletionTokens - parts.tokens.total,
     },
-    left_out: skipped.map((range) => ({
-      ...range,
-      reason: range.reason === 'older_than_window' ? cutBy : range.reason,
-    })),
+    left_out: leftOutOf(leftOut, {
+      quoted: ownSeqs(quotation?.turns ?? []),
+      dropped: ownSeqs(dropped),
+      older: recall.tokens > 0 ? 'not_relevant' : cutBy,
+    }),
   }
+}
+
+function isOlder(reason: string): boolean {
+  return reason === 'window_starts_later' || reason === 'older_than_window'
 }
 
 /**
@@ -73,15 +106,37 @@ export async function replyReceipt(
 ): Promise<Receipt | undefined> {
   const context = await findReplyContext(db, key, turnOverheadTokens)
   if (context === undefined) return undefined
-  const { promptTokens, completionTokens, sent, turns, systemTokens, message } = context
+  const { promptTokens, completionTokens, cachedTokens, sent, message } = context
+  const query = queryTerms(message.content, message.contextText)
+  const quoted = quotedAgain(context.recalled, query)
   return {
     reply_id: key.replyId,
+    ...receiptParts({
+      model: context.model,
+      systemTokens: context.systemTokens,
+      windowFrom: sent.windowFrom,
+      turns: context.turns,
+      recalled: {
+        tokens: sent.recalledTokens,
+        turns: quoted,
+        elsewhere: sent.recalledElsewhere,
+      },
+      message,
+      before: context.before,
+    }),
     model: context.model,
-    ...receiptParts({ systemTokens, turns, ...sent, message }),
     ...(promptTokens !== null &&
       completionTokens !== null && {
-        usage: { prompt_tokens: promptTokens, completion_tokens: completionTokens },
+        usage: {
+          prompt_tokens: promptTokens,
+          completion_tokens: completionTokens,
+          ...(cachedTokens !== null && { cached_tokens: cachedTokens }),
+        },
       }),
-    left_out: context.skipped,
+    left_out: leftOutOf(context.leftOut, {
+      quoted: quoted.map(({ replySeq }) => replySeq),
+      dropped: [],
+      older: 'older_than_window',
+    }),
   }
 }

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { RecalledTurn, WindowTurn } from '../../turn/turn.ts'
 import * as column from '../columns.ts'
 import type { Database } from '../database.ts'

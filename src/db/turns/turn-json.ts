@@ -103,7 +103,13 @@ export const NextContext = z.strictObject({
       from_seq: integer,
       to_seq: integer,
       turns: count,
-      reason: z.enum(['window_starts_later', 'older_than_window', 'failed', 'superseded', 'running']),
+      reason: z.enum([
+        'window_starts_later',
+        'older_than_window',
+        'failed',
+        'superseded',
+        'running',
+      ]),
     }),
   ),
 })

@@ -1,30 +1,50 @@
+import type { LeftOutTurns, PromptBefore } from '../../db/turns/sent-turns.ts'
 import { limits } from '../../limits.ts'
-import type { Receipt, ReceiptMessage, ReceiptPart } from '../../protocol-receipt.ts'
+import type {
+  LeftOut,
+  Receipt,
+  ReceiptMessage,
+  ReceiptPart,
+  ReceiptRecalled,
+} from '../../protocol-receipt.ts'
 import type { WindowTurn } from '../turn.ts'
-import { overhead } from './window.ts'
+import type { QuotedTurn } from './quotation.ts'
+import { cacheableTokens, overhead } from './window.ts'
 
 /** The parts of a prompt as a receipt shows them. */
 export interface ReceiptInput {
+  model: string | null
   /** Null if it is not known. */
   systemTokens: number | null
+  windowFrom: number
   /** Oldest first. */
   turns: readonly WindowTurn[]
-  recalled: readonly number[]
-  recalledTokens: number
+  recalled: ReceiptQuotation
   message: { seq?: number; content: string; contextText: string | null; tokens: number }
+  /** Undefined if there was no reply before. */
+  before: PromptBefore | undefined
 }
+
+export interface ReceiptQuotation {
+  tokens: number
+  turns: readonly QuotedTurn[]
+  /** Of turns of other sessions, of which nothing else is known. */
+  elsewhere: number
+}
+
+type ReceiptOfParts = Pick<Receipt, 'parts' | 'tokens' | 'counts' | 'window' | 'cacheable_tokens'>
 
 /**
  * Lists the parts of a prompt with their tokens. The system prompt is the owner's: a receipt has its tokens and not
  * its words.
  */
-export function receiptParts(input: ReceiptInput): Pick<Receipt, 'parts' | 'tokens'> {
-  const { systemTokens, message } = input
+export function receiptParts(input: ReceiptInput): ReceiptOfParts {
+  const { systemTokens, message, recalled } = input
   const turns = turnParts(input.turns)
   const tokens = {
     system: systemTokens,
     turns: turns.reduce((sum, part) => sum + part.tokens, 0),
-    recalled: input.recalledTokens,
+    recalled: recalled.tokens,
     message: message.tokens,
     overhead: 2 * overhead.messageTokens + overhead.replyTokens,
   }
@@ -33,10 +53,13 @@ export function receiptParts(input: ReceiptInput): Pick<Receipt, 'parts' | 'toke
   const asked = messageOf('user', message.content, message.contextText)
   return {
     tokens: { ...tokens, total },
+    counts: turns.every(({ exact }) => exact) && recalled.tokens === 0 ? 'exact' : 'bound',
+    window: { from_seq: input.windowFrom, turns: turns.length },
+    cacheable_tokens: cacheableTokens(commonTokens(input)),
     parts: [
       { part: 'system', reason: 'always', tokens: systemTokens },
       ...turns,
-      ...recalledPart(input),
+      ...recalledPart(recalled),
       {
         part: 'message',
         reason: 'asked',
@@ -46,6 +69,20 @@ export function receiptParts(input: ReceiptInput): Pick<Receipt, 'parts' | 'toke
       },
     ],
   }
+}
+
+/**
+ * The tokens with which this prompt and the one before begin: up to the last message of that one, which is quoted with it
+ * if anything was recalled.
+ */
+function commonTokens({ before, model, systemTokens, windowFrom, turns }: ReceiptInput): number {
+  if (before === undefined || systemTokens === null) return 0
+  if (before.model !== model || before.systemTokens !== systemTokens) return 0
+  const system = systemTokens + overhead.messageTokens
+  if (before.windowFrom !== windowFrom) return system
+  const sentAgain = turns.filter(({ seq }) => seq < before.askedSeq)
+  const message = before.recalledTokens === 0 ? before.messageTokens + overhead.messageTokens : 0
+  return sentAgain.reduce((sum, { tokens }) => sum + tokens, system + message)
 }
 
 function turnParts(turns: readonly WindowTurn[]) {
@@ -71,9 +108,36 @@ function turnParts(turns: readonly WindowTurn[]) {
     .toReversed()
 }
 
-function recalledPart({ recalled, recalledTokens: tokens }: ReceiptInput): ReceiptPart[] {
-  if (recalled.length === 0) return []
-  return [{ part: 'recalled', reason: 'relevant', reply_seqs: recalled, tokens }]
+function recalledPart({ tokens, turns, elsewhere }: ReceiptQuotation): ReceiptPart[] {
+  if (turns.length + elsewhere === 0) return []
+  return [
+    {
+      part: 'recalled',
+      reason: 'relevant',
+      tokens,
+      turns: turns.map(recalledTurn),
+      ...(elsewhere > 0 && { elsewhere }),
+    },
+  ]
+}
+
+function recalledTurn(turn: QuotedTurn): ReceiptRecalled {
+  const { sessionId, score, share } = turn
+  return {
+    ...(sessionId !== undefined && { session_id: sessionId }),
+    seq: turn.seq,
+    reply_seq: turn.replySeq,
+    created_at: turn.createdAt,
+    because: turn.matched.length > 0 ? 'words' : 'beside',
+    ...(score !== undefined && { score }),
+    ...(share !== undefined && { share }),
+    matched: turn.matched,
+    cut: turn.cut,
+    messages: [
+      messageOf('user', turn.message, turn.contextText),
+      messageOf('assistant', turn.reply, null),
+    ],
+  }
 }
 
 function messageOf(
@@ -82,4 +146,28 @@ function messageOf(
   contextText: string | null,
 ): ReceiptMessage {
   return { role, content, ...(contextText !== null && { context_text: contextText }) }
+}
+
+/**
+ * The turns that are left out, newest first: without those that are quoted, and with the reason why older ones are.
+ * @param options.quoted `seq`s of replies of this session
+ * @param options.dropped those that recall chose and that did not fit
+ */
+export function leftOutOf(
+  ranges: readonly LeftOutTurns[],
+  { quoted, dropped, older }: { quoted: number[]; dropped: number[]; older: LeftOut['reason'] },
+): LeftOut[] {
+  const others = [...quoted, ...dropped]
+  return ranges
+    .map(({ reason, ...range }): LeftOut => {
+      const inside = others.filter((seq) => seq >= range.from_seq && seq <= range.to_seq)
+      return {
+        ...range,
+        turns: range.turns - inside.length,
+        reason: reason === 'older_than_window' ? older : reason,
+      }
+    })
+    .concat(dropped.map((seq) => ({ from_seq: seq, to_seq: seq, turns: 1, reason: 'recall_full' })))
+    .filter(({ turns }) => turns > 0)
+    .toSorted((a, b) => b.to_seq - a.to_seq)
 }
