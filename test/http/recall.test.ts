@@ -8,7 +8,8 @@ import { storedMessages } from '../rigs/stored-session.ts'
 const db = testDatabase()
 const heading = 'From earlier in this conversation, oldest first, quoted; it may be out of date:'
 const fact = 'Our greyhound is called Quinzel'
-const question = 'What is the greyhound called?'
+/** Of three words or more, so that it takes none of the message before. */
+const question = 'Please tell me again: what is our greyhound called?'
 
 /** A session that begins with the fact, and goes on with so many turns about something else. */
 async function sessionAfter(visitor: Client, turns: number, first = fact): Promise<string> {
@@ -58,8 +59,8 @@ describe('a turn that the window does not hold', () => {
   test('is not quoted with a message about something else, whose prompt is as without recall', async () => {
     const session_id = await sessionAfter(visitor, 3)
     rig.clear()
-    await visitor.chat({ session_id, message: 'zebra' })
-    expect(lastMessage(rig)).toBe('zebra')
+    await visitor.chat({ session_id, message: 'zebra giraffe elephant' })
+    expect(lastMessage(rig)).toBe('zebra giraffe elephant')
   })
 
   test('is stored with the reply, and its tokens are refunded with the rest of the debit', async () => {
@@ -70,13 +71,13 @@ describe('a turn that the window does not hold', () => {
     const { prompt_tokens = 0, completion_tokens = 0 } = reply.usage ?? {}
     expect(after.tokens_used - before.tokens_used).toBe(prompt_tokens + completion_tokens)
     const row = (await storedMessages(db, session_id)).at(-1)
-    expect(row).toMatchObject({ recalled: [2], recalled_elsewhere: 0 })
+    expect(row).toMatchObject({ recalled: [2, 4], recalled_elsewhere: 0 })
     expect(row?.recalled_tokens).toBeGreaterThan(20)
     expect(row?.debited_tokens).toBeGreaterThan(1_000 + prompt_tokens)
   })
 
   test('is in the receipt of the message and of the reply, with the words that it was found by', async () => {
-    const session_id = await sessionAfter(visitor, 4)
+    const session_id = await sessionAfter(visitor, 5)
     const path = `/v1/sessions/${session_id}`
     const next: Receipt = await visitor.expect(200, 'POST', `${path}/context`, {
       message: question,
@@ -87,7 +88,8 @@ describe('a turn that the window does not hold', () => {
 
     expect(next.words).toEqual(expect.arrayContaining(['greyhound', 'called']))
     expect(next.budget?.recall).toBe(1_000)
-    const [turn] = recalledOf(next)?.turns ?? []
+    const [turn, neighbour] = recalledOf(next)?.turns ?? []
+    expect(neighbour).toMatchObject({ seq: 3, because: 'beside', matched: [], share: 0 })
     expect(turn).toMatchObject({
       seq: 1,
       reply_seq: 2,
@@ -96,17 +98,17 @@ describe('a turn that the window does not hold', () => {
       cut: false,
       messages: [{ role: 'user', content: fact }, { role: 'assistant' }],
     })
-    expect(turn?.share).toBeGreaterThan(0.4)
-    expect(next.left_out).toEqual([{ from_seq: 4, to_seq: 6, turns: 2, reason: 'not_relevant' }])
+    expect(turn?.share).toBeGreaterThan(0.3)
+    expect(next.left_out).toEqual([{ from_seq: 2, to_seq: 8, turns: 2, reason: 'not_relevant' }])
     expect(next.counts).toBe('bound')
 
-    const { score: _score, share: _share, ...quoted } = turn ?? {}
-    expect(recalledOf(sent)?.turns).toEqual([quoted])
+    const quoted = recalledOf(next)?.turns.map(({ score: _score, share: _share, ...rest }) => rest)
+    expect(recalledOf(sent)?.turns).toEqual(quoted)
     expect(recalledOf(sent)?.tokens).toBe(recalledOf(next)?.tokens)
     expect(sent.tokens).toEqual(next.tokens)
     expect(sent.usage?.prompt_tokens).toBeLessThanOrEqual(sent.tokens.total)
     expect(sent.left_out).toEqual([
-      { from_seq: 4, to_seq: 6, turns: 2, reason: 'older_than_window' },
+      { from_seq: 2, to_seq: 8, turns: 2, reason: 'older_than_window' },
     ])
     for (const { content } of turn?.messages ?? [])
       expect(lastMessage(rig)).toContain(content.split('\n')[0])
