@@ -66,11 +66,11 @@ describe('a turn that runs', () => {
       { status: 'complete', tokens: 900 },
       { status: 'failed', tokens: 7 },
       { status: 'complete', tokens: 20, superseded: 2 },
-      { status: 'interrupted', tokens: 30 },
+      { status: 'interrupted', tokens: 5 },
     ])
     const window = { ...start.window, tokens: 200 }
     expect(await beginTurn(db, { ...start, window })).toMatchObject({ verdict: 'run' })
-    const cost = 100 + 20 + 30 + 2 * turnOverheadTokens
+    const cost = 100 + 20 + 5 + 2 * turnOverheadTokens
     expect(await spent(start)).toEqual([cost, cost, site + cost])
     const reply = (await storedMessages(db, start.sessionId)).at(-1)
     expect(reply).toMatchObject({ status: 'streaming', debited_tokens: cost })
