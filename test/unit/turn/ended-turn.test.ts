@@ -16,7 +16,6 @@ const settings: TurnSettings = {
   systemTokens: 3,
   dailyCaps: { perUser: undefined, perAddress: undefined, perSite: undefined, addressKey: '' },
   sendsCacheKey: false,
-  recall: { tokens: 0, scope: 'session' },
 }
 const sent = promptParts({
   system: { content: 'Be brief.', tokens: 3 },
