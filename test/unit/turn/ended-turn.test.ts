@@ -14,6 +14,7 @@ const settings: TurnSettings = {
   tokenBudget: 8_000,
   maxCompletionTokens: 1_000,
   systemTokens: 3,
+  recall: { tokens: 0, scope: 'session' },
   dailyCaps: { perUser: undefined, perAddress: undefined, perSite: undefined, addressKey: '' },
   sendsCacheKey: false,
 }
