@@ -2,9 +2,12 @@ import { existsSync, watchFile } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type * as z from 'zod'
+import { createDatabase } from '../src/db/database.ts'
 import { Env, type SettingFault } from '../src/env.ts'
 import { DevError } from './dev/dev-error.ts'
 import { type DevOptions, parseOptions, usage } from './dev/dev-options.ts'
+import { exampleVisitor } from './dev/example/example-visitor.ts'
+import { writeExample } from './dev/example/write-example.ts'
 import { formatLog } from './dev/format-log.ts'
 import { createLifetime } from './dev/lifetime.ts'
 import { findLockOwner } from './dev/lock-folder.ts'
@@ -28,6 +31,9 @@ type Settings = Record<string, string>
 const say = (line: string) => console.log(line)
 const { use, fail } = createLifetime()
 
+/** Of one call to the embedded Postgres, which the Worker uses at the same time. */
+const exampleTimeoutMs = 30_000
+
 async function main(options: DevOptions): Promise<void> {
   const { vars } = options
   const dataDir = join(options.data, 'postgres')
@@ -43,6 +49,7 @@ async function main(options: DevOptions): Promise<void> {
   // All that may be refused comes first, the cheapest first.
   const faults = ownFaults(given)
   if (faults.length > 0) throw wrongSettings(faults, `in ${vars}`)
+  if (own && options.example) throw foreignHistory(vars)
   if (!own) await refuseSecondStart(dataDir, options)
   const port = await choosePort(options.port)
   if (own) await sayIfSlow('Asking the database of DATABASE_URL', reachDatabase(own))
@@ -85,11 +92,15 @@ async function main(options: DevOptions): Promise<void> {
       say(code === 'schema_outdated' ? behind : `Not ready yet: ${detail} (${place})`)
     })
   }
-  await sayIfSlow('Starting the Worker', start())
+  const [example] = await Promise.all([
+    options.example && !own ? startExample(databaseSettings, options.data) : undefined,
+    sayIfSlow('Starting the Worker', start()),
+  ])
   isReady = true
 
   const history = own ? `the database of DATABASE_URL in ${vars}` : dataDir
-  say(welcome({ origin, model: hasModel ? checked.model : undefined, history, vars }))
+  const model = hasModel ? checked.model : undefined
+  say(welcome({ origin, model, history, vars, takesExample: !own, example }))
   watchFile(vars, { persistent: false, interval: 1_000 }, (now, before) => {
     if (now.mtimeMs !== before.mtimeMs) say(`${vars} has changed: start again to use it`)
   })
@@ -110,6 +121,16 @@ function ownFaults(given: Settings): SettingFault[] {
 function wrongSettings(faults: SettingFault[], place: string): DevError {
   const lines = faults.map(({ name, message }) => `  ${name} ${message}`)
   return new DevError(`wrong settings, ${place}:\n${lines.join('\n')}`)
+}
+
+function foreignHistory(vars: string): DevError {
+  return new DevError(
+    [
+      `--example writes a made-up conversation, and DATABASE_URL in ${vars} is a database of yours.`,
+      'Start it with the embedded Postgres:',
+      '  npm run dev -- --example --vars .dev.vars.example',
+    ].join('\n'),
+  )
 }
 
 async function refuseSecondStart(dataDir: string, { data, port }: DevOptions): Promise<void> {
@@ -149,6 +170,14 @@ async function startDatabase(dataDir: string): Promise<Settings> {
   )
   for (const name of applied) say(`Applied ${name}`)
   return { DATABASE_URL: connectionString, NEON_HTTP_ENDPOINT: endpoint }
+}
+
+async function startExample(databaseSettings: Settings, folder: string) {
+  const { DATABASE_URL: connectionString = '', NEON_HTTP_ENDPOINT: endpoint } = databaseSettings
+  const db = createDatabase({ connectionString, endpoint, timeoutMs: exampleTimeoutMs })
+  const { token, userId } = await exampleVisitor(folder)
+  const example = await sayIfSlow('Writing the example conversation', writeExample(db, userId))
+  return { ...example, token }
 }
 
 /** Unlike Neon, a PostgreSQL server on this machine does not speak HTTP: a local endpoint does it for the server. */

@@ -10,12 +10,14 @@ OPENAI_BASE_URL replaces the offline model.
   --port N       the port to listen on, 0 for any free one; default is PORT of the environment, else 8787
   --data FOLDER  where the embedded Postgres keeps its files; default .data
   --vars FILE    a file to use instead of .dev.vars
+  --example      writes a long conversation into the embedded Postgres, once, and shows what to ask about its beginning
   --help         show this`
 
 export interface DevOptions {
   port: number
   data: string
   vars: string
+  example: boolean
 }
 
 /** @throws DevError */
@@ -27,6 +29,7 @@ export function parseOptions(args: string[]): DevOptions | 'help' {
         port: { type: 'string', default: process.env['PORT'] || '8787' },
         data: { type: 'string', default: '.data' },
         vars: { type: 'string', default: '.dev.vars' },
+        example: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
       },
     })

@@ -16,6 +16,8 @@ import {
 import { errorResponse } from './offline-model/error-responses.ts'
 import { parseFaults, parseWantedReply, withoutDirectives } from './offline-model/faults.ts'
 import { answerOther } from './offline-model/other-routes.ts'
+import { createPromptCache } from './offline-model/prompt-cache.ts'
+import { splitReminder } from './offline-model/reminder.ts'
 import { composeReply, type PlainResponse } from './offline-model/reply.ts'
 import { sendReply } from './offline-model/send-reply.ts'
 
@@ -52,7 +54,7 @@ export interface OfflineModel {
   readonly baseUrl: string
   /** All requests to all routes, in the order in which their bodies arrived. */
   readonly requests: readonly RecordedRequest[]
-  /** Forgets the requests, and how often each fault was met. */
+  /** Forgets the requests, how often each fault was met, and the prompts of its cache. */
   clear(): void
   /** Breaks off the replies that are still running. */
   close(): Promise<void>
@@ -78,22 +80,28 @@ export async function startOfflineModel({
 }: OfflineModelOptions = {}): Promise<OfflineModel> {
   const requests: RecordedRequest[] = []
   const timesMet = new Map<string, number>()
+  const promptCache = createPromptCache()
 
   async function complete(chat: ChatRequest) {
-    const asked = chat.messages.findLast(({ role }) => role === 'user')?.content ?? ''
+    const newest = chat.messages.findLast(({ role }) => role === 'user')?.content ?? ''
+    // A directive in a quotation of an earlier message has had its effect.
+    const { message: asked } = splitReminder(newest)
     const directives = faults ? parseFaults(asked) : []
     const wanted = faults ? parseWantedReply(asked) : undefined
-    const said = faults ? chat.messages.map(forgetDirectives) : chat.messages
+    const clean = faults ? forgetDirectives : undefined
     const delayMs = pace === 'reading' ? readingDelayMs : 0
 
-    let reply = await composeReply(chat, wanted ?? answer(said), delayMs)
+    let reply = await composeReply(chat, wanted ?? answer(chat.messages, clean), delayMs)
     for (const { source, times, apply } of directives) {
       const met = timesMet.get(source) ?? 0
       if (met >= times) continue
       timesMet.set(source, met + 1)
       reply = apply(reply)
     }
-    return reply
+    // A prompt that is refused is not read.
+    if (reply.instead) return reply
+    const cachedTokens = await promptCache.meet(chat.messages, reply.promptTokens)
+    return { ...reply, cachedTokens }
   }
 
   async function respond(request: IncomingMessage, response: ServerResponse) {
@@ -148,6 +156,7 @@ export async function startOfflineModel({
     clear() {
       requests.length = 0
       timesMet.clear()
+      promptCache.clear()
     },
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
@@ -158,9 +167,8 @@ export async function startOfflineModel({
 }
 
 /** A directive is not part of what the visitor said. A message that holds nothing else stays as it is. */
-function forgetDirectives(message: ChatMessage): ChatMessage {
-  const content = withoutDirectives(message.content)
-  return message.role === 'user' && content !== '' ? { ...message, content } : message
+function forgetDirectives(text: string): string {
+  return withoutDirectives(text) || text
 }
 
 function tryParseChat(body: unknown): ChatRequest | ApiError {

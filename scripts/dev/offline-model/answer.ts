@@ -1,19 +1,22 @@
 import type { ChatMessage } from './chat-request.ts'
-import { type Chat, normalise, readChat, stem } from './read-chat.ts'
+import { type Chat, normalise, type Place, readChat, stem } from './read-chat.ts'
+import { everything, placeOf, recall, recallName, reminder } from './recall.ts'
 import { sampleOf, writeWords } from './sample-text.ts'
-import { capitalise, count, quote } from './wording.ts'
+import { capitalise, clip, count, quote } from './wording.ts'
 
 /**
  * The offline model's answer to a conversation. It is a pure function of the messages: the same request gets the same
  * answer, and everything that it recalls was in the request. Its first reply says that it is not a language model.
+ * @param clean turns what the visitor wrote into what the visitor said
  */
-export function answer(messages: readonly ChatMessage[]): string {
-  const chat = readChat(messages)
+export function answer(messages: readonly ChatMessage[], clean?: (text: string) => string): string {
+  const chat = readChat(messages, clean)
   for (const { asked, say, isBare } of intents) {
     const match = asked.exec(chat.words)
     const text = match && say(chat, match)
     if (!text) continue
-    const isFirst = !chat.said.some(({ role }) => role === 'assistant')
+    const isFirst =
+      chat.recalled.length === 0 && !chat.said.some(({ role }) => role === 'assistant')
     return isFirst && !isBare ? `${text}\n\n${notice}` : text
   }
   return notice
@@ -72,63 +75,72 @@ const intents: readonly Intent[] = [
 function sayThing(chat: Chat, [, owner = '', words = '']: RegExpExecArray): string | undefined {
   const thing = words.replace(/(?: is| are| was| were| again| please| called|,)+$/i, '')
   if (/\b(?:message|question|answer|reply)$/i.test(thing)) return undefined
-  const found = recall(chat, [normalise(thing)])
+  const found = recall(chat, [normalise(thing)]) ?? recallName(chat, thing)
   if (found !== undefined || owner.toLowerCase() === 'the') return found
-  return `I do not find your ${thing} in the ${count(chat.said.length, 'message')} that I was sent.`
-}
-
-/** The newest fact about the first of these subjects that has one. */
-function recall({ facts, said }: Chat, subjects: readonly string[]): string | undefined {
-  const found = subjects
-    .flatMap((subject) => [
-      facts.findLast(({ about }) => about === subject),
-      facts.findLast(({ about }) => ` ${about} `.includes(` ${subject} `)),
-    ])
-    .find((fact) => fact !== undefined)
-  if (!found) return undefined
-  const { sentence, number } = found
-  return `${capitalise(sentence)}. You told me in message ${number} of the ${said.length} that I was sent.`
+  return `I do not find your ${thing} in ${everything(chat)}.`
 }
 
 function sayFacts({ facts, said }: Chat): string {
-  if (facts.length === 0) {
-    return `You have told me nothing to remember in the ${count(said.length, 'message')} that I was sent.`
-  }
-  const lines = facts.map(({ sentence, number }) => `- ${sentence} (message ${number})`)
-  return `You told me:\n\n${lines.join('\n')}`
+  const sent = facts.flatMap(({ sentence, told }) =>
+    'number' in told ? [`- ${sentence} (message ${told.number})`] : [],
+  )
+  const recalled = facts.flatMap(({ sentence, told }) =>
+    'date' in told ? [`- ${sentence} (${told.date})`] : [],
+  )
+  return [
+    sent.length > 0
+      ? `You told me:\n\n${sent.join('\n')}`
+      : `You have told me nothing to remember in the ${count(said.length, 'message')} that I was sent.`,
+    ...(recalled.length > 0
+      ? [`In ${reminder}, you told me earlier:\n\n${recalled.join('\n')}`]
+      : []),
+  ].join('\n\n')
 }
 
-function sayWhatWasSaid({ said, words }: Chat, [, who = '']: RegExpExecArray): string {
+function sayWhatWasSaid(chat: Chat, [, who = '']: RegExpExecArray): string {
+  const { said, recalled, words } = chat
   const isMine = /^you/i.test(who)
   const subject = /\babout (.{1,80}?)[?.!]*$/i.exec(words)?.[1]?.toLowerCase()
-  const earlier = said
-    .slice(0, -1)
-    .filter(({ role }) => (role === 'assistant') === isMine)
-    .filter(({ text }) => subject === undefined || text.toLowerCase().includes(subject))
+  const earlier: { text: string; place: Place }[] = [
+    ...recalled.map(({ date, message, reply }) => ({
+      text: isMine ? reply : message,
+      place: { date },
+    })),
+    ...said
+      .slice(0, -1)
+      .filter(({ role }) => (role === 'assistant') === isMine)
+      .map(({ text, number }) => ({ text, place: { number } })),
+  ].filter(({ text }) => subject === undefined || text.toLowerCase().includes(subject))
   const found = /\bfirst\b/i.test(words) ? earlier[0] : earlier.at(-1)
   const speaker = isMine ? 'I' : 'you'
   if (!found) {
     const what = subject === undefined ? 'nothing' : `nothing about ${subject}`
-    return `Before this ${speaker} said ${what}, in the ${count(said.length, 'message')} that I was sent.`
+    return `Before this ${speaker} said ${what}, in ${everything(chat)}.`
   }
-  return `In message ${found.number} of the ${said.length} that I was sent ${speaker} said:\n\n${quote(found.text)}`
+  const place = capitalise(placeOf(found.place, chat)) + ('date' in found.place ? ',' : '')
+  return `${place} ${speaker} said:\n\n${quote(found.text)}`
 }
 
-function sayHowMany({ said }: Chat): string {
+function sayHowMany({ said, recalled }: Chat): string {
   const mine = said.filter(({ role }) => role === 'assistant').length
   const yours = said.length - mine
-  return `I was sent ${count(said.length, 'message')}: ${yours} of yours, this one included, and ${mine} of mine.`
+  const sent = `I was sent ${count(said.length, 'message')}: ${yours} of yours, this one included, and ${mine} of mine.`
+  if (recalled.length === 0) return sent
+  const each = recalled.length
+  return `${sent} I was also reminded of ${2 * each} earlier ones: ${each} of yours and ${each} of mine.`
 }
 
-function sayHello({ facts }: Chat): string {
-  const name = facts.findLast(({ about }) => about === 'name')
-  return name ? `Hello again. I remember: ${name.sentence}.` : 'Hello. What shall I remember?'
+function sayHello(chat: Chat): string {
+  const name = chat.facts.findLast(({ about }) => about === 'name')
+  if (!name) return 'Hello. What shall I remember?'
+  const place = 'date' in name.told ? ` (${placeOf(name.told, chat)})` : ''
+  return `Hello again. I remember: ${name.sentence}${place}.`
 }
 
 function sayNoted({ facts, said }: Chat): string | undefined {
-  const told = facts.filter(({ number }) => number === said.length)
-  if (told.length === 0) return undefined
-  const sentences = told.map(({ sentence }) => sentence).join('; ')
+  const noted = facts.filter(({ told }) => 'number' in told && told.number === said.length)
+  if (noted.length === 0) return undefined
+  const sentences = noted.map(({ sentence }) => sentence).join('; ')
   return `Noted: ${sentences}. Ask me about it later.`
 }
 
@@ -144,13 +156,15 @@ function sayHelp(): string {
   ].join('\n')
 }
 
-function sayQuotes({ said, quotation }: Chat): string {
+function sayQuotes({ said, recalled, quotation }: Chat): string {
   const earlier = said.slice(0, -1).findLast(({ role }) => role === 'user')
+  const lines = recalled.map(({ date, message }) => `${date}: ${clip(message, 80)}`)
   return [
     ...(quotation === undefined ? [] : ['You selected:', quote(quotation)]),
     'You said:',
     quote(said.at(-1)?.text ?? ''),
     ...(earlier ? ['Before that you said:', quote(earlier.text)] : []),
+    ...(lines.length > 0 ? ['I was reminded that you said:', quote(lines.join('\n'))] : []),
     `I was sent ${count(said.length, 'message')} of this conversation.`,
   ].join('\n\n')
 }

@@ -13,7 +13,7 @@ export interface ChatRequest {
   readonly maxTokens: number | undefined
 }
 
-const roles = ['system', 'assistant', 'user', 'function', 'tool', 'developer'] as const
+export const roles = ['system', 'assistant', 'user', 'function', 'tool', 'developer'] as const
 type Role = (typeof roles)[number]
 
 interface ErrorDetails {

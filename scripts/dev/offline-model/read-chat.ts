@@ -1,4 +1,5 @@
 import type { ChatMessage } from './chat-request.ts'
+import { type QuotedTurn, splitReminder } from './reminder.ts'
 import { clip } from './wording.ts'
 
 interface Said {
@@ -14,32 +15,53 @@ interface Fact {
   /** Its subject, as `normalise` spells it: `name`, `favourite colour`, `live`. */
   readonly about: string
   readonly sentence: string
-  readonly number: number
+  readonly told: Place
 }
+
+/** Where a text stands: in a message of this conversation, or in the quotation of an earlier turn of that day. */
+export type Place = { readonly number: number } | { readonly date: string }
 
 export interface Chat {
   readonly said: readonly Said[]
+  /** Turns from before these messages, of which the prompt reminds; oldest first. */
+  readonly recalled: readonly QuotedTurn[]
+  /** Oldest first, those of the recalled turns before the others. */
   readonly facts: readonly Fact[]
   /** The visitor's newest message, without its quotation. */
   readonly words: string
   readonly quotation: string | undefined
 }
 
-/** Reads a conversation: its messages, and the facts that the visitor may ask for later. */
-export function readChat(messages: readonly ChatMessage[]): Chat {
+/**
+ * Reads a conversation: its messages, the earlier turns that its newest message quotes, and the facts that the visitor may
+ * ask for later.
+ * @param clean turns what the visitor wrote into what the visitor said
+ */
+export function readChat(
+  messages: readonly ChatMessage[],
+  clean: (text: string) => string = (text) => text,
+): Chat {
+  const newest = messages.findLastIndex(({ role }) => role === 'user')
+  const { recalled, message } = splitReminder(messages[newest]?.content ?? '')
   const said = messages
-    .flatMap(({ role, content }) =>
-      role === 'user' || role === 'assistant' ? [{ role, content }] : [],
-    )
-    .map(({ role, content }, index) => {
-      const own =
-        role === 'user' ? splitQuotation(content) : { text: content, quotation: undefined }
-      return { role, number: index + 1, ...own }
+    .flatMap(({ role, content }, index): Omit<Said, 'number'>[] => {
+      if (role === 'assistant') return [{ role, text: content, quotation: undefined }]
+      if (role !== 'user') return []
+      return [{ role, ...splitQuotation(clean(index === newest ? message : content)) }]
     })
+    .map((item, index) => ({ ...item, number: index + 1 }))
   const last = said.findLast(({ role }) => role === 'user')
   return {
     said,
-    facts: said.filter(({ role }) => role === 'user').flatMap(readFacts),
+    recalled,
+    facts: [
+      ...recalled
+        .toSorted((one, other) => one.date.localeCompare(other.date))
+        .flatMap((turn) => readFacts(clean(turn.message), { date: turn.date })),
+      ...said
+        .filter(({ role }) => role === 'user')
+        .flatMap(({ text, number }) => readFacts(text, { number })),
+    ],
     words: straighten(last?.text ?? '').trim(),
     quotation: last?.quotation,
   }
@@ -57,7 +79,7 @@ function splitQuotation(content: string): { text: string; quotation: string | un
   return { text: text.trim(), quotation: quoted.replaceAll(/^> ?/gm, '').trim() }
 }
 
-function readFacts({ text, number }: Said): Fact[] {
+function readFacts(text: string, told: Place): Fact[] {
   return straighten(text)
     .split(/(?<=[.!?])\s+|\n+/)
     .filter((sentence) => !isQuestion.test(sentence))
@@ -66,7 +88,7 @@ function readFacts({ text, number }: Said): Fact[] {
     )
     .flatMap((clause) => {
       const fact = readFact(clause.trim().replace(/(?<![.!])[.!]+$/, ''))
-      return fact ? [{ ...fact, number }] : []
+      return fact ? [{ ...fact, told }] : []
     })
 }
 

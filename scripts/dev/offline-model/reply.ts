@@ -4,6 +4,8 @@ import { countPromptTokens, cutToTokens } from './token-count.ts'
 /** The steps that the server is about to take. A fault is a function from one reply to another. */
 export interface Reply {
   readonly promptTokens: number
+  /** Those at the beginning of the prompt that an earlier prompt has too. */
+  readonly cachedTokens: number
   /** Undefined: counted from the deltas. Set if the text was cut at `max_tokens`. */
   readonly completionTokens: number | undefined
   /** Sent instead of a completion: an error, or a page that is not an API response at all. */
@@ -48,6 +50,7 @@ export async function composeReply(
   const { content, tokens, isCut } = await cutToTokens(text, request.maxTokens)
   return {
     promptTokens: await countPromptTokens(request.messages),
+    cachedTokens: 0,
     completionTokens: tokens,
     instead: undefined,
     steps: [

@@ -185,13 +185,15 @@ function identify(object: string, { model }: ChatRequest) {
   return { id, object, created, model, system_fingerprint: null }
 }
 
-async function usageOf({ promptTokens, completionTokens }: Reply, text: string, reasoning: string) {
+async function usageOf(reply: Reply, text: string, reasoning: string) {
+  const { promptTokens, cachedTokens, completionTokens } = reply
   const reasoningTokens = await countTokens(reasoning)
   const counted = (completionTokens ?? (await countTokens(text))) + reasoningTokens
   return {
     prompt_tokens: promptTokens,
     completion_tokens: counted,
     total_tokens: promptTokens + counted,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
     ...(reasoningTokens > 0 && {
       completion_tokens_details: { reasoning_tokens: reasoningTokens },
     }),

@@ -1,4 +1,4 @@
-import type { ChatMessage } from './chat-request.ts'
+import { type ChatMessage, roles } from './chat-request.ts'
 
 /** Exactly o200k's count. A special token such as `<|endoftext|>` counts as ordinary text, as it does for the API. */
 export async function countTokens(text: string): Promise<number> {
@@ -11,6 +11,19 @@ export async function countTokens(text: string): Promise<number> {
 export async function countPromptTokens(messages: readonly ChatMessage[]): Promise<number> {
   const counts = await Promise.all(messages.map(({ content }) => countTokens(content)))
   return counts.reduce((sum, count) => sum + count + 4, 3)
+}
+
+/** As many tokens as `countPromptTokens` counts, in their order. Negative numbers stand for the overhead and for roles. */
+export async function encodePrompt(messages: readonly ChatMessage[]): Promise<number[]> {
+  const { encode } = await import('gpt-tokenizer/encoding/o200k_base')
+  const tokens = messages.flatMap(({ role, content }) => [
+    -1,
+    -10 - roles.indexOf(role),
+    -2,
+    ...encode(content, { disallowedSpecial: new Set() }),
+    -3,
+  ])
+  return [...tokens, -4, -5, -6]
 }
 
 /**

@@ -1,0 +1,164 @@
+import { sql } from 'kysely'
+import type { Database } from '../../../src/db/database.ts'
+import { beginTurn } from '../../../src/db/turns/begin-turn.ts'
+import { finishTurn } from '../../../src/db/turns/finish-turn.ts'
+import { turnOverheadTokens } from '../../../src/turn/prompt/window.ts'
+import { turnTerms } from '../../../src/turn/recall/terms.ts'
+import { sessionIdOf, titleOf } from '../../../src/turn/session-of-turn.ts'
+import { countTokens } from '../../../src/turn/tokens/token-count.ts'
+import { DevError } from '../dev-error.ts'
+import { type ExampleTurn, gardenChat } from './garden-chat.ts'
+
+export interface Example {
+  sessionId: string
+  turns: number
+}
+
+/**
+ * Writes a long conversation into the history of this user, as the Worker does, but with older dates and without a debit. Its
+ * ids are derived from the user: a second call finds the conversation and writes what is missing.
+ * @throws DevError if the conversation has become another user's
+ */
+export async function writeExample(db: Database, userId: string): Promise<Example> {
+  const idOf = (name: string) => sessionIdOf(userId, `example ${name}`)
+  const sessionId = await idOf('session')
+  const example = { sessionId, turns: gardenChat.length }
+  if (
+    await isComplete(db, {
+      userId,
+      sessionId,
+      lastReplyId: await idOf(`reply ${gardenChat.length}`),
+    })
+  )
+    return example
+
+  for (const [index, turn] of gardenChat.entries()) {
+    const place = index + 1
+    // oxlint-disable-next-line no-await-in-loop -- one turn after another
+    const [messageId, replyId] = await Promise.all([
+      idOf(`message ${place}`),
+      idOf(`reply ${place}`),
+    ])
+    // oxlint-disable-next-line no-await-in-loop -- one turn after another
+    await writeTurn(db, { userId, sessionId, messageId, replyId, at: dateOf(index) }, turn)
+  }
+  return example
+}
+
+interface TurnPlace {
+  userId: string
+  sessionId: string
+  messageId: string
+  replyId: string
+  at: Date
+}
+
+async function writeTurn(db: Database, place: TurnPlace, { message, reply }: ExampleTurn) {
+  const { at, ...ids } = place
+  const { sessionId, messageId, replyId } = ids
+  const lease = crypto.randomUUID()
+  const tokens = { message: countTokens(message), reply: countTokens(reply) }
+  const begun = await beginTurn(db, {
+    ...ids,
+    createSession: true,
+    title: titleOf(message),
+    content: message,
+    contextText: null,
+    metadata: {},
+    messageTokens: tokens.message,
+    regenerate: null,
+    lease,
+    leaseMs,
+    window: { maxTurns: 0, tokens: 0, overheadTokens: turnOverheadTokens, countedBy },
+    recall: { tokens: 0, terms: [], scope: 'session' },
+    systemTokens: 0,
+    maxTokens: 0,
+    payers: [],
+  })
+  if (begun.verdict === 'replay') return
+  if (begun.verdict !== 'run')
+    throw new DevError(`the example conversation cannot be written (${begun.verdict})`)
+
+  // Before the end of the turn: a complete turn has its date.
+  await date(db, { sessionId, ids: [messageId, replyId], at })
+  await finishTurn(
+    db,
+    { sessionId, replyId, lease, payers: [] },
+    {
+      status: 'complete',
+      content: reply,
+      ...turnTerms(message, null, reply),
+      finishReason: 'stop',
+      errorCode: null,
+      model: countedBy,
+      usage: undefined,
+      spent: { prompt_tokens: 0, completion_tokens: 0 },
+      tokens,
+      reportedReplyTokens: undefined,
+      messageBytes: Buffer.byteLength(message),
+      sent: {
+        windowFrom: begun.message.seq,
+        recalled: [],
+        recalledElsewhere: 0,
+        recalledTokens: 0,
+      },
+      overheadTokens: turnOverheadTokens,
+      countedBy,
+    },
+    { historyLimit: 0 },
+  )
+}
+
+/** Stands for the model: no count of these turns is a provider's. */
+const countedBy = 'example'
+
+/** A start that was ended in the middle of a turn holds up the next one for no longer. */
+const leaseMs = 1_000
+
+async function isComplete(
+  { kysely }: Database,
+  { userId, sessionId, lastReplyId }: { userId: string; sessionId: string; lastReplyId: string },
+): Promise<boolean> {
+  const reply = await kysely
+    .selectFrom('messages')
+    .innerJoin('sessions', 'sessions.id', 'messages.session_id')
+    .select('messages.id')
+    .where('sessions.id', '=', sessionId)
+    .where('sessions.user_id', '=', userId)
+    .where('messages.id', '=', lastReplyId)
+    .where('messages.status', 'in', ['complete', 'superseded'])
+    .executeTakeFirst()
+  return reply !== undefined
+}
+
+async function date(
+  { kysely }: Database,
+  { sessionId, ids, at }: { sessionId: string; ids: string[]; at: Date },
+): Promise<void> {
+  const time = at.toISOString()
+  await kysely
+    .with('dated', (query) =>
+      query
+        .updateTable('messages')
+        .set({ created_at: time })
+        .where('session_id', '=', sessionId)
+        .where('id', 'in', ids),
+    )
+    .updateTable('sessions')
+    .set({ created_at: sql<string>`least(created_at, ${time})`, last_message_at: time })
+    .where('id', '=', sessionId)
+    .execute()
+}
+
+const minuteMs = 60_000
+const dayMs = 24 * 60 * minuteMs
+const turnsOfVisit = 11
+const daysBetweenVisits = 3
+
+/** Of a turn, by its place from 0: the visitor comes every third day, the last time two days ago. */
+function dateOf(index: number): Date {
+  const visitsLater = Math.floor((gardenChat.length - 1 - index) / turnsOfVisit)
+  const day = new Date(Date.now() - (2 + visitsLater * daysBetweenVisits) * dayMs)
+  day.setUTCHours(17, 0, 0, 0)
+  return new Date(day.getTime() + (index % turnsOfVisit) * 2 * minuteMs)
+}
