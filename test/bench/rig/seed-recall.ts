@@ -22,17 +22,28 @@ const drawsOfTurn = 80
 const termsOfMessage = 15
 const termsOfQuery = 8
 
-/** Begins a turn whose message has words that are as common as those of the turns before. */
+/** The terms of a message: half of them from an older turn, as if the message asked about that one. */
+export async function termsOfNext(
+  { client }: BenchDatabase,
+  { sessionId }: BenchSession,
+): Promise<number[]> {
+  const { rows } = await client.query<{ terms: number[] }>(
+    `select (salted_terms(terms, session_id))[1:$2] as terms from messages
+     where session_id = $1 and seq = (
+       select 2 * (1 + floor(random() * next_seq / 3)::integer) from sessions where id = $1)`,
+    [sessionId, termsOfQuery / 2],
+  )
+  const drawn = Array.from({ length: termsOfQuery / 2 }, () => termOf(drawWord()))
+  return [...new Set([...(rows[0]?.terms ?? []), ...drawn])]
+}
+
+/** Begins a turn whose message has these terms. */
 export async function beginWithRecall(
   db: Database,
   session: BenchSession,
-  recallTokens: number,
+  { recallTokens, terms }: { recallTokens: number; terms: readonly number[] },
 ): Promise<{ begun: Extract<Begun, { verdict: 'run' }>; end: () => Promise<void> }> {
-  const recall: RecallLimits = {
-    tokens: recallTokens,
-    terms: Array.from({ length: termsOfQuery }, () => termOf(drawWord())),
-    scope: 'session',
-  }
+  const recall: RecallLimits = { tokens: recallTokens, terms, scope: 'session' }
   const start = turnStart({
     ...session,
     content: spoken.message,
@@ -42,15 +53,15 @@ export async function beginWithRecall(
   })
   const begun = await beginTurn(db, start)
   if (begun.verdict !== 'run') throw new Error(`the turn did not run: ${begun.verdict}`)
-  const terms = Array.from({ length: drawsOfTurn }, () => termOf(drawWord()))
+  const { window: turns } = begun
+  const turnTerms = Array.from({ length: drawsOfTurn }, () => termOf(drawWord()))
   async function end() {
-    const sent = sentFrom(begun.verdict === 'run' ? (begun.window[0]?.seq ?? 1) : 1)
     await finish(db, start, {
       content: spoken.reply,
       tokens,
-      terms: [...new Set(terms)],
+      terms: [...new Set(turnTerms)],
       messageTerms: termsOfMessage,
-      sent,
+      sent: sentFrom(turns[0]?.seq ?? 1),
       countedBy: window.countedBy,
     })
   }
@@ -74,7 +85,7 @@ export async function seedRecall(
   messageCount: number,
 ): Promise<BenchSession> {
   const session = newSession()
-  const { end } = await beginWithRecall(db, session, 0)
+  const { end } = await beginWithRecall(db, session, { recallTokens: 0, terms: [] })
   await end()
   const copies = messageCount / 2 - 1
   const { rows } = await client.query<{ column_name: string }>(`
