@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Problem } from '../../src/errors.ts'
-import type { ChatModel, PromptMessage } from '../../src/llm/chat-model.ts'
+import type { PromptMessage } from '../../src/llm/chat-model.ts'
 import { completeTurn, type EndedTurn } from '../../src/turn/complete-turn.ts'
 import type { PromptPart } from '../../src/turn/prompt/parts.ts'
 import {
@@ -136,7 +136,7 @@ async function take(
   { message, contextText, reply, end, tellsUsage }: Turn,
 ): Promise<string | undefined> {
   const sent: PromptMessage[][] = []
-  const model: ChatModel = async function* complete(prompt) {
+  async function* model(prompt: PromptMessage[]) {
     sent.push(prompt)
     if (end === 'failed') throw new Problem('model_unavailable')
     yield { text: reply }
