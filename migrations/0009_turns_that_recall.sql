@@ -304,7 +304,7 @@ language sql stable as $$
       case when m.reply_to >= fits_from then 'window_starts_later' else 'older_than_window' end as reason
     from messages m
     where m.session_id = in_session and m.role = 'assistant' and m.status in ('complete', 'interrupted')
-      and m.seq < window_from
+      and m.seq < turns_left_out.window_from
     group by 4
   ), skipped as (
     select m.seq, m.status, m.content, m.lease_expires_at from messages m

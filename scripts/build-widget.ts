@@ -64,6 +64,8 @@ async function findChunks(): Promise<Record<string, string>> {
     'markdown/highlight.ts',
     'panel/session-list.ts',
     'panel/ask-button.ts',
+    'panel/receipt-view.ts',
+    'panel/receipt-picture.ts',
     'element/user-key.ts',
     'words/english-later.ts',
     ...languages.map((name) => `words/translations/${name}`),

@@ -43,6 +43,7 @@ export function createDeps(bindings: unknown): Deps {
     leaseMs: env.TURN_LEASE_MS,
     dailyCaps: dailyCapsOf(env),
     recall: { tokens: env.RECALL_TOKENS, scope: env.RECALL_SCOPE },
+    sendsCacheKey: env.OPENAI_PROMPT_CACHE_KEY,
   }
   if (historyTokens(settings, 1) < 0) throw noRoom(settings)
   checkCaps(env)

@@ -58,4 +58,6 @@ export interface UsageRow {
   /** As the provider counted them. */
   prompt_tokens: number
   completion_tokens: number
+  /** The part of `prompt_tokens` that the provider's cache held, as far as it reports it. */
+  cached_tokens: number
 }

@@ -151,20 +151,6 @@ export type ExportLine =
   | { type: 'end'; sessions: number; messages: number }
   | ({ type: 'error'; request_id: string } & ProblemBody)
 
-/** Of `GET /v1/usage`. A reply that is still being written counts with the most that it may cost. */
-export interface DailyUsage {
-  /** `YYYY-MM-DD`, UTC. */
-  day: string
-  /** ISO 8601, UTC: the end of the day. */
-  resets_at: string
-  /** By the user. */
-  tokens_used: number
-  /** The user's cap; null if there is none. */
-  tokens_limit: number | null
-  /** Under the tightest of the caps on user, address and site; null if there is no cap. */
-  tokens_left: number | null
-}
-
 export interface ChatResponse {
   session_id: string
   visitor_token?: string

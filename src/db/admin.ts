@@ -40,6 +40,7 @@ export async function listUsage(
       selected(column.float, sql`sum(turns)::float8`, 'turns'),
       selected(column.float, sql`sum(prompt_tokens)::float8`, 'prompt_tokens'),
       selected(column.float, sql`sum(completion_tokens)::float8`, 'completion_tokens'),
+      selected(column.float, sql`sum(cached_tokens)::float8`, 'cached_tokens'),
       selected(column.integer, sql`count(distinct payer)::integer`, 'users'),
     ])
     .where(sql<SqlBool>`day between ${since}::date and ${until}::date`)

@@ -1,7 +1,13 @@
 import { type CompiledQuery, sql } from 'kysely'
 import * as column from './columns.ts'
 import type { Database } from './database.ts'
-import { currentStatus, type History, messageColumns, toMessage } from './messages.ts'
+import {
+  currentStatus,
+  type History,
+  messageColumns,
+  storedColumns,
+  toMessage,
+} from './messages.ts'
 import { leastMessageBytes, messageBytes, pageBytes } from './page-bytes.ts'
 import { type RowOf, rowsOf } from './rows-of.ts'
 
@@ -72,7 +78,7 @@ with nearest as (
   select *, sum(${messageBytes}) over (order by place) as bytes from placed
   where place <= ${limit} and (place = 1 or least_bytes <= ${pageBytes})
 )
-select *, ${currentStatus} from measured
+select ${sql.join(storedColumns.map((name) => sql.ref(name)))}, fetched, ${currentStatus} from measured messages
 where (place = 1 or bytes <= ${pageBytes})
   and exists (select from sessions where id = ${sessionId} and user_id = ${userId})
 order by seq`.compile(db.kysely)

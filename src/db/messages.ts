@@ -34,6 +34,23 @@ export const messageColumns = {
   current_status: messages.status,
 }
 
+/** Those of them that are stored. A query names them: the other columns of a message would triple its bytes. */
+export const storedColumns = [
+  'messages.id',
+  'messages.seq',
+  'messages.role',
+  'messages.content',
+  'messages.context_text',
+  'messages.finish_reason',
+  'messages.error_code',
+  'messages.prompt_tokens',
+  'messages.completion_tokens',
+  'messages.rating',
+  'messages.rating_comment',
+  'messages.metadata',
+  'messages.created_at',
+] as const
+
 /** A message as it is read: by a query, or in the JSON of a function, where a time is text. */
 export interface MessageRecord extends Omit<RowOf<typeof messageColumns>, 'created_at'> {
   created_at: Date | string
@@ -70,7 +87,7 @@ export async function findReply(
   const query = db.kysely
     .selectFrom('messages')
     .innerJoin('sessions', 'sessions.id', 'messages.session_id')
-    .selectAll('messages')
+    .select(storedColumns)
     .select(currentStatus)
     .where('messages.session_id', '=', sessionId)
     .where('messages.id', '=', id)
@@ -97,7 +114,7 @@ export async function findRunningReply(
         .on('status', '=', 'streaming')
         .on('lease_expires_at', '>', sql<Date>`statement_timestamp()`),
     )
-    .selectAll('messages')
+    .select(storedColumns)
     .select(currentStatus)
     .where('sessions.id', '=', sessionId)
     .where('user_id', '=', userId)

@@ -1,6 +1,6 @@
 import type { Message } from '../protocol.ts'
 import type { Database } from './database.ts'
-import { currentStatus, toMessage } from './messages.ts'
+import { currentStatus, storedColumns, toMessage } from './messages.ts'
 
 /**
  * Replaces the visitor's feedback on a reply; a `rating` of null, with no comment, removes it. A running turn may write
@@ -27,7 +27,7 @@ export async function rateReply(
           .where('user_id', '=', userId),
       ),
     )
-    .returningAll()
+    .returning(storedColumns)
     .returning(currentStatus)
     .executeTakeFirst()
   return row && toMessage(row)

@@ -25,6 +25,14 @@ export interface CompletionUsage {
   completionTokens: number
   /** Tokens that the model wrote and did not show; 0 if the provider does not report them. */
   reasoningTokens: number
+  /** Tokens of the prompt that the provider's cache held; absent if the provider does not report them. */
+  cachedTokens?: number
+}
+
+export interface ModelCallOptions {
+  signal: AbortSignal
+  /** Names the conversation to the provider, which then finds its cache of an earlier prompt more often; absent: not sent. */
+  cacheKey?: string | undefined
 }
 
 /**
@@ -37,5 +45,5 @@ export interface CompletionUsage {
  */
 export type ChatModel = (
   prompt: PromptMessage[],
-  options: { signal: AbortSignal },
+  options: ModelCallOptions,
 ) => AsyncIterable<CompletionChunk>

@@ -3,6 +3,7 @@ import OpenAI from 'openai'
 import type { CompletionUsage } from './chat-model.ts'
 import { textOf, thinkingBytesOf } from './content.ts'
 import { readServerError, type ServerError } from './server-error.ts'
+import { usageOf } from './usage.ts'
 
 /** The content of one event of a stream, or of a whole completion. */
 export interface CompletionPart {
@@ -71,7 +72,7 @@ function partOf(json: Json): CompletionPart {
   }
   const finish: unknown = choice?.finish_reason
   if (typeof finish === 'string' && finish !== '') part.finish = finish
-  const usage = toUsage(json.usage)
+  const usage = usageOf(json)
   if (usage !== undefined) part.usage = usage
   const error =
     readServerError(json) ?? (choice?.error ? readServerError({ error: choice.error }) : undefined)
@@ -89,23 +90,4 @@ function parseObject(text: string): object | Error {
   } catch (error) {
     return error as Error
   }
-}
-
-function toUsage(usage: OpenAI.CompletionUsage | null | undefined): CompletionUsage | undefined {
-  const promptTokens = usage?.prompt_tokens
-  const completionTokens = usage?.completion_tokens
-  if (!isCount(promptTokens) || !isCount(completionTokens)) return undefined
-  const reasoningTokens = usage?.completion_tokens_details?.reasoning_tokens
-  return {
-    promptTokens,
-    completionTokens,
-    reasoningTokens: isCount(reasoningTokens) ? Math.min(reasoningTokens, completionTokens) : 0,
-  }
-}
-
-/** More than any model reads, and few enough that sums and differences of them fit in 32 bits. */
-const mostTokens = 500_000_000
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= mostTokens
 }

@@ -2,13 +2,18 @@ import OpenAI from 'openai'
 import { Problem } from '../errors.ts'
 import { isContextExceeded, isRateLimited } from './context-exceeded.ts'
 import { WebPageError } from './read-parts.ts'
+import { adviceForRefused } from './refused-field.ts'
 import type { ServerError } from './server-error.ts'
 
 /**
  * The problem that a failed completion is.
- * @param hasBegun whether the model wrote text or thinking
+ * @param call.hasBegun whether the model wrote text or thinking
+ * @param call.sent the names of the fields of the request
  */
-export function toProblem(cause: unknown, hasBegun: boolean): Problem {
+export function toProblem(
+  cause: unknown,
+  { hasBegun, sent }: { hasBegun: boolean; sent: readonly string[] },
+): Problem {
   if (cause instanceof Problem) return cause
   if (!(cause instanceof OpenAI.APIError))
     return new Problem('model_unavailable', { hint: hintOf(cause), cause })
@@ -16,7 +21,7 @@ export function toProblem(cause: unknown, hasBegun: boolean): Problem {
   const error = (cause.error ?? { message: '' }) as ServerError
   const status: number | undefined = cause.status ?? error.status
   const isUnspent = !hasBegun && isRefusal(cause, status)
-  const hint = hintFor(cause, error, status)
+  const hint = hintFor(cause, error, { status, sent })
   if (isRateLimited(status, error))
     return new Problem('model_rate_limited', {
       retryAfterSeconds: retryAfterSeconds(cause.headers?.get('retry-after')),
@@ -56,11 +61,11 @@ function hintOf(cause: unknown): string {
 function hintFor(
   cause: InstanceType<typeof OpenAI.APIError>,
   error: ServerError,
-  status: number | undefined,
+  { status, sent }: { status: number | undefined; sent: readonly string[] },
 ): string {
   if (cause instanceof OpenAI.APIConnectionError) return unreached
   const answered = cause.status === undefined ? '200 with an error' : String(cause.status)
-  return `the model server answered ${answered}${nameOf(error)}${adviceFor(status)}`
+  return `the model server answered ${answered}${nameOf(error)}${adviceFor(status) ?? adviceForRefused(error, sent) ?? ''}`
 }
 
 /**
@@ -73,7 +78,7 @@ function nameOf({ code, type, status }: ServerError): string {
   return name === undefined ? '' : ` (${name})`
 }
 
-function adviceFor(status: number | undefined): string {
+function adviceFor(status: number | undefined): string | undefined {
   switch (status) {
     case 401:
     case 403:
@@ -81,7 +86,7 @@ function adviceFor(status: number | undefined): string {
     case 404:
       return ': check OPENAI_MODEL and OPENAI_BASE_URL'
     default:
-      return ''
+      return undefined
   }
 }
 

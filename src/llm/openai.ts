@@ -35,22 +35,21 @@ export function openaiModel(options: OpenaiOptions): ChatModel {
   // A model goes on as its template makes it: what its last reply showed is the best guess for the next one.
   let isUnopenedLikely = writesOnlyClosingTag(options.model)
 
-  return async function* complete(prompt, { signal }) {
+  return async function* complete(prompt, { signal, cacheKey }) {
     const deadline = startDeadline(options, signal)
     const reply = startReply(isUnopenedLikely)
+    const body = {
+      model: options.model,
+      messages: prompt,
+      stream: true as const,
+      [options.maxTokensField]: options.maxCompletionTokens,
+      ...(options.streamUsage && { stream_options: { include_usage: true } }),
+      ...(cacheKey !== undefined && { prompt_cache_key: cacheKey }),
+    }
     let fault: unknown
     try {
       const response = await client.chat.completions
-        .create(
-          {
-            model: options.model,
-            messages: prompt,
-            stream: true,
-            [options.maxTokensField]: options.maxCompletionTokens,
-            ...(options.streamUsage && { stream_options: { include_usage: true } }),
-          },
-          { signal: deadline.signal },
-        )
+        .create(body, { signal: deadline.signal })
         .asResponse()
       // The package's own reader ends at a frame that holds no chunk, and needs more CPU.
       for await (const parts of readParts(readTexts(bodyOf(response), deadline.signal))) {
@@ -67,7 +66,8 @@ export function openaiModel(options: OpenaiOptions): ChatModel {
     yield reply.end(fault)
     isUnopenedLikely = reply.closedUnopened ?? isUnopenedLikely
     if (deadline.signal.aborted) throw deadline.signal.reason
-    if (reply.fault !== undefined) throw toProblem(reply.fault, reply.hasBegun)
+    if (reply.fault !== undefined)
+      throw toProblem(reply.fault, { hasBegun: reply.hasBegun, sent: Object.keys(body) })
   }
 }
 

@@ -4,6 +4,8 @@ export interface ServerError {
   message: string
   code?: string
   type?: string
+  /** What of the request is wrong, as the server names it: `max_tokens`, `body.stream_options`. Never logged or sent either. */
+  field?: string
   /** An HTTP status that the error itself names, as it does where the response has the status 200. */
   status?: number
 }
@@ -12,7 +14,8 @@ type Members = Readonly<Record<string, unknown>>
 
 /**
  * Finds the error in a server's JSON, if that is one. Besides OpenAI's `{ error: { message, type, code } }` there are
- * `{ error: "…" }`, `[{ error }]` (Gemini), `{ object: "error", message, code }` (vLLM), `{ detail }` (FastAPI),
+ * `{ error: "…" }`, `[{ error }]` (Gemini), `{ object: "error", message, code }` (vLLM), `{ detail }` (FastAPI; inside
+ * `message` in Mistral's),
  * `{ errors: [{ message, code }] }` (Cloudflare), `{ base_resp: { status_code, status_msg } }` (MiniMax) and
  * `{ message, code }`.
  */
@@ -50,8 +53,10 @@ function describe(said: unknown): ServerError {
   const error = membersOf(Array.isArray(said) ? said[0] : said)
   const { raw } = membersOf(error['metadata'])
   const texts = ['message', 'msg', 'error_msg', 'status_msg', 'detail', 'error']
-  const inner = isSaid(error['error']) && typeof error['error'] !== 'string'
-  const { message = '', ...innermost } = inner ? describe(error['error']) : {}
+  const inner = ['error', 'message', 'detail']
+    .map((key) => error[key])
+    .find((member) => typeof member === 'object' && isSaid(member))
+  const { message = '', ...innermost } = inner === undefined ? {} : describe(inner)
   const parts = [...texts.map((key) => error[key]), raw, message]
   const code = firstOf(error, ['code', 'error_code', 'status_code', 'errorcode'])
   const type = firstOf(error, ['type', 'error_type', 'status'])
@@ -61,8 +66,15 @@ function describe(said: unknown): ServerError {
     ...(code !== undefined && { code }),
     ...(type !== undefined && { type }),
     ...(status >= 400 && status <= 599 && { status }),
+    ...fieldOf(error),
     ...innermost,
   }
+}
+
+/** OpenAI names the field as `param`, FastAPI by its path in the request. */
+function fieldOf({ param, loc }: Members): { field?: string } {
+  const field = Array.isArray(loc) ? loc.join('.') : param
+  return typeof field === 'string' && field !== '' ? { field } : {}
 }
 
 function firstOf(error: Members, keys: readonly string[]): string | undefined {

@@ -6,7 +6,7 @@ import { turnOverheadTokens } from './prompt/window.ts'
 import type { Completion } from './read-completion.ts'
 import type { TurnSettings } from './start-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
-import type { TurnEnd, TurnTerms } from './turn.ts'
+import type { Spent, TurnEnd, TurnTerms } from './turn.ts'
 
 /** How a turn ended, as it is to be stored: a pure function of what was sent and what came back. */
 export function turnEndOf(
@@ -26,6 +26,7 @@ export function turnEndOf(
     problem,
     model: settings.model,
     usage: usage && toUsage(usage),
+    cachedTokens: usage?.cachedTokens ?? null,
     spent: spentOf(completion, tokens.reply, settings.maxCompletionTokens),
     tokens,
     reportedReplyTokens: reportedReplyTokens(completion, content),
@@ -75,17 +76,21 @@ function spentOf(
   { usage, problem, sent, thinkingBytes }: Completion,
   replyTokens: number,
   maxCompletionTokens: number,
-): Usage {
+): Spent {
   const bound = promptTokens(sent)
-  if (usage && usage.promptTokens > 0)
+  if (usage && usage.promptTokens > 0) {
+    const prompt = Math.min(usage.promptTokens, mostTimesOwnCount * bound)
     return {
-      prompt_tokens: Math.min(usage.promptTokens, mostTimesOwnCount * bound),
+      prompt_tokens: prompt,
       completion_tokens: Math.min(usage.completionTokens, mostTimesOwnCount * maxCompletionTokens),
+      cached_tokens: Math.min(usage.cachedTokens ?? 0, prompt),
     }
-  if (problem?.options.isUnspent) return { prompt_tokens: 0, completion_tokens: 0 }
+  }
+  if (problem?.options.isUnspent)
+    return { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 }
   // No tokenizer makes more tokens of a text than it has bytes.
   const written = Math.min(replyTokens + thinkingBytes, Math.max(replyTokens, maxCompletionTokens))
-  return { prompt_tokens: bound, completion_tokens: written }
+  return { prompt_tokens: bound, completion_tokens: written, cached_tokens: 0 }
 }
 
 function byteLength(text: string): number {

@@ -42,7 +42,10 @@ export async function readCompletion(
     onPrompt(prompt)
     let cleaner = createTextCleaner()
     try {
-      for await (const chunk of model(promptMessages(prompt), { signal })) {
+      for await (const chunk of model(promptMessages(prompt), {
+        signal,
+        cacheKey: turn.cacheKey,
+      })) {
         if (chunk.takesBack) {
           cleaner = createTextCleaner()
           onTakeBack()

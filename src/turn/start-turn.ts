@@ -5,6 +5,7 @@ import { beginTurn } from '../db/turns/begin-turn.ts'
 import { describeFault, Problem } from '../errors.ts'
 import type { ChatModel } from '../llm/chat-model.ts'
 import type { Message } from '../protocol.ts'
+import { cacheKeyOf } from './cache-key.ts'
 import { type Caller, type DailyCaps, payersOf } from './payers.ts'
 import { promptParts, type PromptPart } from './prompt/parts.ts'
 import { quoteRecalled } from './prompt/quotation.ts'
@@ -35,6 +36,8 @@ export interface TurnSettings extends WindowSettings {
   countedBy: string
   leaseMs: number
   dailyCaps: DailyCaps
+  /** Whether the model is sent a key that names the session. */
+  sendsCacheKey: boolean
   recall: RecallSettings
 }
 
@@ -51,6 +54,8 @@ export interface RunningTurn {
   asked: { message: string; contextText: string | null }
   /** The prompt for the model. */
   prompt: PromptPart[]
+  /** Names the session to the provider. */
+  cacheKey?: string | undefined
 }
 
 export interface StartedTurn {
@@ -94,6 +99,8 @@ export async function startTurn(
     payersOf(settings.dailyCaps, caller),
     request.sessionId ?? sessionIdOf(userId, request.messageId),
   ])
+  // It is made while the database works.
+  const cacheKey = settings.sendsCacheKey ? cacheKeyOf(sessionId) : undefined
   const lease = crypto.randomUUID()
   const start = {
     userId,
@@ -150,7 +157,7 @@ export async function startTurn(
     recalled: quotation,
     message: { seq: message.seq, ...rendered },
   })
-  return { ...started, next: { run: { key, asked, prompt } } }
+  return { ...started, next: { run: { key, asked, prompt, cacheKey: await cacheKey } } }
 }
 
 /** Without it, a begin that was committed unseen would lock the session for its lease and keep its debit for the day. */

@@ -170,6 +170,12 @@ export interface TurnCheckpoint extends TurnTerms {
   leaseMs: number
 }
 
+/** What a turn cost. */
+export interface Spent extends Usage {
+  /** The part of `prompt_tokens` that the provider's cache held; 0 also if the provider did not report it. */
+  cached_tokens: number
+}
+
 /** How a turn ended. */
 export interface TurnEnd extends TurnTerms {
   status: 'complete' | 'interrupted' | 'failed'
@@ -178,8 +184,10 @@ export interface TurnEnd extends TurnTerms {
   errorCode: string | null
   model: string
   usage: Usage | undefined
+  /** Tokens of the prompt that the provider's cache held; null if the provider did not report them. */
+  cachedTokens: number | null
   /** The cost of the turn: the usage if the provider reported it. */
-  spent: Usage
+  spent: Spent
   tokens: TurnTokens
   /** Tokens of the reply as the provider counted them. */
   reportedReplyTokens: number | undefined

@@ -64,6 +64,8 @@ export interface ChatbotWidgetElement extends HTMLElement {
   theme: string
   /** Puts the chat into the page's layout, in the element's own box, instead of above the page. */
   inline: boolean
+  /** Adds a tool to each reply that shows what the model was sent for it. */
+  receipts: boolean
   /** Separates the conversations of several widgets that use one server. */
   name: string
   /** Replaces texts of the widget. The names are those in the files of `src/widget/words/` of neon-chat-history. */
@@ -122,6 +124,7 @@ export interface ChatbotWidgetProps {
   dir?: 'ltr' | 'rtl'
   theme?: 'light' | 'dark' | 'auto'
   inline?: boolean
+  receipts?: boolean
   /** Sets the attribute `open` on the first render and on each change. In between, the visitor opens and closes. */
   open?: boolean
   id?: string

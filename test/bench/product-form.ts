@@ -53,7 +53,7 @@ function endOf(windowFrom: number) {
     content: turn.reply,
     model: turn.model,
     usage: turn.usage,
-    spent: turn.usage,
+    spent: { ...turn.usage, cached_tokens: 0 },
     tokens: { message: turn.messageTokens, reply: turn.replyTokens },
     reportedReplyTokens: turn.replyTokens,
     messageBytes: Buffer.byteLength(turn.message),

@@ -74,7 +74,7 @@ const calls = [
     after: [{ ...range, after: 0 }],
     superseded: [{ ...range, superseded: true }],
   }),
-  call(findNextContext, { '': [{ userId, sessionId }, start.window] }),
+  call(findNextContext, { '': [start] }),
   call(findReplyContext, { '': [{ userId, sessionId, replyId: start.replyId }, 8] }),
   call(findReply, { '': [{ userId, sessionId, id: start.replyId }] }),
   call(findReplyGrowth, { '': [{ userId, sessionId, id: start.replyId }, 1] }),

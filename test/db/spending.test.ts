@@ -6,7 +6,7 @@ import { spentToday } from '../../src/db/spending.ts'
 import { abandonTurn } from '../../src/db/turns/abandon-turn.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
-import type { Payer, TurnStart } from '../../src/turn/turn.ts'
+import type { Payer, Spent, TurnStart } from '../../src/turn/turn.ts'
 import {
   expireLease,
   finish,
@@ -43,7 +43,7 @@ function nextStart({ userId, payers }: TurnStart, change: Partial<TurnStart> = {
 }
 
 async function spent({ payers }: Pick<TurnStart, 'payers'>) {
-  return (await spentToday(db, payers)).tokens
+  return (await spentToday(db, payers)).spent.map(({ tokens }) => tokens)
 }
 
 /** The rows of a turn's payers, whole. */
@@ -66,11 +66,11 @@ describe('a turn that runs', () => {
       { status: 'complete', tokens: 900 },
       { status: 'failed', tokens: 7 },
       { status: 'complete', tokens: 20, superseded: 2 },
-      { status: 'interrupted', tokens: 30 },
+      { status: 'interrupted', tokens: 5 },
     ])
     const window = { ...start.window, tokens: 200 }
     expect(await beginTurn(db, { ...start, window })).toMatchObject({ verdict: 'run' })
-    const cost = 100 + 20 + 30 + 2 * turnOverheadTokens
+    const cost = 100 + 20 + 5 + 2 * turnOverheadTokens
     expect(await spent(start)).toEqual([cost, cost, site + cost])
     const reply = (await storedMessages(db, start.sessionId)).at(-1)
     expect(reply).toMatchObject({ status: 'streaming', debited_tokens: cost })
@@ -192,11 +192,18 @@ describe('a turn that ends', () => {
     const site = await spentOnSite()
     const start = cappedStart({ user: 1_000, address: 1_000, site: site + 1_000 })
     await beginTurn(db, start)
+    const cost = { prompt_tokens: 31, completion_tokens: 11, cached_tokens: 24 }
     for (let call = 0; call < 2; call += 1) {
-      await finish(db, start, { spent: { prompt_tokens: 31, completion_tokens: 11 } }, call * 50)
+      await finish(db, start, { spent: cost }, call * 50)
       expect(await spent(start)).toEqual([42, 42, site + 42])
     }
-    const told = { turns: 1, tokens: '42', prompt_tokens: '31', completion_tokens: '11' }
+    const told = {
+      turns: 1,
+      tokens: '42',
+      prompt_tokens: '31',
+      completion_tokens: '11',
+      cached_tokens: '24',
+    }
     expect((await rowsOf(start)).filter(({ payer }) => payer !== 'site')).toMatchObject([
       told,
       told,
@@ -205,9 +212,19 @@ describe('a turn that ends', () => {
 
   test('may have cost more than was thought: that is written down as it is', async () => {
     const start = cappedStart({ user: 150 })
-    await takeTurn(db, start, { spent: { prompt_tokens: 300, completion_tokens: 12 } })
+    await takeTurn(db, start, {
+      spent: { prompt_tokens: 300, completion_tokens: 12, cached_tokens: 0 },
+    })
     expect(await spent(start)).toEqual([312])
     expect(await beginTurn(db, nextStart(start))).toMatchObject({ verdict: 'capped' })
+  })
+
+  test('adds nothing to what the cache held if its Worker is an older one, which does not tell', async () => {
+    const start = cappedStart({ user: 1_000 })
+    await takeTurn(db, start)
+    const cost = { prompt_tokens: 20, completion_tokens: 10 } as Spent
+    await takeTurn(db, nextStart(start), { spent: cost })
+    expect(await rowsOf(start)).toMatchObject([{ tokens: '60', cached_tokens: '16' }])
   })
 
   test('after midnight is refunded on the day of its debit', async () => {
@@ -219,7 +236,9 @@ describe('a turn that ends', () => {
     ])
       await change.execute(db.kysely)
     await takeTurn(db, nextStart(start))
-    await finish(db, start, { spent: { prompt_tokens: 5, completion_tokens: 2 } })
+    await finish(db, start, {
+      spent: { prompt_tokens: 5, completion_tokens: 2, cached_tokens: 0 },
+    })
     const rows = await rowsOf(start)
     expect(rows.map(({ tokens }) => tokens).toSorted()).toEqual(['30', '7'])
     expect(await spent(start)).toEqual([30])
@@ -275,7 +294,7 @@ describe('a turn that ends', () => {
     for (let time = 0; time < 2; time += 1) {
       expect(await finish(db, start, {}, 50)).toEqual({ outcome: 'session_deleted' })
       expect(await rowsOf(start)).toMatchObject([
-        { tokens: '30', prompt_tokens: '20', completion_tokens: '10' },
+        { tokens: '30', prompt_tokens: '20', completion_tokens: '10', cached_tokens: '16' },
       ])
     }
   })
@@ -323,7 +342,7 @@ describe('a debit stays', () => {
 test('a retry of a failed turn and another reply are turns of their own', async () => {
   const start = cappedStart({ user: 10_000 })
   const failed = { status: 'failed', content: '', finishReason: null } as const
-  const nothing = { prompt_tokens: 0, completion_tokens: 0 }
+  const nothing = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 }
   await takeTurn(db, start, { ...failed, spent: nothing })
   expect(await spent(start)).toEqual([0])
   await takeTurn(db, { ...start, lease: crypto.randomUUID() })

@@ -253,7 +253,9 @@ describe('a failed reply', () => {
       status: 'failed',
       content: '',
       usage: { prompt_tokens: 20, completion_tokens: 2 },
-      sent: { windowFrom: 1, recalled: [2], recalledTokens: 40 },
+      terms: [1, 2],
+      messageTerms: 1,
+      sent: { windowFrom: 1, recalled: [2], recalledElsewhere: 1, recalledTokens: 40 },
     })
     await rateReply(db, start, { rating: 'down', comment: 'Nothing came' })
     await beginTurn(db, { ...again(start), replyId: start.replyId })
@@ -263,7 +265,11 @@ describe('a failed reply', () => {
       content: '',
       prompt_tokens: null,
       completion_tokens: null,
+      cached_tokens: null,
+      terms: null,
+      message_terms: null,
       recalled: null,
+      recalled_elsewhere: 0,
       recalled_tokens: 0,
       error_code: null,
       model: null,

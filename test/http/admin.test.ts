@@ -170,6 +170,7 @@ describe('the owner', () => {
       tokens: prompt + completion,
       prompt_tokens: prompt,
       completion_tokens: completion,
+      cached_tokens: 0,
     }
     expect((await owner.expect(200, 'GET', `/v1/admin/usage?${of}`)).data).toEqual([
       { day: expect.any(String), users: 1, ...spent },

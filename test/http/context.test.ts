@@ -14,7 +14,11 @@ const systemPrompt = 'You sell bicycles and keep your secrets.'
 let rig: Rig
 let visitor: Client
 beforeAll(async () => {
-  rig = await startRig({ SYSTEM_PROMPT: systemPrompt, CONTEXT_MAX_TURNS: '3' })
+  rig = await startRig({
+    SYSTEM_PROMPT: systemPrompt,
+    CONTEXT_MAX_TURNS: '3',
+    RECALL_TOKENS: '0',
+  })
 })
 beforeEach(async () => {
   visitor = await newVisitor(rig.worker.url)

@@ -66,9 +66,9 @@ describe('what a turn reads', () => {
       await visitor.stream({ session_id, message: 'Hello' })
       return rig.database.calls.reduce((sum, call) => sum + call.bytes, 0)
     }
-    const short = await bytes(20)
+    const short = await bytes(200)
     const long = await bytes(5_000)
-    // Larger only by the digits of the `seq`s of twenty turns.
+    // Larger only by the digits of the `seq`s of 200 turns.
     expect(long).toBeLessThan(short * 1.1)
   })
 })

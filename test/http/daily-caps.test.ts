@@ -2,7 +2,7 @@ import { SignJWT } from 'jose'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createDatabase, type Database } from '../../src/db/database.ts'
-import type { DailyUsage } from '../../src/protocol.ts'
+import type { DailyUsage } from '../../src/protocol-usage.ts'
 import { type Client, createClient, newVisitor } from '../rigs/client.ts'
 import { midnightIsOver } from '../rigs/midnight.ts'
 import { problemOf } from '../rigs/problem.ts'
@@ -219,6 +219,7 @@ describe('what is left of the day', () => {
       day,
       resets_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT00:00:00.000Z$/),
       tokens_used: 0,
+      cached_tokens: 0,
       tokens_limit: caps.user,
       tokens_left: caps.user,
     })

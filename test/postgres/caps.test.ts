@@ -122,7 +122,7 @@ describe.each<[string, Capped]>([
   test('that end, and make room for others, never exceed it either', async () => {
     await watcher.query("delete from spending where payer = 'site'")
     const { starts, payer } = crowd(kind)
-    const cost = { prompt_tokens: 20, completion_tokens: 10 }
+    const cost = { prompt_tokens: 20, completion_tokens: 10, cached_tokens: 0 }
     const { result, seen } = await watch(payer, () =>
       Promise.all(
         starts.map(async (start) => {

@@ -95,12 +95,13 @@ const journal = {
   '0002_two.sql': "insert into journal values ('two'); select pg_sleep(0.3);",
   '0003_three.sql': "select pg_sleep(0.3); insert into journal values ('three');",
   '0004_four.sql': concurrently(
-    'create index concurrently if not exists journal_entry on journal (entry)',
+    "create index concurrently if not exists journal_entry on journal (entry); comment on index journal_entry is 'by entry'",
   ),
   '0005_five.sql': "insert into journal values ('five');",
 }
 const entries = ['one', 'two', 'three', 'five']
 const invalidIndexes = 'select indexrelid::regclass::text from pg_index where not indisvalid'
+const indexComment = "select obj_description('journal_entry'::regclass)"
 const validIndex = "select indisvalid from pg_index where indexrelid = 'journal_entry'::regclass"
 
 describe('the command', () => {
@@ -116,6 +117,7 @@ describe('the command', () => {
     })
     expect(await values('select entry from journal')).toEqual(entries)
     expect(await values(validIndex)).toEqual([true])
+    expect(await values(indexComment)).toEqual(['by entry'])
     expect(await run('--status').ended).toMatchObject({ code: 0 })
   }, 30_000)
 

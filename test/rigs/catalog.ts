@@ -81,6 +81,7 @@ const isText = (value: unknown) => typeof value === 'string'
 /** Whether the driver made the right JavaScript value of each type. */
 const valueTests: Record<string, (value: unknown) => boolean> = {
   boolean: (value) => typeof value === 'boolean',
+  smallint: Number.isInteger,
   integer: Number.isInteger,
   'integer[]': (value) => Array.isArray(value) && value.every(Number.isInteger),
   bigint: (value) => typeof value === 'string' && /^-?\d+$/.test(value),

@@ -2,6 +2,8 @@ import { type Word, wordsOf } from './words.ts'
 
 /** Most terms of a turn's message, and of its reply. */
 const maxTerms = 256
+/** What a query may cost: 8 words take it, or 12 pieces. */
+const queryRoom = 24
 
 /** What recall looks for. */
 export interface RecallQuery {
@@ -32,7 +34,10 @@ export function turnTerms(
   return { terms: [...terms], messageTerms }
 }
 
-/** The words of a message that say most of it. */
+/**
+ * The words of a message that say most of it, best first: 8 words, or 12 pieces of words, since a word has two pieces or
+ * more. Of equal words that are too many, takes some of each part of the message.
+ */
 export function queryTerms(message: string, contextText: string | null): RecallQuery {
   const found = new Map<number, Word>()
   for (const text of [message, contextText ?? ''])
@@ -41,8 +46,20 @@ export function queryTerms(message: string, contextText: string | null): RecallQ
       const known = found.get(term)
       if (!known || known.weight < word.weight) found.set(term, word)
     }
-  const best = [...found].toSorted(([, a], [, b]) => b.weight - a.weight).slice(0, 8)
-  return { words: best.map(([, word]) => word.written), terms: best.map(([term]) => term) }
+  const query: RecallQuery = { words: [], terms: [] }
+  let room = queryRoom
+  const byWeight = Map.groupBy(found, ([, word]) => word.weight)
+  for (const [, equals] of [...byWeight].toSorted(([a], [b]) => b - a)) {
+    const cost = equals.some(([, { isPiece }]) => !isPiece) ? queryRoom / 8 : queryRoom / 12
+    const taken = Math.min(equals.length, Math.floor(room / cost))
+    room -= taken * cost
+    for (let i = 0; i < taken; i++) {
+      const [term, word] = equals[Math.floor((i * equals.length) / taken)]!
+      query.terms.push(term)
+      query.words.push(word.written)
+    }
+  }
+  return query
 }
 
 /** The words of a query that a text has too. */

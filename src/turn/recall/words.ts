@@ -1,30 +1,59 @@
 import { limits } from '../../limits.ts'
-import { stopWords } from './stop-words.ts'
+import { arabicStem, hebrewStem, koreanStem, stemOf } from './stems.ts'
+import { stopPhrases, stopWords } from './stop-words.ts'
 
-/** A word of a text, or a piece of one in a script without spaces. */
+/** A word of a text, or a piece of one in a script that writes no spaces. */
 export interface Word {
   /** As written, but in lower case and with compatible characters made one (NFKC). */
   written: string
-  /** What a term is made of: words with one stem are the same word. */
+  /** The forms of one word have the same stem. */
   stem: string
-  /** How much it says: the letters of a word. */
+  /** How much the word says: roughly, its letters. */
   weight: number
+  isPiece: boolean
 }
 
 /** The longest message. Recall quotes no more of a reply either. */
 const maxChars = limits.messageChars
 
-/** Characters that belong to no word, but may stand inside one. A zero-width space and non-joiner part words. */
-const ignorable = /[[\p{Default_Ignorable_Code_Point}\u0640]--[\u200b\u200c]]/gv
+/** Inside a word they change nothing: invisible characters, the Arabic tatweel, vowel points of Arabic and Hebrew. */
+const ignorable =
+  /[[\p{Default_Ignorable_Code_Point}\u0640\u0591-\u05c7\u064b-\u065f\u0670]--[\u200b\u200c]]/gv
 
-/** Runs of Chinese and Japanese, of the scripts of South-East Asia, of digits, of the letters of other scripts. */
-const runs =
-  /(?<cjk>[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u30fc\u3099\u309a]+)|(?<asian>[[\p{L}\p{M}]&&[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]]+)|(?<digits>\p{N}+)|[[\p{L}\p{M}]--[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}\u30fc\u3099\u309a]]+/gv
+type ReadRun = (run: string) => Iterable<Word>
+
+/** How the words of a run of one script are found. */
+const scripts: readonly [characters: string, read: ReadRun][] = [
+  [String.raw`\p{Script=Han}`, hanPieces],
+  [String.raw`\p{Script=Hiragana}\u30fc\u3099\u309a`, (run) => pairs(Array.from(run), 1)],
+  [String.raw`\p{Script=Katakana}\u30fc\u3099\u309a`, (run) => pairs(Array.from(run), 5)],
+  [
+    String.raw`\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}`,
+    (run) => phrasesOf(run).flatMap((phrase) => pairs(phrase.match(/.\p{M}*/gsu) ?? [], 5)),
+  ],
+  [String.raw`\p{Script=Hangul}`, (run) => spacedWord(run, koreanStem(run))],
+  [String.raw`\p{Script=Arabic}`, (run) => foldedWord(run, arabicStem)],
+  [String.raw`\p{Script=Hebrew}`, (run) => foldedWord(run, hebrewStem)],
+]
+const readers: readonly ReadRun[] = [
+  ...scripts.map(([, read]) => read),
+  number,
+  (run) => foldedWord(run, stemOf),
+]
+/** The group that matches has the place of its reader. */
+const runs = new RegExp(
+  [
+    ...scripts.map(([characters]) => String.raw`([[\p{L}\p{M}\u3007]&&[${characters}]]+)`),
+    String.raw`(\p{N}+)`,
+    String.raw`([[\p{L}\p{M}]--[${scripts.map(([characters]) => characters).join('')}]]+)`,
+  ].join('|'),
+  'gv',
+)
 
 /**
  * The words of the first 8,000 characters of a text, in order, without those that say nothing. The time is linear: NFKC
  * sorts a row of marks in quadratic time, so no more than 8 of them count, and makes up to 18 characters of one, so its
- * result is cut.
+ * result is cut too.
  */
 export function* wordsOf(text: string): Generator<Word> {
   const plain = text
@@ -33,42 +62,56 @@ export function* wordsOf(text: string): Generator<Word> {
     .normalize('NFKC')
     .toLowerCase()
     .replace(ignorable, '')
-    .slice(0, 1.25 * maxChars)
-  for (const { 0: run, groups = {} } of plain.matchAll(runs)) {
-    if (groups.cjk !== undefined) yield* pieces(run, 2, cjkWeight)
-    else if (groups.asian !== undefined) yield* pieces(run, 3, () => 2)
-    else if (groups.digits !== undefined) yield number(run)
-    else {
-      const word = foldedWord(run)
-      if (word) yield word
-    }
+    .slice(0, maxChars)
+  const read = new Map<string, Iterable<Word>>()
+  for (const match of plain.matchAll(runs)) {
+    const [run] = match
+    const words = read.get(run) ?? readers[match.indexOf(run, 1) - 1]!(run)
+    read.set(run, words)
+    yield* words
   }
 }
 
-function* pieces(run: string, size: number, weigh: (piece: string) => number): Generator<Word> {
-  const characters = Array.from(run)
-  for (let end = Math.min(size, characters.length); end <= characters.length; end++) {
-    const piece = characters.slice(Math.max(end - size, 0), end).join('')
-    yield { written: piece, stem: piece, weight: weigh(piece) }
-  }
+/** Pairs, and each character too: many words have only one. */
+function hanPieces(run: string): Word[] {
+  return phrasesOf(run).flatMap((phrase) => {
+    const characters = Array.from(phrase)
+    return [...pairs(characters, 6), ...characters.map((character) => piece(character, 3))]
+  })
 }
 
-function cjkWeight(pair: string): number {
-  return /^\p{Script=Hiragana}+$/v.test(pair) ? 1 : 5
+function phrasesOf(run: string): string[] {
+  return run.split(stopPhrases)
 }
 
-function number(run: string): Word {
+function pairs(characters: readonly string[], weight: number): Word[] {
+  return characters
+    .slice(1)
+    .map((character, before) => piece(`${characters[before]}${character}`, weight))
+}
+
+function piece(written: string, weight: number): Word {
+  return { written, stem: written, weight, isPiece: true }
+}
+
+/** A number is its own stem. */
+function number(run: string): Word[] {
   const stem = run.replace(/[٠-٩۰-۹]/g, (digit) => String(digit.charCodeAt(0) & 15))
-  return { written: run, stem, weight: run.length }
+  return [{ written: run, stem, weight: run.length + 2, isPiece: false }]
 }
 
-function foldedWord(run: string): Word | undefined {
-  const folded = /^[a-z]+$/.test(run) ? run : fold(run)
-  if (stopWords.has(folded)) return undefined
-  const [stem] = /^.{2,4}/su.exec(folded) ?? []
-  return stem === undefined ? undefined : { written: run, stem, weight: folded.length }
+/** A single letter is no word. A syllable of Hangul is one. */
+function foldedWord(run: string, cut: (folded: string) => string): Word[] {
+  const folded = withoutAccents(run)
+  const stem = cut(folded)
+  return stopWords.has(folded) || !/../su.test(stem) ? [] : spacedWord(run, stem)
 }
 
+function spacedWord(written: string, stem: string): Word[] {
+  return [{ written, stem, weight: written.length, isPiece: false }]
+}
+
+/** Letters that Unicode does not decompose, or that are written one for the other. */
 const twins: Record<string, string> = {
   ß: 'ss',
   æ: 'ae',
@@ -84,11 +127,11 @@ const twins: Record<string, string> = {
   ک: 'ك',
 }
 
-/** A word without accents, so that "café" is "cafe": people leave them out. Marks of Indic scripts stay: they are vowels. */
-function fold(word: string): string {
+/** People leave accents out, so "café" is "cafe". Marks of Indic scripts stay: they are vowels. */
+function withoutAccents(word: string): string {
+  if (/^[a-z]+$/.test(word)) return word
   return word
     .normalize('NFD')
-    .replace(/[\p{Script=Inherited}\u0591-\u05c7]/gv, '')
-    .normalize('NFC')
+    .replace(/\p{Script=Inherited}/gu, '')
     .replace(/[ßæœøłđıςةىیک]/g, (letter) => twins[letter] ?? letter)
 }

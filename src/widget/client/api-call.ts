@@ -66,8 +66,9 @@ export function createApiCall(options: ApiCallOptions): ApiCall {
           ...(body !== undefined && { 'content-type': 'application/json' }),
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        ...(signal && { signal }),
+        // Without a body this is undefined.
+        body: JSON.stringify(body),
+        signal: signal ?? null,
         credentials: 'omit',
         cache: 'no-store',
       })

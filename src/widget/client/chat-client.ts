@@ -166,8 +166,7 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
 }
 
 async function readJson<Body>(response: Response): Promise<Body> {
-  const body: Body = await response.json().catch(() => {
+  return response.json().catch(() => {
     throw networkFailure()
-  })
-  return body
+  }) as Promise<Body>
 }

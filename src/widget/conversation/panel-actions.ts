@@ -16,11 +16,11 @@ interface ConversationActions extends Pick<
 export function createPanelActions(
   client: ChatClient,
   runner: TurnRunner,
-  { saveDraft, publish, send, newSession, openSession, ...others }: ConversationActions,
+  { saveDraft, publish, newSession, ...others }: ConversationActions,
 ): PanelActions {
   return {
-    send,
-    stopReply: () => void runner.stopReply(),
+    ...others,
+    stopReply: runner.stopReply,
     regenerate: runner.regenerate,
     change: saveDraft,
     async rate(id, rating) {
@@ -30,9 +30,7 @@ export function createPanelActions(
     newSession,
     hasToken: client.hasToken,
     call: client.call,
-    ...others,
     currentSession: client.sessionId,
-    openSession,
     sessionChanged(id, change) {
       if (change === 'deleted' && id === client.sessionId()) newSession()
       else publish()

@@ -8,6 +8,7 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
     'lang',
     'suggestions',
     'inline',
+    'receipts',
     'open',
   ] as const
 
@@ -23,6 +24,13 @@ export class WidgetProperties extends (globalThis.HTMLElement ?? Object) {
   }
   set inline(isInline: boolean | string | null | undefined) {
     this.toggleAttribute('inline', isTrue(isInline))
+  }
+
+  get receipts(): boolean {
+    return this.hasAttribute('receipts')
+  }
+  set receipts(isShown: boolean | string | null | undefined) {
+    this.toggleAttribute('receipts', isTrue(isShown))
   }
 
   /** The attribute holds a JSON array, or questions separated by `|`. */

@@ -12,11 +12,11 @@ export interface MessageTools {
 export interface ReplyActions {
   rate: (rating: Rating | null) => void
   regenerate: () => void
+  toggleReceipt: () => void
 }
 
-const thumbUpIcon =
-  'M2 10h4v11H2zm6 0l5-8c2 0 3 1 2.500 3L14.500 9H22l-2 10.500q-.3 1.500-2 1.500H8z'
-const thumbDownIcon = 'M22 14h-4V3h4zm-6 0l-5 8c-2 0-3-1-2.500-3l1-4H2L4 4.500Q4.300 3 6 3h10z'
+const thumbIcon = 'M2 10h4v11H2zm6 0l5-8c2 0 3 1 2.500 3L14.500 9H22l-2 10.500q-.3 1.500-2 1.500H8z'
+const barsIcon = 'M3 4h18v4H3zm0 6h13v4H3zm0 6h7v4H3z'
 const againIcon = 'M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z'
 
 /** The buttons of a message: copy, and for a reply also two thumbs and "another reply". */
@@ -36,10 +36,11 @@ export function createMessageTools(
   let pressed: Rating | null = null
   const rate = (rating: Rating) => actions.rate(pressed === rating ? null : rating)
   const thumbs = {
-    up: tool(words.goodReply, thumbUpIcon, () => rate('up')),
-    down: tool(words.badReply, thumbDownIcon, () => rate('down')),
+    up: tool(words.goodReply, thumbIcon, () => rate('up')),
+    down: tool(words.badReply, thumbIcon, () => rate('down')),
   }
   tool(words.regenerate, againIcon, actions.regenerate, 'tool again')
+  tool(words.receipt, barsIcon, actions.toggleReceipt, 'tool receipt').ariaExpanded = 'false'
   return {
     node,
     setRating(rating) {

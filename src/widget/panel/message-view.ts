@@ -6,13 +6,14 @@ import { createMarkdownView } from '../markdown/markdown-view.ts'
 import { explain } from '../words/explain.ts'
 import type { Words } from '../words/words.ts'
 import { createMessageTools } from './message-tools.ts'
+import type { ReceiptActions } from './receipt-view.ts'
 
 export interface NoteAction {
   label: string
   run: () => void
 }
 
-export interface MessageActions {
+export interface MessageActions extends ReceiptActions {
   /** Rejects with a ChatFailure if the rating could not be stored. */
   rate: (replyId: string, rating: Rating | null) => Promise<void>
   /** Asks for another reply in place of the last one. */
@@ -56,7 +57,8 @@ export function createMessageView(options: MessageViewOptions): MessageView {
   let text = ''
   let isOpen = false
   let stored: Message | undefined
-  const replyActions = { rate, regenerate: () => actions().regenerate() }
+  const receipt = el('div', { class: 'receipt' })
+  const replyActions = { rate, regenerate: () => actions().regenerate(), toggleReceipt }
   const tools = createMessageTools(words, () => text, isUser ? undefined : replyActions)
   const node = el(
     'li',
@@ -66,6 +68,7 @@ export function createMessageView(options: MessageViewOptions): MessageView {
     body,
     note,
     tools.node,
+    ...(isUser ? [] : [receipt]),
   )
 
   /** Shows the rating at once, and restores the old one if it cannot be stored. */
@@ -80,6 +83,16 @@ export function createMessageView(options: MessageViewOptions): MessageView {
       if (stored.id !== id) return
       showRating(before)
       setNote(explain(words, asFailure(error)))
+    }
+  }
+
+  /** Opens or closes what the model was sent for this reply. */
+  async function toggleReceipt(): Promise<void> {
+    try {
+      const view = await import('./receipt-view.ts')
+      view.toggleReceipt(receipt, stored!.id, actions())
+    } catch (error) {
+      receipt.textContent = explain(words, asFailure(error))
     }
   }
 
@@ -102,12 +115,13 @@ export function createMessageView(options: MessageViewOptions): MessageView {
   }
 
   setText(options.text ?? '')
-  tools.setRating(null)
   tools.node.hidden = !isUser
   return {
     node,
     stored: () => stored,
     show(message) {
+      // An open receipt is of the reply that this one takes the place of.
+      if (receipt.firstElementChild && message.id !== stored?.id) void toggleReceipt()
       stored = message
       tools.node.hidden = false
       setText(message.content)

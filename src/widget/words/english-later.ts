@@ -22,6 +22,7 @@ export const englishLater = {
   goodReply: 'Good reply',
   badReply: 'Bad reply',
   regenerate: 'Another reply',
+  receipt: 'What the model was sent',
   copy: 'Copy',
   copyCode: 'Copy code',
   copied: 'Copied',

@@ -23,10 +23,9 @@ export function explain(
   },
 ): string {
   const { status, code, detail } = failure
-  const byCode = Object.entries(words).find(([name]) => name === code)?.[1]
+  const byCode = Object.hasOwn(words, code) && words[code as keyof Words]
   // The details of a server fault are not for visitors.
-  const advice =
-    status < 500 && status !== 401 && status !== 404 ? detail && cutText(detail, 300) : undefined
+  const advice = status < 500 && status !== 401 && status !== 404 && detail && cutText(detail, 300)
   const what = byCode || advice || wordsByStatus(words, status)
   const seconds = Math.ceil((failure.retryAfterMs ?? 0) / 1000)
   if (seconds < 2) return what

@@ -1,5 +1,6 @@
-select message.seq, reply.window_from, reply.recalled, reply.recalled_tokens, reply.system_tokens, reply.model,
-  reply.prompt_tokens, reply.completion_tokens, message.content, message.context_text, message.token_count
+select message.seq, reply.window_from, reply.recalled_elsewhere, reply.recalled_tokens, reply.system_tokens, reply.model,
+  reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens,
+  message.content, message.context_text, message.token_count
 from (
   select r.* from messages r join sessions on sessions.id = r.session_id
   where r.session_id = $1 and r.id = $2 and r.role = 'assistant' and user_id = $3
@@ -8,12 +9,13 @@ from (
 -- returns:
 --   seq integer (messages.seq, not null)
 --   window_from integer (messages.window_from)
---   recalled integer[] (messages.recalled)
+--   recalled_elsewhere smallint (messages.recalled_elsewhere, not null)
 --   recalled_tokens integer (messages.recalled_tokens, not null)
 --   system_tokens integer (messages.system_tokens)
 --   model text (messages.model)
 --   prompt_tokens integer (messages.prompt_tokens)
 --   completion_tokens integer (messages.completion_tokens)
+--   cached_tokens integer (messages.cached_tokens)
 --   content text (messages.content, not null)
 --   context_text text (messages.context_text)
 --   token_count integer (messages.token_count, not null)
@@ -40,25 +42,43 @@ order by turn.seq;
 --   reply text (messages.content, not null)
 --   reply_seq integer (messages.seq, not null)
 
-with bounds as (select session_id as id, window_from, reply_to as before from (
+select message.seq, turn.seq as reply_seq, turn.created_at, message.content as message, message.context_text,
+  turn.content as reply
+from (
   select r.* from messages r join sessions on sessions.id = r.session_id
   where r.session_id = $1 and r.id = $2 and r.role = 'assistant' and user_id = $3
-) reply where window_from is not null
-), older as (
-  select min(seq) as from_seq, max(seq) as to_seq, count(*)::integer as turns, 'older_than_window' as reason
-  from bounds join messages m on m.session_id = bounds.id and role = 'assistant' and status in ('complete', 'interrupted')
-    and seq < bounds.window_from
-), skipped as (
-  select seq as from_seq, seq as to_seq, 1 as turns, case
-      when status = 'superseded' and content <> '' then 'superseded'
-      when status = 'streaming' and lease_expires_at > statement_timestamp() then 'running'
-      else 'failed' end as reason
-  from bounds cross join older join messages m on m.session_id = bounds.id and role = 'assistant'
-    and seq > coalesce(older.to_seq, 0) and seq < bounds.before
-    and status not in ('complete', 'interrupted') and not (status = 'streaming' and lease_expires_at <= statement_timestamp() and content <> '')
-  order by seq desc limit $4
-)
-select * from skipped union all select * from older where turns > 0 order by to_seq desc;
+) reply
+join messages turn on turn.session_id = reply.session_id and turn.seq = any (reply.recalled)
+  and turn.status <> 'superseded'
+join messages message
+  on message.session_id = turn.session_id and message.seq = turn.reply_to and message.status <> 'superseded'
+order by turn.seq;
+-- returns:
+--   seq integer (messages.seq, not null)
+--   reply_seq integer (messages.seq, not null)
+--   created_at timestamp with time zone (messages.created_at, not null)
+--   message text (messages.content, not null)
+--   context_text text (messages.context_text)
+--   reply text (messages.content, not null)
+
+select before.* from (
+  select r.* from messages r join sessions on sessions.id = r.session_id
+  where r.session_id = $1 and r.id = $2 and r.role = 'assistant' and user_id = $3
+) reply cross join lateral turn_before(reply.session_id, reply.reply_to) before;
+-- returns:
+--   window_from integer
+--   recalled_tokens integer
+--   system_tokens integer
+--   model text
+--   asked_seq integer
+--   message_tokens integer
+
+select left_out.* from (
+  select r.* from messages r join sessions on sessions.id = r.session_id
+  where r.session_id = $1 and r.id = $2 and r.role = 'assistant' and user_id = $3
+) reply
+cross join lateral turns_left_out(reply.session_id, reply.window_from, null, reply.reply_to) left_out
+where reply.window_from is not null;
 -- returns:
 --   from_seq integer
 --   to_seq integer

@@ -1,39 +1,21 @@
-select "messages".*, 
+select "messages"."id", "messages"."seq", "messages"."role", "messages"."content", "messages"."context_text", "messages"."finish_reason", "messages"."error_code", "messages"."prompt_tokens", "messages"."completion_tokens", "messages"."rating", "messages"."rating_comment", "messages"."metadata", "messages"."created_at", 
 case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
 end as "current_status" from "messages" inner join "sessions" on "sessions"."id" = "messages"."session_id" where "messages"."session_id" = $1 and "messages"."id" = $2 and "role" = $3 and "sessions"."user_id" = $4;
 -- returns:
---   session_id uuid (messages.session_id, not null)
 --   id uuid (messages.id, not null)
 --   seq integer (messages.seq, not null)
 --   role text (messages.role, not null)
---   status text (messages.status, not null)
 --   content text (messages.content, not null)
 --   context_text text (messages.context_text)
---   metadata jsonb (messages.metadata, not null)
---   created_at timestamp with time zone (messages.created_at, not null)
---   token_count integer (messages.token_count, not null)
---   reply_to integer (messages.reply_to)
 --   finish_reason text (messages.finish_reason)
 --   error_code text (messages.error_code)
---   model text (messages.model)
 --   prompt_tokens integer (messages.prompt_tokens)
 --   completion_tokens integer (messages.completion_tokens)
---   window_from integer (messages.window_from)
---   turn_tokens integer (messages.turn_tokens)
---   turn_tokens_bound integer (messages.turn_tokens_bound)
---   turn_tokens_exact boolean (messages.turn_tokens_exact)
---   counted_by text (messages.counted_by)
---   lease uuid (messages.lease)
---   lease_expires_at timestamp with time zone (messages.lease_expires_at)
---   stop_requested boolean (messages.stop_requested)
---   debited_tokens integer (messages.debited_tokens)
---   debited_on date (messages.debited_on)
 --   rating text (messages.rating)
 --   rating_comment text (messages.rating_comment)
---   recalled integer[] (messages.recalled)
---   recalled_tokens integer (messages.recalled_tokens, not null)
---   system_tokens integer (messages.system_tokens)
+--   metadata jsonb (messages.metadata, not null)
+--   created_at timestamp with time zone (messages.created_at, not null)
 --   current_status text

@@ -18,49 +18,28 @@ order by seq desc limit $4)) merged order by seq desc limit $5
   select *, sum(message_bytes(content, context_text, finish_reason, rating_comment, metadata)) over (order by place) as bytes from placed
   where place <= $6 and (place = 1 or least_bytes <= $7)
 )
-select *, 
+select "messages"."id", "messages"."seq", "messages"."role", "messages"."content", "messages"."context_text", "messages"."finish_reason", "messages"."error_code", "messages"."prompt_tokens", "messages"."completion_tokens", "messages"."rating", "messages"."rating_comment", "messages"."metadata", "messages"."created_at", fetched, 
 case
   when status <> 'streaming' or lease_expires_at > statement_timestamp() then status
   when content = '' then 'failed'
   else 'interrupted'
-end as "current_status" from measured
+end as "current_status" from measured messages
 where (place = 1 or bytes <= $8)
   and exists (select from sessions where id = $9 and user_id = $10)
 order by seq;
 -- returns:
---   session_id uuid
 --   id uuid
 --   seq integer
 --   role text
---   status text
 --   content text
 --   context_text text
---   metadata jsonb
---   created_at timestamp with time zone
---   token_count integer
---   reply_to integer
 --   finish_reason text
 --   error_code text
---   model text
 --   prompt_tokens integer
 --   completion_tokens integer
---   window_from integer
---   turn_tokens integer
---   turn_tokens_bound integer
---   turn_tokens_exact boolean
---   counted_by text
---   lease uuid
---   lease_expires_at timestamp with time zone
---   stop_requested boolean
---   debited_tokens integer
---   debited_on date
 --   rating text
 --   rating_comment text
---   recalled integer[]
---   recalled_tokens integer
---   system_tokens integer
---   place bigint
+--   metadata jsonb
+--   created_at timestamp with time zone
 --   fetched integer
---   least_bytes bigint
---   bytes bigint
 --   current_status text

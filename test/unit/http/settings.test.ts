@@ -47,8 +47,11 @@ describe('a setting that is missing or wrong', () => {
     OPENAI_BASE_URL: ['canary', 'ftp://canary.example', 'javascript:canary'],
     OPENAI_MAX_TOKENS_FIELD: ['canary'],
     OPENAI_STREAM_USAGE: ['canary', '1', 'TRUE'],
+    OPENAI_PROMPT_CACHE_KEY: ['canary', '1', 'TRUE'],
     DATABASE_TIMEOUT_MS: ['99', '30001', ...noWholeNumber],
     CONTEXT_MAX_TURNS: ['201', ...noWholeNumber],
+    RECALL_TOKENS: ['100001', ...noWholeNumber],
+    RECALL_SCOPE: ['canary', 'off', 'Session', 'session user'],
     CONTEXT_TOKEN_BUDGET: ['99', '10000001', ...noWholeNumber],
     MAX_COMPLETION_TOKENS: ['0', '1000001', ...noWholeNumber],
     MODEL_FIRST_TOKEN_TIMEOUT_MS: ['9', '300001', ...noWholeNumber],
@@ -197,8 +200,25 @@ describe('settings that are right', () => {
     expect(parseEnv({ ...right, ...empty })).toEqual(parseEnv(right))
   })
 
+  test('have the defaults of the README', () => {
+    expect(parseEnv(right)).toMatchObject({
+      CONTEXT_MAX_TURNS: 200,
+      RECALL_TOKENS: 1_000,
+      RECALL_SCOPE: 'session',
+      OPENAI_PROMPT_CACHE_KEY: false,
+    })
+  })
+
+  test('may turn recall off, or extend it to all sessions of a user', () => {
+    const vars = { RECALL_TOKENS: '0', RECALL_SCOPE: 'user' }
+    expect(parseEnv({ ...right, ...vars })).toMatchObject({
+      RECALL_TOKENS: 0,
+      RECALL_SCOPE: 'user',
+    })
+  })
+
   test('may be numbers and booleans, as wrangler.toml has them', () => {
-    const vars = { CONTEXT_MAX_TURNS: 5, OPENAI_STREAM_USAGE: false }
+    const vars = { CONTEXT_MAX_TURNS: 5, RECALL_TOKENS: 500, OPENAI_PROMPT_CACHE_KEY: true }
     expect(parseEnv({ ...right, ...vars })).toMatchObject(vars)
   })
 })

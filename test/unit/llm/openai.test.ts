@@ -2,7 +2,7 @@ import type http from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../../scripts/dev/offline-model.ts'
 import { createDeps } from '../../../src/deps.ts'
-import { complete, failure, modelOf, withModelServer } from '../../rigs/completion.ts'
+import { complete, failure, modelOf, neverAborted, withModelServer } from '../../rigs/completion.ts'
 
 let server: OfflineModel
 beforeAll(async () => {
@@ -85,6 +85,21 @@ describe('a completion', () => {
       stream: true,
       max_tokens: 77,
     })
+  })
+
+  test('names the conversation to the provider only if it has a key', async () => {
+    const model = modelOf(server.baseUrl)
+    const cacheKeys = ['a-key', undefined]
+    for (const cacheKey of cacheKeys) {
+      const reply = model([{ role: 'user', content: 'Hello' }], {
+        signal: neverAborted(),
+        cacheKey,
+      })
+      for await (const _ of reply);
+    }
+    const bodies = server.requests.map(({ body }) => body as object)
+    expect(bodies[0]).toEqual({ ...bodies[1], prompt_cache_key: 'a-key' })
+    expect(bodies[1]).not.toHaveProperty('prompt_cache_key')
   })
 
   test('ignores values of the wrong type', async () => {
@@ -213,6 +228,19 @@ describe('a failure', () => {
     const answer = events(delta('Hello'), error)
     const problem = await withModelServer(answer, (baseUrl) => failure(modelOf(baseUrl), 'Hello'))
     expect(problem.code).toBe('model_unavailable')
+  })
+
+  test('has a hint that names the setting of a field that the server refuses', async () => {
+    const answer = (response: http.ServerResponse) =>
+      response
+        .writeHead(400)
+        .end(JSON.stringify({ error: { message: "property 'stream_options' is unsupported" } }))
+    const { options } = await withModelServer(answer, (baseUrl) =>
+      failure(modelOf(baseUrl), 'Hello'),
+    )
+    expect(options.hint).toBe(
+      'the model server answered 400: the server refuses stream_options, so set OPENAI_STREAM_USAGE=false',
+    )
   })
 
   test('writes nothing to the log, whatever the model sent', async () => {

@@ -3,6 +3,7 @@ import { readServerError } from '../../../src/llm/server-error.ts'
 
 test.each([
   [{ error: { message: 'a', type: 't', code: 'c' } }, { message: 'a', type: 't', code: 'c' }],
+  [{ error: { message: 'a', param: 'p' } }, { message: 'a', field: 'p' }],
   [{ error: 'a' }, { message: 'a' }],
   [{ error: true, message: 'a', code: 500 }, { message: '' }],
   [{ error: { error: { message: 'a', code: 'c' } } }, { message: 'a', code: 'c' }],
@@ -20,6 +21,14 @@ test.each([
   ],
   [{ detail: 'a' }, { message: 'a' }],
   [{ detail: [{ msg: 'a', type: 't' }] }, { message: 'a', type: 't' }],
+  [
+    { detail: [{ msg: 'a', type: 't', loc: ['body', 0, 'p'] }] },
+    { message: 'a', type: 't', field: 'body.0.p' },
+  ],
+  [
+    { object: 'error', message: { detail: [{ msg: 'a', type: 't', loc: ['p'] }] }, type: 'e' },
+    { message: 'a', type: 't', field: 'p' },
+  ],
   [
     { errors: [{ message: 'a', code: 7003 }], success: false },
     { message: 'a', code: '7003' },

@@ -14,7 +14,10 @@ const settings: TurnSettings = {
   tokenBudget: 8_000,
   maxCompletionTokens: 1_000,
   systemTokens: 3,
+  recall: { tokens: 0, scope: 'session' },
   dailyCaps: { perUser: undefined, perAddress: undefined, perSite: undefined, addressKey: '' },
+  sendsCacheKey: false,
+  recall: { tokens: 0, scope: 'session' },
 }
 const sent = promptParts({
   system: { content: 'Be brief.', tokens: 3 },
@@ -30,6 +33,9 @@ function ended(content: string, completion: Partial<Omit<Completion, 'sent'>>) {
 function usage(prompt: number, completionTokens: number, reasoningTokens = 0) {
   return { promptTokens: prompt, completionTokens, reasoningTokens }
 }
+
+const cached = (prompt: number, cachedTokens: number) => ({ ...usage(prompt, 5), cachedTokens })
+const nothing = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 }
 
 describe('a reply', () => {
   test('is complete only with a finish reason and text', () => {
@@ -84,21 +90,38 @@ test('the tokens of a reply do not count thinking, whether it is reported or not
   expect(end(0).tokens.reply).toBe(ended('Hello there', { finishReason: 'stop' }).tokens.reply)
 })
 
+test('a reply has the tokens that the cache held as reported, and null if they were not reported', () => {
+  const end = (reported: Partial<Completion>) => ended('Hi', { finishReason: 'stop', ...reported })
+  expect(end({ usage: cached(20, 16) }).cachedTokens).toBe(16)
+  expect(end({ usage: cached(20, 0) }).cachedTokens).toBe(0)
+  expect(end({ usage: usage(20, 5) }).cachedTokens).toBeNull()
+  expect(end({}).cachedTokens).toBeNull()
+  expect(end({ usage: cached(20, 16) }).usage).toEqual({ prompt_tokens: 20, completion_tokens: 5 })
+})
+
 describe('what a turn cost', () => {
   test('is the usage as reported', () => {
     const { spent } = ended('Hi', { finishReason: 'stop', usage: usage(20, 5) })
-    expect(spent).toEqual({ prompt_tokens: 20, completion_tokens: 5 })
+    expect(spent).toEqual({ prompt_tokens: 20, completion_tokens: 5, cached_tokens: 0 })
   })
 
   test('is bounded if the usage is nonsense', () => {
     const { spent } = ended('Hi', { finishReason: 'stop', usage: usage(1_000_000, 1_000_000) })
-    expect(spent).toEqual({ prompt_tokens: 8 * bound, completion_tokens: 8 * 1_000 })
+    expect(spent).toEqual({
+      prompt_tokens: 8 * bound,
+      completion_tokens: 8 * 1_000,
+      cached_tokens: 0,
+    })
   })
 
   test('is a bound if no usage is reported, or one without a prompt', () => {
-    for (const nothing of [{}, { usage: usage(0, 5) }]) {
-      const { spent, tokens } = ended('Hi', { finishReason: 'stop', ...nothing })
-      expect(spent).toEqual({ prompt_tokens: bound, completion_tokens: tokens.reply })
+    for (const unknown of [{}, { usage: usage(0, 5) }, { usage: cached(0, 0) }]) {
+      const { spent, tokens } = ended('Hi', { finishReason: 'stop', ...unknown })
+      expect(spent).toEqual({
+        prompt_tokens: bound,
+        completion_tokens: tokens.reply,
+        cached_tokens: 0,
+      })
     }
   })
 
@@ -111,6 +134,14 @@ describe('what a turn cost', () => {
 
   test('is nothing if the provider refused', () => {
     const problem = new Problem('model_rate_limited', { isUnspent: true })
-    expect(ended('', { problem }).spent).toEqual({ prompt_tokens: 0, completion_tokens: 0 })
+    expect(ended('', { problem }).spent).toEqual(nothing)
+  })
+
+  test('tells what of its prompt the cache held, never more than the prompt that counts', () => {
+    const cost = (prompt: number, cachedTokens: number) =>
+      ended('Hi', { finishReason: 'stop', usage: cached(prompt, cachedTokens) }).spent.cached_tokens
+    expect(cost(20, 0)).toBe(0)
+    expect(cost(20, 16)).toBe(16)
+    expect(cost(1_000_000, 900_000)).toBe(8 * bound)
   })
 })

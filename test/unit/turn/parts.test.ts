@@ -7,7 +7,7 @@ import {
   shorterPrompt,
 } from '../../../src/turn/prompt/parts.ts'
 import { renderMessage } from '../../../src/turn/prompt/render.ts'
-import type { WindowTurn } from '../../../src/turn/turn.ts'
+import type { SentPrompt, WindowTurn } from '../../../src/turn/turn.ts'
 
 function turn(seq: number, tokens: number, contextText: string | null = null): WindowTurn {
   return {
@@ -23,6 +23,10 @@ function turn(seq: number, tokens: number, contextText: string | null = null): W
 
 const system = { content: 'Be brief.', tokens: 3 }
 const message = { seq: 9, content: 'And now?', tokens: 4 }
+
+function sentFrom(windowFrom: number): SentPrompt {
+  return { windowFrom, recalled: [], recalledElsewhere: 0, recalledTokens: 0 }
+}
 
 describe('a prompt', () => {
   test('is the system prompt, whole turns oldest first, and the message', () => {
@@ -40,16 +44,21 @@ describe('a prompt', () => {
     ])
     // 4 for the system prompt and for the message, 3 for the reply; a turn's tokens include its own.
     expect(promptTokens(parts)).toBe(3 + 4 + 20 + 30 + 4 + 4 + 3)
-    expect(sentPrompt(parts)).toEqual({ windowFrom: 5, recalled: [], recalledTokens: 0 })
+    expect(sentPrompt(parts)).toEqual(sentFrom(5))
   })
 
   test('without a window begins at its own message', () => {
     const parts = promptParts({ system, window: [], message })
-    expect(sentPrompt(parts)).toEqual({ windowFrom: 9, recalled: [], recalledTokens: 0 })
+    expect(sentPrompt(parts)).toEqual(sentFrom(9))
   })
 
   test('has what is recalled in the last user message, and records it', () => {
-    const recalled = { seqs: [2, 4], tokens: 12, content: '> earlier' }
+    const turns = [
+      { replySeq: 2 },
+      { sessionId: crypto.randomUUID(), replySeq: 8 },
+      { replySeq: 4 },
+    ]
+    const recalled = { turns, tokens: 12, content: '> earlier' }
     const parts = promptParts({ system, window: [turn(7, 30)], recalled, message })
     expect(promptMessages(parts).at(-1)).toEqual({
       role: 'user',
@@ -57,7 +66,9 @@ describe('a prompt', () => {
     })
     expect(promptMessages(parts)).toHaveLength(4)
     expect(promptTokens(parts)).toBe(3 + 4 + 30 + 12 + 4 + 4 + 3)
-    expect(sentPrompt(parts)).toEqual({ windowFrom: 7, recalled: [2, 4], recalledTokens: 12 })
+    const sent = { windowFrom: 7, recalled: [2, 4], recalledElsewhere: 1, recalledTokens: 12 }
+    expect(sentPrompt(parts)).toEqual(sent)
+    expect(sentPrompt(shorterPrompt(parts, 1))).toEqual(sentFrom(7))
   })
 
   test('that is too long keeps its newest turns, up to a share of their tokens', () => {

@@ -36,6 +36,7 @@ export const words: Words = {
   goodReply: 'رد جيد',
   badReply: 'رد سيئ',
   regenerate: 'رد آخر',
+  receipt: 'ما أُرسل إلى النموذج',
   copy: 'نسخ',
   copyCode: 'نسخ الشفرة',
   copied: 'تم النسخ',

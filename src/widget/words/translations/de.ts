@@ -37,6 +37,7 @@ export const words: Words = {
   goodReply: 'Gute Antwort',
   badReply: 'Schlechte Antwort',
   regenerate: 'Andere Antwort',
+  receipt: 'Was das Modell erhalten hat',
   copy: 'Kopieren',
   copyCode: 'Code kopieren',
   copied: 'Kopiert',

@@ -36,6 +36,7 @@ export const words: Words = {
   goodReply: 'Buena respuesta',
   badReply: 'Mala respuesta',
   regenerate: 'Otra respuesta',
+  receipt: 'Lo que se envió al modelo',
   copy: 'Copiar',
   copyCode: 'Copiar el código',
   copied: 'Copiado',

@@ -36,6 +36,7 @@ export const words: Words = {
   goodReply: 'Bonne réponse',
   badReply: 'Mauvaise réponse',
   regenerate: 'Autre réponse',
+  receipt: 'Ce qui a été envoyé au modèle',
   copy: 'Copier',
   copyCode: 'Copier le code',
   copied: 'Copié',

@@ -36,6 +36,7 @@ export const words: Words = {
   goodReply: '良い返信',
   badReply: '良くない返信',
   regenerate: '別の返信',
+  receipt: 'モデルに送られた内容',
   copy: 'コピー',
   copyCode: 'コードをコピー',
   copied: 'コピーしました',

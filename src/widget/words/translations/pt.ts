@@ -36,6 +36,7 @@ export const words: Words = {
   goodReply: 'Boa resposta',
   badReply: 'Resposta ruim',
   regenerate: 'Outra resposta',
+  receipt: 'O que foi enviado ao modelo',
   copy: 'Copiar',
   copyCode: 'Copiar o código',
   copied: 'Copiado',

@@ -36,6 +36,7 @@ export const words: Words = {
   goodReply: '回复很好',
   badReply: '回复不好',
   regenerate: '换一个回复',
+  receipt: '发送给模型的内容',
   copy: '复制',
   copyCode: '复制代码',
   copied: '已复制',

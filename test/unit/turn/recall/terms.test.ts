@@ -1,33 +1,210 @@
-import { describe, expect, test } from 'vitest'
+import { readFile } from 'node:fs/promises'
+import * as fc from 'fast-check'
+import { describe, expect, test, vi } from 'vitest'
 import { matchedWords, queryTerms, termsOf, turnTerms } from '../../../../src/turn/recall/terms.ts'
+import { wordsOf } from '../../../../src/turn/recall/words.ts'
+import { anyCharacter } from '../../../generators/any-character.ts'
 
-test('one word in other forms is one term', () => {
-  for (const [one, other] of [
-    ['café', 'CAFE'],
+const writtenIn = (text: string) => [...wordsOf(text)].map(({ written }) => written)
+
+/**
+ * Every stored turn has such terms. If one of them changes, no error shows it: the turns that were stored before are never
+ * recalled again. So a new rule needs new terms for all rows, and this file may only grow.
+ */
+test('terms stay as they were stored', async () => {
+  const file = new URL('terms.json', import.meta.url)
+  const vectors = JSON.parse(await readFile(file, 'utf8')) as { text: string; terms: number[] }[]
+  expect(vectors.length).toBeGreaterThan(60)
+  for (const { text, terms } of vectors) expect(termsOf(text), JSON.stringify(text)).toEqual(terms)
+})
+
+describe('one word in other forms is one term', () => {
+  test.each([
     ['cameras', 'camera'],
-    ['東京', '東京'],
+    ['DOGS', 'dog'],
+    ['babies', 'baby'],
+    ['Bestellungen', 'bestellen'],
+    ['café', 'CAFE'],
+    ['cafe\u0301', 'café'],
+    ['STRASSE', 'Straße'],
+    ['FUSS', 'Füße'],
+    ['IŞIK', 'ışık'],
+    ['İstanbul', 'istanbul'],
+    ['złoty', 'zloty'],
+    ['ёлка', 'елка'],
+    ['ΦΩΣ', 'φως'],
+    ['soft\u00adhyphen', 'softhyphen'],
     ['Ｔｏｋｙｏ', 'tokyo'],
-  ])
-    expect(termsOf(one!)).toEqual(termsOf(other!))
-})
-
-test('the terms of a turn are those of its message, then those that only its reply has', () => {
-  const { terms, messageTerms } = turnTerms('My dog Rex', 'kennel', 'Rex barks')
-  expect(terms).toEqual(termsOf('dog rex kennel barks'))
-  expect(messageTerms).toBe(3)
-})
-
-describe('a turn has at most 256 terms of its message and 256 of its reply', () => {
-  const numbers = (from: number) => Array.from({ length: 400 }, (_, i) => from + i).join(' ')
-  test('both long', () => {
-    const { terms, messageTerms } = turnTerms(numbers(1_000), numbers(5_000), numbers(2_000))
-    expect(messageTerms).toBe(256)
-    expect(new Set(terms).size).toBe(512)
+    ['ﾊﾟﾝ', 'パン'],
+    ['Ⅷ', 'VIII'],
+    ['والكتاب', 'كتاب'],
+    ['كِتَابٌ', 'كتـاب'],
+    ['کتاب', 'كتاب'],
+    ['أحمد', 'احمد'],
+    ['١٢٣', '123'],
+    ['۱۲۳', '123'],
+    ['הכלב', 'כלב'],
+    ['이름은', '이름이'],
+  ])('%s, %s', (one, other) => {
+    expect(termsOf(one)).toEqual(termsOf(other))
+    expect(termsOf(one)).toHaveLength(1)
   })
 })
 
-test('a query has the longest words, and finds them again', () => {
-  const query = queryTerms('What is the name of my veterinarian in Seattle?', null)
-  expect(query.words).toEqual(['veterinarian', 'seattle', 'name'])
-  expect(matchedWords(query, 'The veterinarians of SEATTLE')).toEqual(['veterinarian', 'seattle'])
+describe('other words are other terms', () => {
+  test.each([
+    ['class', 'clan'],
+    ['48213', '48214'],
+    ['नीला', 'नीली'],
+    ['개', '소'],
+    ['dog', 'dot'],
+  ])('%s, %s', (one, other) => expect(termsOf(one)).not.toEqual(termsOf(other)))
+})
+
+describe('a text is parted into words', () => {
+  test.each([
+    ['iPhoneを買った', ['iphone', '買', 'った']],
+    ['東京2020', ['東京', '東', '京', '2020']],
+    ['16GB', ['16', 'gb']],
+    ['TV를', ['tv', '를']],
+    ['A4, 7 x', ['4', '7']],
+    ['我的狗叫小黑', ['狗叫', '叫小', '小黑', '狗', '叫', '小', '黑']],
+    ['二〇年', ['二〇', '〇年', '二', '〇', '年']],
+    ['らーめん', ['らー', 'ーめ', 'めん']],
+    ['แมวของฉัน', ['แม', 'มว']],
+    ['葛\u{E0100}城', ['葛城', '葛', '城']],
+    ['1️⃣ ❤️ 👩‍👩‍👧‍👦', ['1']],
+    ['می\u200cخواهم', ['می', 'خواهم']],
+    ['The dog and the cat', ['dog', 'cat']],
+    ['J’ai commandé l’ordinateur', ['ai', 'commandé', 'ordinateur']],
+    [' \n!?…', []],
+  ])('%s', (text, words) => expect(writtenIn(text)).toEqual(words))
+})
+
+/** Words that say something, and are close to a stop word of another language. */
+test('no stop list has an important word of another language', () => {
+  const words =
+    'war die son sin hat bin van come mia era dan door os ai eu dove hay fur ton man wand gift sole mare note pain main chat mal sal sol pan mesa casa vino fin rot tag rat arm bad hell kind bald see'
+  const kept = writtenIn(words)
+  expect(words.split(' ').filter((word) => !kept.includes(word))).toEqual([])
+})
+
+describe('the terms of a turn', () => {
+  test('are those of its message, then those that only its reply has', () => {
+    const { terms, messageTerms } = turnTerms('My dog Rex', 'kennel', 'Rex barks')
+    expect(terms).toEqual(termsOf('dog rex kennel barks'))
+    expect(messageTerms).toBe(3)
+  })
+
+  test('are at most 256 of the message with the selected text, and 256 of the reply', () => {
+    const numbers = (from: number) => Array.from({ length: 400 }, (_, i) => from + i).join(' ')
+    const { terms, messageTerms } = turnTerms(numbers(1_000), numbers(5_000), numbers(2_000))
+    expect(messageTerms).toBe(256)
+    expect(terms).toEqual([
+      ...termsOf(numbers(1_000)).slice(0, 256),
+      ...termsOf(numbers(2_000)).slice(0, 256),
+    ])
+  })
+
+  test('are distinct integers of 32 bits, whatever the text', () => {
+    const text = fc.string({ unit: anyCharacter, maxLength: 300 })
+    fc.assert(
+      fc.property(text, fc.option(text), text, (message, contextText, reply) => {
+        const { terms, messageTerms } = turnTerms(message, contextText, reply)
+        expect(new Set(terms).size).toBe(terms.length)
+        expect(terms.every((term) => term === (term | 0))).toBe(true)
+        expect(messageTerms).toBeLessThanOrEqual(terms.length)
+      }),
+    )
+  })
+})
+
+describe('a query', () => {
+  test('has the longest words first, and the term of each', () => {
+    const query = queryTerms('What is the name of my veterinarian in Seattle?', null)
+    expect(query.words).toEqual(['veterinarian', 'seattle', 'name'])
+    expect(query.terms).toEqual(termsOf('veterinarian seattle name'))
+  })
+
+  test('has words of the selected text too', () => {
+    expect(queryTerms('What is that?', 'the carburettor').words).toEqual(['carburettor'])
+  })
+
+  test('has each term once, by its longest word', () => {
+    expect(queryTerms('camera, cameras', null).words).toEqual(['cameras'])
+  })
+
+  test('has at most 8 words', () => {
+    const words = Array.from(
+      { length: 40 },
+      (_, i) => `${String.fromCharCode(97 + (i % 26))}${i}ab`,
+    )
+    expect(queryTerms(words.join(' '), null).terms).toHaveLength(8)
+  })
+
+  test('has at most 12 pieces, of all parts of a long message', () => {
+    const han = Array.from({ length: 1_000 }, (_, i) => String.fromCharCode(0x4e00 + i)).join('')
+    const { words } = queryTerms(han, null)
+    expect(words).toHaveLength(12)
+    const places = words.map((word) => han.indexOf(word))
+    const gaps = [...places.slice(1), han.length].map((place, i) => place - places[i]!)
+    expect(Math.max(...gaps)).toBeLessThan(100)
+  })
+
+  test('prefers pairs of Han or Katakana to single characters, and those to Hiragana', () => {
+    expect(queryTerms('りんごの名前はパンと犬', null).words).toEqual([
+      '名前',
+      'パン',
+      '名',
+      '前',
+      '犬',
+      'りん',
+      'んご',
+      'ごの',
+    ])
+  })
+
+  test('of stop words alone has no words', () => {
+    expect(queryTerms('What is it?', null)).toEqual({ words: [], terms: [] })
+  })
+
+  test('finds its words in a text, in their other forms', () => {
+    const query = queryTerms('Where do my dogs and veterinarians live in Zürich?', null)
+    const text = 'The Zurich VETERINARIAN has a dog'
+    expect(matchedWords(query, text)).toEqual(['veterinarians', 'zürich', 'dogs'])
+    expect(matchedWords(query, 'nothing of it')).toEqual([])
+  })
+})
+
+describe('the work grows with the length of any text', () => {
+  const shapes: Record<string, string> = {
+    'one letter': 'a',
+    'one character of Han': '漢',
+    'letters and digits': 'a1',
+    marks: '\u0301',
+    'marks out of order': '\u0301\u0323',
+    'Thai marks': '\u0e48',
+    digits: '7',
+    spaces: ' ',
+    emoji: '👩‍👩‍👧‍👦',
+    'ligatures of 18 characters': 'ﷺ',
+    'words between marks': 'a\u0301\u0323\u0327 ',
+    'a mix': 'aé7漢ひカกำ한ع\u0301 ',
+  }
+
+  test.each(Object.entries(shapes))('%s', (_name, unit) => {
+    for (const length of [2 ** 10, 2 ** 13, 2 ** 17]) {
+      const normalize = vi.spyOn(String.prototype, 'normalize')
+      const words = [...wordsOf(unit.repeat(length / unit.length))]
+      const normalized = normalize.mock.contexts.map(String)
+      normalize.mockRestore()
+
+      expect(words.length).toBeLessThanOrEqual(2 * Math.min(length, 8_000))
+      // NFKC of all, which may make much of little, then NFD of each word.
+      const read = normalized.reduce((sum, text) => sum + text.length, 0)
+      expect(read).toBeLessThanOrEqual(2 * 8_000)
+      // It sorts a row of marks in quadratic time.
+      for (const text of normalized) expect(text).not.toMatch(/\p{M}{9}/u)
+    }
+  })
 })

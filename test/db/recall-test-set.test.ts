@@ -1,0 +1,85 @@
+import { describe, expect, inject, test } from 'vitest'
+import type { Database } from '../../src/db/database.ts'
+import { findNextContext } from '../../src/db/turns/next-context.ts'
+import { queryTerms } from '../../src/turn/recall/terms.ts'
+import { type Chat, languages, readTestSet } from '../recall/read-test-set.ts'
+import { testDatabase, turnStart } from '../rigs/conversation.ts'
+import { writeTurns } from '../rigs/recall-turns.ts'
+
+const db = testDatabase()
+const chats = languages.map((language) => ({ language, ...readTestSet(language) }))
+const windowTurns = 3
+
+/** The indices of the recalled turns for each question, best first. */
+async function ranksOf(to: Database, { turns, questions }: Chat): Promise<number[][]> {
+  const start = turnStart({ window: { ...turnStart().window, maxTurns: windowTurns } })
+  await writeTurns(to, start, turns)
+  const ranks: number[][] = []
+  for (const { text } of questions) {
+    const { terms } = queryTerms(text, null)
+    const recall = { tokens: 100_000, terms, scope: 'session' } as const
+    const context = await findNextContext(to, { ...start, recall })
+    ranks.push(context?.recalled.map(({ seq }) => (seq - 1) / 2) ?? [])
+  }
+  return ranks
+}
+
+/** The part of the evidence that is among the first of the recalled turns. */
+function recallAt(most: number, { questions }: Chat, ranks: readonly number[][]): number {
+  const evidence = questions.flatMap((question) => question.evidence)
+  const found = questions.flatMap((question, index) =>
+    question.evidence.filter((turn) => ranks[index]?.slice(0, most).includes(turn)),
+  )
+  return found.length / evidence.length
+}
+
+/** One session of all languages, a turn of each in its turn. */
+const mixed: Chat = {
+  turns: Array.from({ length: 50 }, (_, turn) => chats.flatMap(({ turns }) => turns[turn] ?? [])).flat(),
+  questions: chats.flatMap(({ questions }, place) =>
+    questions.map((question) => ({
+      ...question,
+      evidence: question.evidence.map((turn) => turn * chats.length + place),
+    })),
+  ),
+}
+
+async function measured() {
+  const each = []
+  for (const { language, ...chat } of chats)
+    each.push({ name: language as string, chat, ranks: await ranksOf(db, chat) })
+  each.push({ name: 'mixed', chat: mixed, ranks: await ranksOf(db, mixed) })
+  return each
+}
+
+const percent = (share: number) => Math.round(100 * share)
+
+describe('60 facts in 300 turns of 6 languages', () => {
+  test('are in each language 10 facts in 50 turns, and each is asked for', () => {
+    for (const { questions, turns } of chats) {
+      expect(turns).toHaveLength(50)
+      expect(questions).toHaveLength(10)
+      expect(new Set(questions.flatMap(({ facts }) => facts)).size).toBe(10)
+      for (const { evidence } of questions)
+        expect(Math.max(...evidence)).toBeLessThan(turns.length - windowTurns)
+    }
+  })
+
+  test('are recalled as the floors say, by the same ranks on each database', async () => {
+    const sets = await measured()
+    const figures = sets.map(({ name, chat, ranks }) => ({
+      name,
+      at5: percent(recallAt(5, chat, ranks)),
+      at10: percent(recallAt(10, chat, ranks)),
+    }))
+    console.log(`Recall at 5 and at 10, in percent, on ${inject('database').kind ?? ''}`)
+    console.table(figures)
+    const lines = sets.flatMap(({ name, chat, ranks }) =>
+      chat.questions.map(({ facts, evidence, hard }, index) => {
+        const turns = ranks[index]?.map((turn) => `${evidence.includes(turn) ? '*' : ''}${turn + 1}`)
+        return `${name} ${facts.join('+')}${hard ? ` (${hard})` : ''}: ${turns?.join(' ')}`
+      }),
+    )
+    await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('../recall/ranks.txt')
+  })
+})
