@@ -11,7 +11,6 @@ const settings: TurnSettings = {
   systemPrompt: '',
   countedBy: 'test-model#1',
   leaseMs: 15_000,
-  recall: { tokens: 0, scope: 'session' },
   dailyCaps: { perUser: undefined, perAddress: undefined, perSite: undefined, addressKey: '' },
   maxTurns: 20,
   tokenBudget: 8_000,
