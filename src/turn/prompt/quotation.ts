@@ -78,6 +78,22 @@ export function quoteRecalled(
   return { dropped: [...turns] }
 }
 
+/**
+ * The turns as they were quoted for a message before, by the tokens that the quotation took then.
+ * @param turns those that were quoted, in any order
+ */
+export function quotedAgain(
+  turns: readonly RecalledTurn[],
+  { query, tokens, message }: Omit<QuotationInput, 'maxTokens'> & { tokens: number },
+): QuotedTurn[] {
+  const candidates = turns.map((turn) => findWords(turn, query))
+  const versions = shares.map((share) => candidates.map((each) => cutTurn(each, share)))
+  const same = versions.find(
+    (quoted) => countTokens(`${write(quoted)}\n\n${message.content}`) - message.tokens === tokens,
+  )
+  return (same ?? versions[0] ?? []).toSorted(byAge)
+}
+
 /** A turn, and where the words of the query are in its texts. */
 interface FoundTurn {
   turn: RecalledTurn
@@ -122,7 +138,7 @@ function cutTurn({ turn, hits, matched }: FoundTurn, share: number): QuotedTurn 
     contextText: turn.contextText === null ? null : contextText.text,
     reply: reply.text,
     cut: message.isCut || contextText.isCut || reply.isCut,
-    because: turn.share > 0 ? 'words' : 'beside',
+    because: (turn.share ?? matched.length) > 0 ? 'words' : 'beside',
     matched,
   }
 }

@@ -121,21 +121,20 @@ function recalledPart({ tokens, turns, elsewhere }: ReceiptQuotation): ReceiptPa
   ]
 }
 
-function recalledTurn(turn: QuotedTurn): ReceiptRecalled {
-  const { sessionId, score, share } = turn
+function recalledTurn({ turn, ...quoted }: QuotedTurn): ReceiptRecalled {
   return {
-    ...(sessionId !== undefined && { session_id: sessionId }),
+    ...(turn.sessionId !== undefined && { session_id: turn.sessionId }),
     seq: turn.seq,
     reply_seq: turn.replySeq,
     created_at: turn.createdAt,
-    because: turn.matched.length > 0 ? 'words' : 'beside',
-    ...(score !== undefined && { score }),
-    ...(share !== undefined && { share }),
-    matched: turn.matched,
-    cut: turn.cut,
+    because: quoted.because,
+    ...(turn.score !== undefined && { score: turn.score }),
+    ...(turn.share !== undefined && { share: turn.share }),
+    matched: quoted.matched,
+    cut: quoted.cut,
     messages: [
-      messageOf('user', turn.message, turn.contextText),
-      messageOf('assistant', turn.reply, null),
+      messageOf('user', quoted.message, quoted.contextText),
+      messageOf('assistant', quoted.reply, null),
     ],
   }
 }
