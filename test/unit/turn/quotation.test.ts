@@ -331,7 +331,7 @@ describe('no text leaves its place in the quotation', () => {
       const texts = (
         turn: Pick<RecalledTurn, 'replySeq' | 'message' | 'contextText' | 'reply'>,
       ) => [turn.replySeq, turn.message, turn.contextText, turn.reply]
-      if (!cut) expect(turns.map(texts)).toContainEqual(texts(quoted))
+      if (!cut) expect(turns.map(textsOf)).toContainEqual(textsOf(quoted))
     }
 
     expect(quotation.tokens).toBeLessThanOrEqual(maxTokens)
