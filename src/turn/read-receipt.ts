@@ -84,7 +84,7 @@ export async function nextReceipt(
       left: settings.tokenBudget - settings.maxCompletionTokens - parts.tokens.total,
     },
     left_out: leftOutOf(leftOut, {
-      quoted: seqsOf(quotation?.turns.map(({ turn }) => turn) ?? []),
+      quoted: seqsOf(quotation?.turns ?? []),
       dropped: seqsOf(dropped),
       older: recall.tokens > 0 ? 'not_relevant' : cutBy,
     }),
@@ -113,11 +113,8 @@ export async function replyReceipt(
   const { promptTokens, completionTokens, cachedTokens, sent, message } = context
   const quoted = quotedAgain(context.recalled, {
     query: queryTerms(message.content, message.contextText),
-    tokens: sent.recalledTokens,
-    message: {
-      content: renderMessage(message.content, message.contextText),
-      tokens: message.tokens,
-    },
+    content: renderMessage(message.content, message.contextText),
+    recalledTokens: sent.recalledTokens,
   })
   return {
     reply_id: key.replyId,

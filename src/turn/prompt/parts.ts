@@ -22,7 +22,7 @@ interface TurnPart extends WindowTurn {
 /** Older turns, quoted in the last user message before the message itself. */
 interface RecalledPart {
   kind: 'recalled'
-  turns: readonly { turn: Pick<RecalledTurn, 'sessionId' | 'replySeq'> }[]
+  turns: readonly Pick<RecalledTurn, 'sessionId' | 'replySeq'>[]
   tokens: number
   content: string
 }
@@ -95,10 +95,10 @@ function hasOwnOverhead(kind: PromptPart['kind']): boolean {
 export function sentPrompt(parts: readonly PromptPart[]): SentPrompt {
   const first = parts.find((part) => part.kind === 'turn' || part.kind === 'message')
   const recalled = parts.find((part) => part.kind === 'recalled')
-  const own = recalled?.turns.filter(({ turn }) => turn.sessionId === undefined) ?? []
+  const own = recalled?.turns.filter(({ sessionId }) => sessionId === undefined) ?? []
   return {
     windowFrom: first?.seq ?? 1,
-    recalled: own.map(({ turn }) => turn.replySeq),
+    recalled: own.map(({ replySeq }) => replySeq),
     recalledElsewhere: (recalled?.turns.length ?? 0) - own.length,
     recalledTokens: recalled?.tokens ?? 0,
   }

@@ -121,20 +121,20 @@ function recalledPart({ tokens, turns, elsewhere }: ReceiptQuotation): ReceiptPa
   ]
 }
 
-function recalledTurn({ turn, ...quoted }: QuotedTurn): ReceiptRecalled {
+function recalledTurn(turn: QuotedTurn): ReceiptRecalled {
   return {
     ...(turn.sessionId !== undefined && { session_id: turn.sessionId }),
     seq: turn.seq,
     reply_seq: turn.replySeq,
     created_at: turn.createdAt,
-    because: quoted.because,
+    because: (turn.share ?? turn.matched.length) > 0 ? 'words' : 'beside',
     ...(turn.score !== undefined && { score: turn.score }),
     ...(turn.share !== undefined && { share: turn.share }),
-    matched: quoted.matched,
-    cut: quoted.cut,
+    matched: turn.matched,
+    cut: turn.cut,
     messages: [
-      messageOf('user', quoted.message, quoted.contextText),
-      messageOf('assistant', quoted.reply, null),
+      messageOf('user', turn.message, turn.contextText),
+      messageOf('assistant', turn.reply, null),
     ],
   }
 }

@@ -54,9 +54,9 @@ describe('a prompt', () => {
 
   test('has what is recalled in the last user message, and records it', () => {
     const turns = [
-      { turn: { replySeq: 2 } },
-      { turn: { sessionId: crypto.randomUUID(), replySeq: 8 } },
-      { turn: { replySeq: 4 } },
+      { replySeq: 2 },
+      { sessionId: crypto.randomUUID(), replySeq: 8 },
+      { replySeq: 4 },
     ]
     const recalled = { turns, tokens: 12, content: '> earlier' }
     const parts = promptParts({ system, window: [turn(7, 30)], recalled, message })
