@@ -92,6 +92,7 @@ async function writeTurn(db: Database, place: TurnPlace, { message, reply }: Exa
       errorCode: null,
       model: countedBy,
       usage: undefined,
+      cachedTokens: null,
       spent: { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 },
       tokens,
       reportedReplyTokens: undefined,
