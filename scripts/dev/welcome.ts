@@ -20,7 +20,7 @@ export function welcome(places: Places): string {
   const host = origin.replace('http://', '')
   const offline = `offline: no language model, but it shows the memory (for a real one put OPENAI_API_KEY into ${vars})`
   const hint = `
-  To see what it recalls of a long conversation, start it with one:
+  To see how it remembers a long conversation, start it with one:
     npm run dev -- --example
 `
   return `
@@ -48,10 +48,13 @@ function exampleLines(
     ${curlLine(`${host}/v1/chat`, ask, variable('TOKEN'))}
 
   Or ask: Where do I live? What is my order number? What am I allergic to?
-  What the model is sent with such a message, and why:
-    ${curlLine(`${host}/v1/sessions/${session}/context`, { message }, variable('TOKEN'))}
+  ${isWindows ? 'What' : 'What of the old turns'} the model is sent with such a message, and why:
+    ${curlLine(`${host}/v1/sessions/${session}/context`, { message }, variable('TOKEN'))}${isWindows ? '' : recalledOnly}
 `
 }
+
+/** Without the turns of the window, which fill a screen. */
+const recalledOnly = ` | grep -o '{"part":"recalled".*'`
 
 const isWindows = process.platform === 'win32'
 

@@ -105,6 +105,25 @@ export interface WindowTurn {
   exact: boolean
 }
 
+/** A turn from before the window, which recall found. */
+export interface RecalledTurn {
+  /** Absent: this session. */
+  sessionId?: string
+  /** Of the user's message. */
+  seq: number
+  replySeq: number
+  /** Of the reply: ISO 8601 with Z. */
+  createdAt: string
+  score: number
+  /** Of the idf mass of the query that the turn itself holds; 0: it is only beside a hit. */
+  share: number
+  /** Whole. */
+  message: string
+  contextText: string | null
+  /** At most its first 8,000 characters. */
+  reply: string
+}
+
 /** What `beginTurn` found. */
 export type Begun =
   | {

@@ -109,6 +109,7 @@ test('no prompt of 2,000 turns passes the budget, whatever is said and recalled'
           systemTokens: countTokens(systemPrompt),
           countedBy: `some-model#${each.settings === 0 ? 'a' : 'b'}`,
           leaseMs: 15_000,
+          sendsCacheKey: false,
           dailyCaps: {
             perUser: undefined,
             perAddress: undefined,

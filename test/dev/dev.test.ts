@@ -100,6 +100,8 @@ describe('history', () => {
     expect(first.reply.content).toContain('your name is Ada')
     visitor.token = first.visitor_token
     expect(dev.output()).toContain('Applied 0001_')
+    expect(dev.output()).toContain('npm run dev -- --example')
+    expect(dev.output()).not.toContain('TOKEN=')
     await vi.waitFor(() => expect(dev.output()).toMatch(/POST \/v1\/chat 200 \d+ ms\n/), 10_000)
   })
 
@@ -194,6 +196,14 @@ describe('the command refuses, before it builds or starts anything,', () => {
   test('settings that are wrong only together', async () => {
     const output = await refusal([], 'CONTEXT_TOKEN_BUDGET=1000\nMAX_COMPLETION_TOKENS=1000')
     expect(output).toContain('CONTEXT_TOKEN_BUDGET leaves no room')
+  })
+
+  test('an example conversation for a database of the developer', async () => {
+    const url = 'postgres://u:canary@db.invalid/db'
+    const output = await refusal(['--example'], `DATABASE_URL=${url}`)
+    expect(output).toContain('--example writes a made-up conversation, and DATABASE_URL in ')
+    expect(output).toContain('npm run dev -- --example --vars .dev.vars.example')
+    expect(output).not.toMatch(/canary|not found/)
   })
 
   test('a file in UTF-16', async () => {

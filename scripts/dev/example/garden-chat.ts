@@ -175,18 +175,18 @@ const sowing: readonly Subject[] = [
   },
   {
     asked: [
-      'How deep do {name} go?',
-      'How far apart should {name} be?',
-      'How much space do {name} take?',
+      'How deep do I put {name}?',
+      'How far apart do I plant {name}?',
+      'How much space should I leave for {name}?',
     ],
     answered: [
       'The depth for {name} is {deep}, and the distance from one plant to the next is {apart}. Press the row down with the back of the rake, so that water rises to the seeds. Thin them out on a cloudy evening and water afterwards, which closes the holes.',
       'Give {name} {apart} on all sides, and put them in at {deep}. It looks like too much at first. In eight weeks the leaves will touch, and by then the air between them decides whether they stay healthy.',
-      '{name} need {apart}, at a depth of {deep}. A string between two sticks keeps the row straight, and a straight row is quick to hoe. In pots, take at least ten litres of earth and two thirds of that distance.',
+      'For {name}, take {apart}, at a depth of {deep}. A string between two sticks keeps the row straight, and a straight row is quick to hoe. In pots, take at least ten litres of earth and two thirds of that distance.',
     ],
   },
   {
-    asked: ['How much water do {name} want?', 'How often do I water {name}?'],
+    asked: ['How much water should I give {name}?', 'How often do I water {name}?'],
     answered: [
       'Water {name} {water}. A layer of mulch two fingers thick saves half of the work, since the sun no longer reaches the ground. Grass that has dried for a day is fine for it, fresh grass begins to rot.',
       'The rule for {name}: {water}. Put a finger into the earth before you fetch the can. If it is dry down to the second joint, they are thirsty, and if it is only dry on top, tomorrow is early enough.',
@@ -194,7 +194,7 @@ const sowing: readonly Subject[] = [
     ],
   },
   {
-    asked: ['What grows well beside {name}?', 'Which neighbours do {name} like?'],
+    asked: ['What grows well beside {name}?', 'Which neighbours suit {name}?'],
     answered: [
       'Beside {name}, plant {beside}. They root at another depth and want their food at another time, so none of them goes short. Between the rows there is room for marigolds, which keep small worms away from the roots.',
       'A good company for {name}: {beside}. Do not put plants of the same family next to each other. They share their illnesses, and what harms one of them finds the next one within a day.',
@@ -216,15 +216,15 @@ const harvest: readonly Subject[] = [
     ],
   },
   {
-    asked: ['When are {name} ready?', 'How do I see that {name} are ripe?'],
+    asked: ['When do I harvest {name}?', 'How do I see that it is time to pick {name}?'],
     answered: [
       'Harvest {name} {ripe}. The best hour is the morning, when they are full of water and cool. A sharp knife is kinder than pulling, because a torn stem stays an open door for rot.',
       'Take {name} {ripe}. Do not wait for size: the biggest ones win prizes, and the smaller ones taste better. Pick often, and the plant goes on for longer.',
-      'You can begin {ripe}. Try one first. If {name} still taste of nothing, give them another sunny week, and stop watering some days before.',
+      'You can begin {ripe}. Try one first. If it still tastes of nothing, give the {name} another sunny week, and stop watering some days before.',
     ],
   },
   {
-    asked: ['How do I store {name}?', 'What do I do with too many {name}?'],
+    asked: ['How do I store {name}?', 'What do I do with more {name} than I can eat?'],
     answered: [
       'Keep {name} {keep}. Sort out all that have spots or soft places, because one bad one is enough for the whole box. Look through them once a week and eat the doubtful ones first.',
       'The best place is {keep}. Leave the earth on and do not wash {name} before you need them: water takes away what protects them. The neighbours will be glad of the rest.',
@@ -232,11 +232,14 @@ const harvest: readonly Subject[] = [
     ],
   },
   {
-    asked: ['What follows {name} in the same bed?', 'May {name} stand in the same bed next year?'],
+    asked: [
+      'What follows {name} in the same bed?',
+      'May I put {name} into the same bed next year?',
+    ],
     answered: [
-      'Let three years pass before {name} come back to this bed. Draw a plan with four fields and move everything by one field each spring, then you need not think about it again. A green manure in autumn closes the gap.',
+      'Let three years pass before you put {name} into this bed again. Draw a plan with four fields and move everything by one field each spring, then you need not think about it again. A green manure in autumn closes the gap.',
       'Better not. After {name}, sow something of another family, for example phacelia, which is related to none of our vegetables. Spread two buckets of compost for each square metre in March.',
-      'There are exceptions, but {name} are none of them. Hungry plants come first, modest ones second, and beans or peas third, as they leave food in the ground. Then the round begins again.',
+      'There are exceptions to the rule of changing beds, but not for {name}. Hungry plants come first, modest ones second, and beans or peas third, as they leave food in the ground. Then the round begins again.',
     ],
   },
 ]

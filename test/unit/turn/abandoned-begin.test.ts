@@ -11,13 +11,13 @@ const settings: TurnSettings = {
   systemPrompt: '',
   countedBy: 'test-model#1',
   leaseMs: 15_000,
+  recall: { tokens: 0, scope: 'session' },
   dailyCaps: { perUser: undefined, perAddress: undefined, perSite: undefined, addressKey: '' },
   maxTurns: 20,
   tokenBudget: 8_000,
   maxCompletionTokens: 100,
   systemTokens: 0,
   sendsCacheKey: false,
-  recall: { tokens: 0, scope: 'session' },
 }
 
 /** A database that refuses every call at once for so long; then, a begin finds that its lease has ended. */

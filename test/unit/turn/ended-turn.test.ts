@@ -14,9 +14,9 @@ const settings: TurnSettings = {
   tokenBudget: 8_000,
   maxCompletionTokens: 1_000,
   systemTokens: 3,
+  recall: { tokens: 0, scope: 'session' },
   dailyCaps: { perUser: undefined, perAddress: undefined, perSite: undefined, addressKey: '' },
   sendsCacheKey: false,
-  recall: { tokens: 0, scope: 'session' },
 }
 const sent = promptParts({
   system: { content: 'Be brief.', tokens: 3 },
