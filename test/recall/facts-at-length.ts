@@ -20,13 +20,15 @@ export const factsAtLength = {
     },
     {
       answer: 'walnut',
-      message: 'My grandmother left me a piano, and its case is walnut. It has to survive the removal.',
+      message:
+        'My grandmother left me a piano, and its case is walnut. It has to survive the removal.',
       reply: 'We wrap instruments in two blankets and carry them upright.',
       question: "What kind of wood is my grandmother's piano made of?",
     },
     {
       answer: 'Rex',
-      message: 'We adopted a greyhound from the shelter in June. He is called Rex and is afraid of thunder.',
+      message:
+        'We adopted a greyhound from the shelter in June. He is called Rex and is afraid of thunder.',
       reply: 'Congratulations! A quiet corner without windows helps during a storm.',
       question: "What's our greyhound called, the one from the shelter?",
     },
@@ -40,13 +42,15 @@ export const factsAtLength = {
     },
     {
       answer: '1987',
-      message: 'Unsere Heizung stammt von 1987, der Schornsteinfeger hat sie gerade noch einmal abgenommen.',
+      message:
+        'Unsere Heizung stammt von 1987, der Schornsteinfeger hat sie gerade noch einmal abgenommen.',
       reply: 'Dann lohnt sich ein Angebot für eine neue Anlage.',
       question: 'Aus welchem Jahr ist unsere Heizung, die der Schornsteinfeger geprüft hat?',
     },
     {
       answer: 'Haselnüsse',
-      message: 'Meine Tochter Frieda verträgt keine Haselnüsse, beim Kindergeburtstag bitte daran denken.',
+      message:
+        'Meine Tochter Frieda verträgt keine Haselnüsse, beim Kindergeburtstag bitte daran denken.',
       reply: 'Wir backen den Kuchen dann mit Kokos.',
       question: 'Was verträgt Frieda nicht? Es geht wieder um einen Kindergeburtstag.',
     },

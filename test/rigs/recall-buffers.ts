@@ -43,7 +43,10 @@ export async function openBufferMeter(
   client.on('notice', ({ message = '' }) => {
     const [, json] = /^duration: [\d.]+ ms {2}plan:\s*([^]*)$/.exec(message) ?? []
     if (json === undefined) return
-    const { 'Query Text': sql, Plan: plan } = JSON.parse(json) as { 'Query Text': string; Plan: ReadNode }
+    const { 'Query Text': sql, Plan: plan } = JSON.parse(json) as {
+      'Query Text': string
+      Plan: ReadNode
+    }
     statements.push({ sql, buffers: buffersOf(plan), nodes: nodesOf(plan) })
   })
   await client.query(`
@@ -72,7 +75,9 @@ set client_min_messages = notice`)
       await client.query('set auto_explain.log_min_duration = -1')
       const whole = statements.find(({ sql }) => sql === query.sql)
       if (!whole) throw new Error('the call was not reported')
-      const recall = statements.filter(({ sql }) => recallStatements.some((begin) => begin.test(sql)))
+      const recall = statements.filter(({ sql }) =>
+        recallStatements.some((begin) => begin.test(sql)),
+      )
       return {
         buffers: whole.buffers,
         recallBuffers: recall.reduce((sum, { buffers }) => sum + buffers, 0),

@@ -57,7 +57,9 @@ export async function seedMillion(database: TestDatabase) {
 from jsonb_to_recordset($1) as s ("sessionId" uuid, "userId" text, turns integer, language integer)`,
       [json(long)],
     )
-    const named = new Map(long.map(({ script, ...session }) => [script as string, session as SeededSession]))
+    const named = new Map(
+      long.map(({ script, ...session }) => [script as string, session as SeededSession]),
+    )
     for (const [sessions, turns] of others) {
       const { rows } = await client.query<SeededSession>(
         `insert into filled
@@ -105,7 +107,14 @@ function fillerPool(): PoolTurn[] {
       const rare = Array.from({ length: 20 }, () =>
         Math.imul(Math.floor(30_000 ** random()) + 1, 0x9e3779b1),
       )
-      return { language, place, message, reply, terms: [...terms, ...rare], message_terms: messageTerms }
+      return {
+        language,
+        place,
+        message,
+        reply,
+        terms: [...terms, ...rare],
+        message_terms: messageTerms,
+      }
     })
     for (const { question } of facts)
       for (const [rank, term] of queryTerms(question, null).terms.entries())

@@ -13,18 +13,17 @@ export interface RecalledQuotation {
   turns: QuotedTurn[]
 }
 
-export interface QuotedTurn {
-  turn: RecalledTurn
-  /** The texts as quoted. */
-  message: string
-  contextText: string | null
-  reply: string
+/** What a quotation says of a turn. */
+type QuotableTurn = Omit<RecalledTurn, 'score' | 'share'>
+
+/** A turn with its texts as they are quoted. */
+export interface QuotedTurn extends QuotableTurn {
+  score?: number
+  share?: number
+  /** Words of the new message that the turn has, also where it is cut. */
+  matched: string[]
   /** Whether a text was cut. */
   cut: boolean
-  /** `beside`: the neighbour of a turn with the words. */
-  because: 'words' | 'beside'
-  /** Words of the new message that the turn has. */
-  matched: string[]
 }
 
 export interface QuotationInput {
@@ -58,53 +57,77 @@ const lineEnd = /\r\n|[\n\v\f\r\x1c-\x1e\u0085\u2028\u2029]/
 export function quoteRecalled(
   turns: readonly RecalledTurn[],
   { query, maxTokens, message }: QuotationInput,
-): { quotation?: RecalledQuotation; dropped: RecalledTurn[] } {
-  const candidates = turns.map((turn) => lazily(() => findWords(turn, query)))
+): { quotation: RecalledQuotation | undefined; dropped: RecalledTurn[] } {
+  const found = turns.map((turn) => lazily(() => findWords(turn, query)))
   let kept: QuotedTurn[] = []
   for (const share of shares) {
     if (kept.length >= Math.min(wantedTurns, turns.length)) break
-    kept = fitting(candidates, share, maxTokens)
+    kept = fitting(found, share, maxTokens)
   }
-  // The parts may take less than the whole, in theory: a token never reaches over most borders.
+  // In theory, the whole may take more tokens than its parts.
   for (; kept.length > 0; kept.pop()) {
-    const content = write(kept)
-    const tokens = countTokens(`${content}\n\n${message.content}`) - message.tokens
+    const oldestFirst = kept.toSorted(byAge)
+    const content = write(oldestFirst)
+    const tokens = Math.max(0, countTokens(`${content}\n\n${message.content}`) - message.tokens)
     if (tokens <= maxTokens)
       return {
-        quotation: { content, tokens: Math.max(tokens, 0), turns: kept.toSorted(byAge) },
+        quotation: { content, tokens, turns: oldestFirst },
         dropped: turns.slice(kept.length),
       }
   }
-  return { dropped: [...turns] }
+  return { quotation: undefined, dropped: [...turns] }
+}
+
+/**
+ * Turns as a message quoted them that was sent before.
+ * @param sent.content the message without the quotation
+ * @param sent.recalledTokens what was recorded of it; it may include turns that are not among these
+ */
+export function quotedAgain<Turn extends QuotableTurn>(
+  turns: readonly Turn[],
+  {
+    query,
+    content,
+    recalledTokens,
+  }: { query: RecallQuery; content: string; recalledTokens: number },
+): (Turn & QuotedTurn)[] {
+  const found = turns.map((turn) => findWords(turn, query))
+  const quotedAt = (share: number) => found.map((turn) => cutTurn(turn, share)).toSorted(byAge)
+  const messageTokens = countTokens(content)
+  const share = shares.find(
+    (each) =>
+      countTokens(`${write(quotedAt(each))}\n\n${content}`) - messageTokens <= recalledTokens,
+  )
+  return quotedAt(share ?? shares.at(-1)!)
 }
 
 /** A turn, and where the words of the query are in its texts. */
-interface FoundTurn {
-  turn: RecalledTurn
+interface FoundTurn<Turn extends QuotableTurn> {
+  turn: Turn
   hits: Record<keyof typeof chars, Hit[]>
   matched: string[]
 }
 
-function findWords(turn: RecalledTurn, query: RecallQuery): FoundTurn {
+function findWords<Turn extends QuotableTurn>(turn: Turn, query: RecallQuery): FoundTurn<Turn> {
   const hits = {
     message: findHits(turn.message, query),
     contextText: findHits(turn.contextText ?? '', query),
     reply: findHits(turn.reply, query),
   }
-  const held = new Set(Object.values(hits).flatMap((found) => found.map(({ word }) => word)))
+  const held = new Set(Object.values(hits).flatMap((places) => places.map(({ word }) => word)))
   return { turn, hits, matched: query.words.filter((_, word) => held.has(word)) }
 }
 
 /** The best turns, up to the first that does not fit. */
 function fitting(
-  candidates: readonly (() => FoundTurn)[],
+  found: readonly (() => FoundTurn<RecalledTurn>)[],
   share: number,
   maxTokens: number,
 ): QuotedTurn[] {
   const kept: QuotedTurn[] = []
   let tokens = countTokens(`${intro.user}\n\n\n\n${outro}\n\n`)
-  for (const candidate of candidates) {
-    const quoted = cutTurn(candidate(), share)
+  for (const turn of found) {
+    const quoted = cutTurn(turn(), share)
     tokens += countTokens(turnBreak + writeTurn(quoted))
     if (tokens > maxTokens) break
     kept.push(quoted)
@@ -112,33 +135,35 @@ function fitting(
   return kept
 }
 
-function cutTurn({ turn, hits, matched }: FoundTurn, share: number): QuotedTurn {
+function cutTurn<Turn extends QuotableTurn>(
+  { turn, hits, matched }: FoundTurn<Turn>,
+  share: number,
+): Turn & QuotedTurn {
   const cut = (part: keyof typeof chars) =>
     passageOf(turn[part] ?? '', hits[part], chars[part] * share)
   const [message, contextText, reply] = [cut('message'), cut('contextText'), cut('reply')]
   return {
-    turn,
+    ...turn,
     message: message.text,
     contextText: turn.contextText === null ? null : contextText.text,
     reply: reply.text,
-    cut: message.isCut || contextText.isCut || reply.isCut,
-    because: turn.share > 0 ? 'words' : 'beside',
     matched,
+    cut: message.isCut || contextText.isCut || reply.isCut,
   }
 }
 
+/** @param turns oldest first */
 function write(turns: readonly QuotedTurn[]): string {
-  const scope = turns.some(({ turn }) => turn.sessionId !== undefined) ? 'user' : 'session'
-  const quoted = turns.toSorted(byAge).map(writeTurn).join(turnBreak)
-  return `${intro[scope]}\n\n${quoted}\n\n${outro}`
+  const scope = turns.some(({ sessionId }) => sessionId !== undefined) ? 'user' : 'session'
+  return `${intro[scope]}\n\n${turns.map(writeTurn).join(turnBreak)}\n\n${outro}`
 }
 
-function byAge({ turn: a }: QuotedTurn, { turn: b }: QuotedTurn): number {
+function byAge(a: QuotedTurn, b: QuotedTurn): number {
   return Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.seq - b.seq
 }
 
-function writeTurn({ turn, message, contextText, reply }: QuotedTurn): string {
-  const date = new Date(turn.createdAt).toISOString().slice(0, 10)
+function writeTurn({ createdAt, message, contextText, reply }: QuotedTurn): string {
+  const date = new Date(createdAt).toISOString().slice(0, 10)
   const selected = contextText === null ? [] : [speech('Visitor selected on the page', contextText)]
   const [first, ...others] = [...selected, speech('Visitor', message), speech('You', reply)]
   return [`> [${date}] ${first}`, ...others.map((text) => `> ${text}`)].join('\n')

@@ -1,7 +1,11 @@
 import * as fc from 'fast-check'
 import { countTokens as countExactly } from 'gpt-tokenizer/encoding/o200k_base'
 import { describe, expect, test } from 'vitest'
-import { type QuotationInput, quoteRecalled } from '../../../src/turn/prompt/quotation.ts'
+import {
+  type QuotationInput,
+  quotedAgain,
+  quoteRecalled,
+} from '../../../src/turn/prompt/quotation.ts'
 import { renderMessage } from '../../../src/turn/prompt/render.ts'
 import { queryTerms } from '../../../src/turn/recall/terms.ts'
 import { countTokens } from '../../../src/turn/tokens/token-count.ts'
@@ -96,7 +100,7 @@ test('turns are quoted with their dates, oldest first', () => {
 
 Now the visitor writes:`,
   )
-  expect(quotation?.turns.map(({ turn, cut }) => [turn.seq, cut])).toEqual([
+  expect(quotation?.turns.map(({ seq, cut }) => [seq, cut])).toEqual([
     [3, false],
     [10, false],
   ])
@@ -121,16 +125,13 @@ test('a quoted turn says which words of the message it has', () => {
     turnOf(3, { share: 0 }),
   ]
   const { quotation } = quote(turns, 'What are the names of my dogs?')
-  expect(quotation?.turns.map(({ because, matched }) => ({ because, matched }))).toEqual([
-    { because: 'words', matched: ['names', 'dogs'] },
-    { because: 'beside', matched: [] },
-  ])
+  expect(quotation?.turns.map(({ matched }) => matched)).toEqual([['names', 'dogs'], []])
 })
 
 test('nothing is quoted without turns, or without room', () => {
-  expect(quote([])).toEqual({ dropped: [] })
+  expect(quote([])).toEqual({ quotation: undefined, dropped: [] })
   const turns = [turnOf(1), turnOf(3)]
-  expect(quote(turns, 'Hi', 10)).toEqual({ dropped: turns })
+  expect(quote(turns, 'Hi', 10)).toEqual({ quotation: undefined, dropped: turns })
 })
 
 describe('the weakest turns are dropped first', () => {
@@ -140,7 +141,9 @@ describe('the weakest turns are dropped first', () => {
     const { quotation, dropped } = quote(turns, 'Hello', maxTokens)
     const kept = turns.slice(0, turns.length - dropped.length)
     expect(dropped).toEqual(turns.slice(kept.length))
-    expect(quotation?.turns.map(({ turn }) => turn)).toEqual(kept.toSorted((a, b) => a.seq - b.seq))
+    expect(quotation?.turns.map(({ seq }) => seq)).toEqual(
+      kept.map(({ seq }) => seq).toSorted((a, b) => a - b),
+    )
     expect(quotation?.tokens).toBeLessThanOrEqual(maxTokens)
   })
 
@@ -203,6 +206,35 @@ describe('long texts are cut', () => {
       expect(message.length).toBeLessThanOrEqual(200)
       expect(reply.length).toBeLessThanOrEqual(100)
     }
+  })
+})
+
+describe('a quotation that was sent is found again', () => {
+  const filler = 'My dog and many other things. '.repeat(80)
+  const turns = [5, 9, 1, 7, 3].map((seq) => turnOf(seq, { message: filler, reply: filler }))
+
+  test.each([2_000, 1_200, 900, 600, 300])('with its cuts, in %i tokens', (maxTokens) => {
+    const input = inputFor('Is the dog black?', maxTokens)
+    const { quotation } = quoteRecalled(turns, input)
+    const sent = turns.filter(({ seq }) => quotation!.turns.some((turn) => turn.seq === seq))
+    const again = quotedAgain(sent, {
+      query: input.query,
+      content: input.message.content,
+      recalledTokens: quotation!.tokens,
+    })
+    expect(again).toEqual(quotation!.turns)
+  })
+
+  test('also if some of its turns are gone', () => {
+    const input = inputFor('Is the dog black?', 2_000)
+    const { quotation } = quoteRecalled(turns, input)
+    const again = quotedAgain(turns.slice(0, 1), {
+      query: input.query,
+      content: input.message.content,
+      recalledTokens: quotation!.tokens,
+    })
+    expect(again).toEqual(quotation!.turns.filter(({ seq }) => seq === 5))
+    expect(quotedAgain([], { query: input.query, content: 'Hi', recalledTokens: 900 })).toEqual([])
   })
 })
 
@@ -295,13 +327,12 @@ describe('no text leaves its place in the quotation', () => {
       ]),
     )
     expect(rest).toEqual(['', 'Now the visitor writes:', '', ...message.split(lineEnd)])
-    for (const { turn, cut, ...quoted } of quotation.turns)
-      if (!cut)
-        expect(quoted).toMatchObject({
-          message: turn.message,
-          contextText: turn.contextText,
-          reply: turn.reply,
-        })
+    for (const { cut, ...quoted } of quotation.turns) {
+      const texts = (
+        turn: Pick<RecalledTurn, 'replySeq' | 'message' | 'contextText' | 'reply'>,
+      ) => [turn.replySeq, turn.message, turn.contextText, turn.reply]
+      if (!cut) expect(turns.map(textsOf)).toContainEqual(textsOf(quoted))
+    }
 
     expect(quotation.tokens).toBeLessThanOrEqual(maxTokens)
     expect(quotation.tokens + input.message.tokens).toBeGreaterThanOrEqual(
