@@ -85,7 +85,7 @@ set client_min_messages = notice`)
 
 /** turn_recall probes for an older turn, may read the terms of the last one, and then has one statement. */
 function isOfRecall({ sql }: MeasuredStatement): boolean {
-  return /exists \(|last_terms|with term as/.test(sql) && !/^\s*(select|insert|update)\b/i.test(sql)
+  return /^t\.recalls_elsewhere is not true|last_terms|with term as/.test(sql)
 }
 
 function buffersOf(node: ReadNode): number {
