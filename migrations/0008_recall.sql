@@ -113,8 +113,8 @@ $$;
 comment on function turn_window(uuid, integer, integer, integer, integer, text) is 'the window without recall, as Workers of schema 7 ask for it in their receipts';
 
 -- Scores by the rarity of the words that a turn shares with the new message: idf as in BM25 (Robertson and Zaragoza, "The
--- Probabilistic Relevance Framework", 2009, with the 1 + of Lucene), to the power 1.5. A word that only the reply holds
--- counts half. A turn lends 0.4 of its score to the turns next to it, and 0.15 to those after them. Scores are integers,
+-- Probabilistic Relevance Framework", 2009, with the 1 + of Lucene), to the power 1.5. A word that no older turn has
+-- weighs as much as one that a single turn has. A word that only the reply holds counts half. A turn lends 0.4 of its score to the turns next to it, and 0.15 to those after them. Scores are integers,
 -- so that they do not depend on the order of a sum.
 create function turn_recall(t turn_start, asked_seq integer, before integer) returns json
 language plpgsql stable as $$
@@ -186,9 +186,9 @@ begin
       from elsewhere e join term on term.term # term_salt(e.session_id) = any (e.terms)
     ), weight as (
       select counted.term, round(10000 * factor
-        * power(ln(1 + (greatest(turns, holders) - holders + 0.5) / (holders + 0.5)), 1.5))::bigint as weight
+        * power(ln(1 + (greatest(turns, seen) - seen + 0.5) / (seen + 0.5)), 1.5))::bigint as weight
       from (
-        select term.term, term.factor, count(hit.term)::float8 as holders
+        select term.term, term.factor, greatest(count(hit.term), 1)::float8 as seen
         from term left join hit on hit.term = term.term group by term.term, term.factor
       ) counted
       cross join (select (before / 2 + (select count(*) from elsewhere))::float8 as turns) counts
@@ -201,8 +201,8 @@ begin
       select own.session_id, own.seq + spread.away as seq, sum(own.score * spread.part)::bigint as score,
         coalesce(max(own.score) filter (where spread.away = 0), 0) as own_score
       from own cross join (values (0, 100), (-2, 40), (2, 40), (-4, 15), (4, 15)) as spread (away, part)
-      -- Nothing is recalled if no turn holds a fifth of what the message's words weigh.
-      where (select max(score) from own) >= 0.2 * 2 * (select sum(weight) from weight)
+      -- Nothing is recalled if no turn holds 15 % of what the message's words weigh.
+      where (select max(score) from own) >= 0.15 * 2 * (select sum(weight) from weight)
       group by own.session_id, own.seq + spread.away
       order by 3 desc, 2 desc, 1 limit 50
     ), found as (

@@ -122,6 +122,7 @@ export interface LeftOut {
   /** `seq`s of the first and the last reply. */
   from_seq: number
   to_seq: number
+  /** How many turns of this range are left out: some of it may be quoted. */
   turns: number
   /**
    * `window_starts_later`: it would fit, but then the window would begin elsewhere with each turn, and no cache could hold

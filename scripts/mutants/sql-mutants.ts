@@ -2,10 +2,13 @@ import type { Mutant } from './mutant.ts'
 
 const begin = 'migrations/0004_begin_turn.sql'
 const finish = 'migrations/0005_finish_turn.sql'
-/** The newest file that defines these functions: a change of an older one has no effect. */
-const latest = 'migrations/0007_turns_without_a_reply.sql'
+const lost = 'migrations/0007_turns_without_a_reply.sql'
+const recall = 'migrations/0008_recall.sql'
+/** The newest file that defines most functions: a change of an older one has no effect. */
+const latest = 'migrations/0009_turns_that_recall.sql'
 const turns = { project: 'http' as const, tests: ['test/db/turns.test.ts'] }
 const window = { project: 'http' as const, tests: ['test/db/window.test.ts'] }
+const recalling = { project: 'http' as const, tests: ['test/http/recall.test.ts'] }
 const spending = { project: 'http' as const, tests: ['test/db/spending.test.ts'] }
 
 /** Wrong changes to the functions of a turn. */
@@ -47,7 +50,7 @@ export const sqlMutants: readonly Mutant[] = [
   },
   {
     bug: 'token counts that were reported under another model are taken as exact',
-    file: begin,
+    file: recall,
     from: 'case when m.counted_by = for_counted_by then m.turn_tokens else m.turn_tokens_bound end',
     to: 'm.turn_tokens',
     ...window,
@@ -104,7 +107,7 @@ export const sqlMutants: readonly Mutant[] = [
   },
   {
     bug: 'a turn that was erased settles its debit at each finish',
-    file: latest,
+    file: lost,
     from: 'update ended_leases set debited_tokens = 0 where lease = t.lease;',
     to: '',
     ...spending,
@@ -112,8 +115,61 @@ export const sqlMutants: readonly Mutant[] = [
   {
     bug: 'a turn is debited without its window',
     file: latest,
-    from: 'turn_charge(t, t.max_tokens + window_tokens, today)',
-    to: 'turn_charge(t, t.max_tokens, today)',
+    from: 't.max_tokens + c.window_tokens + case',
+    to: 't.max_tokens + case',
     ...spending,
+  },
+  {
+    bug: 'what is recalled is not debited',
+    file: latest,
+    from: 'then t.recall_tokens else 0 end',
+    to: 'then 0 else 0 end',
+    ...recalling,
+  },
+  {
+    bug: 'a turn of the window is recalled too',
+    file: recall,
+    from: 'and (near.session_id <> t.session_id or m.seq < before)',
+    to: '',
+    ...recalling,
+  },
+  {
+    bug: 'words that only the reply has count fully',
+    file: recall,
+    from: '<= m.message_terms then 2 else 1 end as halves',
+    to: '<= m.message_terms then 2 else 2 end as halves',
+    project: 'http',
+    tests: ['test/db/recall-test-set.test.ts'],
+  },
+  {
+    bug: "recall from other sessions reads other users' sessions",
+    file: recall,
+    from: 's.user_id = t.user_id and s.id',
+    to: 's.id',
+    project: 'http',
+    tests: ['test/http/recall-privacy.test.ts'],
+  },
+  {
+    bug: "recall finds another session's turns by the same hash",
+    file: recall,
+    from: 'and (m.session_id = t.session_id) is true',
+    to: '',
+    project: 'http',
+    tests: ['test/http/recall-privacy.test.ts'],
+  },
+  {
+    bug: 'the window begins at another turn with each turn',
+    file: recall,
+    from: 'else first_value(fitting.reply_to) over (order by 2 * total >= most desc, roundness desc, fitting.reply_to) end',
+    to: 'else fits_from end',
+    ...window,
+  },
+  {
+    bug: 'a superseded reply keeps its terms',
+    file: latest,
+    from: "set status = 'superseded', terms = null, message_terms = null",
+    to: "set status = 'superseded'",
+    project: 'http',
+    tests: ['test/http/recall-privacy.test.ts'],
   },
 ]

@@ -14,6 +14,7 @@ import { queryTerms } from './recall/terms.ts'
 import { messageTooLong } from './refusal.ts'
 import type { TurnDeps } from './start-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
+import type { RecalledTurn } from './turn.ts'
 
 interface SessionKey {
   userId: string
@@ -61,8 +62,6 @@ export async function nextReceipt(
   })
   const isWhole = !leftOut.some(({ reason }) => isOlder(reason))
   const cutBy = turns.length === maxTurns ? 'max_turns' : 'token_budget'
-  const ownSeqs = (list: readonly { sessionId?: string; replySeq: number }[]) =>
-    list.filter(({ sessionId }) => sessionId === undefined).map(({ replySeq }) => replySeq)
   return {
     model: settings.model,
     ...parts,
@@ -85,11 +84,16 @@ export async function nextReceipt(
       left: settings.tokenBudget - settings.maxCompletionTokens - parts.tokens.total,
     },
     left_out: leftOutOf(leftOut, {
-      quoted: ownSeqs(quotation?.turns ?? []),
-      dropped: ownSeqs(dropped),
+      quoted: seqsOf(quotation?.turns ?? []),
+      dropped: seqsOf(dropped),
       older: recall.tokens > 0 ? 'not_relevant' : cutBy,
     }),
   }
+}
+
+/** Of the replies of this session. */
+function seqsOf(turns: readonly RecalledTurn[]): number[] {
+  return turns.filter(({ sessionId }) => sessionId === undefined).map(({ replySeq }) => replySeq)
 }
 
 function isOlder(reason: string): boolean {
@@ -107,8 +111,11 @@ export async function replyReceipt(
   const context = await findReplyContext(db, key, turnOverheadTokens)
   if (context === undefined) return undefined
   const { promptTokens, completionTokens, cachedTokens, sent, message } = context
-  const query = queryTerms(message.content, message.contextText)
-  const quoted = quotedAgain(context.recalled, query)
+  const quoted = quotedAgain(context.recalled, {
+    query: queryTerms(message.content, message.contextText),
+    content: renderMessage(message.content, message.contextText),
+    recalledTokens: sent.recalledTokens,
+  })
   return {
     reply_id: key.replyId,
     ...receiptParts({
@@ -134,7 +141,7 @@ export async function replyReceipt(
         },
       }),
     left_out: leftOutOf(context.leftOut, {
-      quoted: quoted.map(({ replySeq }) => replySeq),
+      quoted: seqsOf(context.recalled),
       dropped: [],
       older: 'older_than_window',
     }),

@@ -81,10 +81,10 @@ export interface RecalledTurn {
   replySeq: number
   /** Of the reply: ISO 8601. */
   createdAt: string
-  /** Higher is better; comparable within one message only. */
-  score: number
+  /** Higher is better; comparable within one message only. Absent in a turn that was recalled for an earlier reply. */
+  score?: number
   /** From 0 to 1: how much of the weight of the message's words the turn itself holds; 0: it is only beside one that does. */
-  share: number
+  share?: number
   message: string
   contextText: string | null
   /** At most its first 8,000 characters. */

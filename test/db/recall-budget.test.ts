@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Problem } from '../../src/errors.ts'
-import type { ChatModel, PromptMessage } from '../../src/llm/chat-model.ts'
+import type { PromptMessage } from '../../src/llm/chat-model.ts'
 import { completeTurn, type EndedTurn } from '../../src/turn/complete-turn.ts'
 import type { PromptPart } from '../../src/turn/prompt/parts.ts'
 import {
@@ -109,6 +109,7 @@ test('no prompt of 2,000 turns passes the budget, whatever is said and recalled'
           systemTokens: countTokens(systemPrompt),
           countedBy: `some-model#${each.settings === 0 ? 'a' : 'b'}`,
           leaseMs: 15_000,
+          sendsCacheKey: false,
           dailyCaps: {
             perUser: undefined,
             perAddress: undefined,
@@ -135,7 +136,7 @@ async function take(
   { message, contextText, reply, end, tellsUsage }: Turn,
 ): Promise<string | undefined> {
   const sent: PromptMessage[][] = []
-  const model: ChatModel = async function* complete(prompt) {
+  async function* model(prompt: PromptMessage[]) {
     sent.push(prompt)
     if (end === 'failed') throw new Problem('model_unavailable')
     yield { text: reply }
@@ -172,7 +173,7 @@ async function take(
 }
 
 function exactPrompt(messages: readonly PromptMessage[]): number {
-  return messages.reduce(
+  return messages.reduce<number>(
     (sum, { content }) => sum + exactTokens(content).length + overhead.messageTokens,
     overhead.replyTokens,
   )

@@ -35,7 +35,9 @@ function recallAt(most: number, { questions }: Chat, ranks: readonly number[][])
 
 /** One session of all languages, a turn of each in its turn. */
 const mixed: Chat = {
-  turns: Array.from({ length: 50 }, (_, turn) => chats.flatMap(({ turns }) => turns[turn] ?? [])).flat(),
+  turns: Array.from({ length: 50 }, (_, turn) =>
+    chats.flatMap(({ turns }) => turns[turn] ?? []),
+  ).flat(),
   questions: chats.flatMap(({ questions }, place) =>
     questions.map((question) => ({
       ...question,
@@ -76,7 +78,9 @@ describe('60 facts in 300 turns of 6 languages', () => {
     console.table(figures)
     const lines = sets.flatMap(({ name, chat, ranks }) =>
       chat.questions.map(({ facts, evidence, hard }, index) => {
-        const turns = ranks[index]?.map((turn) => `${evidence.includes(turn) ? '*' : ''}${turn + 1}`)
+        const turns = ranks[index]?.map(
+          (turn) => `${evidence.includes(turn) ? '*' : ''}${turn + 1}`,
+        )
         return `${name} ${facts.join('+')}${hard ? ` (${hard})` : ''}: ${turns?.join(' ')}`
       }),
     )

@@ -16,24 +16,30 @@ export function longConversation(turns: number, { seed }: { seed: number }): Spo
   let subject = subjects[0] ?? []
   return Array.from({ length: turns }, () => {
     if (random() < 0.3) subject = subjects[Math.floor(random() ** 2 * subjects.length)] ?? []
-    const message = random() < 0.2 ? pick(random, remarks) : say(questions, subject, 30)
-    return { message, reply: say(statements, subject, 200) }
+    const isNew = random() < 0.4 ? 0.95 : 0.1
+    const message =
+      random() < 0.15 ? pick(random, remarks) : say(questions, subject, { medianTokens: 30, isNew })
+    return { message, reply: say(statements, subject, { medianTokens: 200, isNew: 0.05 }) }
   })
 }
 
 function speaker(random: () => number) {
-  const word = (subject: readonly string[]) => {
+  const word = (subject: readonly string[], isNew: number) => {
+    if (random() < isNew) return newWord(random)
     const drawn = random()
     if (drawn < 0.5) return pick(random, subject)
-    if (drawn < 0.85) return pick(random, things)
-    return drawn < 0.95 ? pick(random, pick(random, subjects)) : newWord(random)
+    return pick(random, drawn < 0.9 ? things : pick(random, subjects))
   }
-  return (sentences: readonly string[], subject: readonly string[], medianTokens: number) => {
+  return (
+    sentences: readonly string[],
+    subject: readonly string[],
+    { medianTokens, isNew }: { medianTokens: number; isNew: number },
+  ) => {
     const wanted = Math.round(medianTokens * Math.exp(0.6 * normal(random)))
     const words: string[] = []
     let tokens = 0
     while (tokens < wanted) {
-      const sentence = pick(random, sentences).replaceAll('_', () => word(subject))
+      const sentence = pick(random, sentences).replaceAll('_', () => word(subject, isNew))
       for (const each of sentence.split(' ')) {
         if (tokens >= wanted) break
         words.push(each)

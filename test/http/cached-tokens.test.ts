@@ -26,6 +26,7 @@ const { rig } = useRig(async () => {
   }
 })
 afterAll(() => model.close())
+const offline = useRig()
 
 const reported = (prompt: number, details?: unknown) => ({
   prompt_tokens: prompt,
@@ -153,6 +154,20 @@ test('a reply whose session is erased while it is written counts what the cache 
   erased.abort()
   expect((await running).code).toBe('session_deleted')
   expect(await shownCached(visitor)).toEqual([40, 40, 40])
+})
+
+test('the next turn of a long conversation finds the beginning of its prompt in the cache', async () => {
+  const { visitor } = offline
+  const { session_id } = await visitor.chat({ message: 'A long story. '.repeat(500) })
+  await visitor.chat({ session_id, message: 'Go on' })
+  const [, first, , second] = await storedMessages(db, session_id)
+  expect(first).toMatchObject({ cached_tokens: 0 })
+  // Whole blocks of 128 tokens, of the whole prompt before.
+  const before = first?.prompt_tokens ?? 0
+  expect(second?.cached_tokens).toBe(before - (before % 128))
+  expect(await visitor.expect(200, 'GET', '/v1/usage')).toMatchObject({
+    cached_tokens: second?.cached_tokens,
+  })
 })
 
 test('a reply that broke off before its usage counts nothing as cached', async () => {

@@ -168,6 +168,7 @@ describe('the receipt of a reply', () => {
     expect(receipt.usage).toEqual({
       prompt_tokens: expect.any(Number),
       completion_tokens: expect.any(Number),
+      cached_tokens: 0,
     })
     expect(receipt.tokens.total).toBe(sumOf(receipt))
     expect(receipt).not.toHaveProperty('budget')

@@ -6,7 +6,7 @@ import { useRig } from '../rigs/start-rig.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 /** A loaded machine may answer late, and a repeat would be counted. */
-const { rig, visitor } = useRig({ DATABASE_TIMEOUT_MS: '30000' })
+const { rig, visitor } = useRig({ DATABASE_TIMEOUT_MS: '30000', CONTEXT_MAX_TURNS: '20' })
 
 const turn: SeededTurn = { status: 'complete', tokens: 20 }
 const oneRoundTripEachSide = ['database', 'model', 'database']

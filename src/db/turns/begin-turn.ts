@@ -91,7 +91,8 @@ export function toWindowTurn(record: WindowRecord): WindowTurn {
 }
 
 export function toRecalledTurn(record: RecalledRecord): RecalledTurn {
-  const [sessionId, seq, replySeq, createdAt, score, share, message, contextText, reply] = record
+  const [sessionId, seq, replySeq, at, score, share, message, contextText, reply] = record
+  const createdAt = new Date(at).toISOString()
   const turn = { seq, replySeq, createdAt, score, share, message, contextText, reply }
   return sessionId === null ? turn : { sessionId, ...turn }
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { SentPrompt, WindowTurn } from '../../turn/turn.ts'
+import type { RecalledTurn, SentPrompt, WindowTurn } from '../../turn/turn.ts'
 import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
 import { type RowOf, rowsOf } from '../rows-of.ts'
@@ -16,16 +16,6 @@ import {
 
 const { messages } = tables
 
-/** An older turn that was quoted for a reply. */
-export interface QuotedTurn {
-  seq: number
-  replySeq: number
-  createdAt: string
-  message: string
-  contextText: string | null
-  reply: string
-}
-
 /** A reply, and what the model was sent for it. */
 export interface ReplyContext {
   sent: Omit<SentPrompt, 'recalled'>
@@ -37,7 +27,8 @@ export interface ReplyContext {
   completionTokens: number | null
   cachedTokens: number | null
   turns: WindowTurn[]
-  recalled: QuotedTurn[]
+  /** Oldest first. */
+  recalled: RecalledTurn[]
   /** Undefined for the session's first reply. */
   before: PromptBefore | undefined
   leftOut: LeftOutTurns[]
@@ -100,8 +91,8 @@ join messages turn on turn.session_id = reply.session_id and turn.role = 'assist
 join ${message}
 order by turn.seq`.compile(db.kysely),
     rowsOf(quotedColumns)`
-select message.seq, turn.seq as reply_seq, turn.created_at, message.content as message, message.context_text,
-  turn.content as reply
+select message.seq, turn.seq as reply_seq, turn.created_at, left(message.content, 8000) as message,
+  message.context_text, left(turn.content, 8000) as reply
 from ${reply}
 join messages turn on turn.session_id = reply.session_id and turn.seq = any (reply.recalled)
   and turn.status <> 'superseded'
@@ -152,6 +143,6 @@ function toQuotedTurn({
   reply_seq: replySeq,
   created_at: createdAt,
   ...row
-}: RowOf<typeof quotedColumns>): QuotedTurn {
+}: RowOf<typeof quotedColumns>): RecalledTurn {
   return { ...row, contextText, replySeq, createdAt: createdAt.toISOString() }
 }

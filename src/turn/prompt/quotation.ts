@@ -1,73 +1,183 @@
-import { matchedWords, type RecallQuery } from '../recall/terms.ts'
+import { findHits, type Hit, passageOf } from '../recall/passage.ts'
+import type { RecallQuery } from '../recall/terms.ts'
 import { countTokens } from '../tokens/token-count.ts'
 import type { RecalledTurn } from '../turn.ts'
 
-/** An older turn as it is quoted. */
-export interface QuotedTurn {
-  sessionId?: string
-  seq: number
-  replySeq: number
-  createdAt: string
-  score?: number
-  share?: number
-  message: string
-  contextText: string | null
-  reply: string
-  matched: string[]
-  cut: boolean
-}
-
+/** Turns from before the window, as the last user message quotes them. */
 export interface RecalledQuotation {
+  /** What comes before the message, an empty line apart. */
   content: string
+  /** A bound: what the last user message takes with the quotation, less the tokens of the message. */
   tokens: number
+  /** Oldest first. */
   turns: QuotedTurn[]
 }
 
-const lineBreak = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/
+/** What a quotation says of a turn. */
+type QuotableTurn = Omit<RecalledTurn, 'score' | 'share'>
 
+/** A turn with its texts as they are quoted. */
+export interface QuotedTurn extends QuotableTurn {
+  score?: number
+  share?: number
+  /** Words of the new message that the turn has, also where it is cut. */
+  matched: string[]
+  /** Whether a text was cut. */
+  cut: boolean
+}
+
+export interface QuotationInput {
+  query: RecallQuery
+  maxTokens: number
+  /** The new message as it is sent without a quotation, and a bound of its tokens. */
+  message: { content: string; tokens: number }
+}
+
+/** How much of a text is quoted. */
+const chars = { message: 800, contextText: 400, reply: 400 }
+/** If fewer turns than this fit, the texts are cut shorter, down to a quarter. */
+const wantedTurns = 4
+const shares = [1, 1 / 2, 1 / 4]
+
+const intro = {
+  session: 'From earlier in this conversation, oldest first, quoted; it may be out of date:',
+  user: 'From earlier conversations with this visitor, oldest first, quoted; it may be out of date:',
+}
+const outro = 'Now the visitor writes:'
+const turnBreak = '\n>\n'
+/** As Unicode and Python know them, so that no reader finds a line that is not marked as quoted. */
+// oxlint-disable-next-line no-control-regex -- three of them part paragraphs
+const lineEnd = /\r\n|[\n\v\f\r\x1c-\x1e\u0085\u2028\u2029]/
+
+/**
+ * Quotes turns within a limit of tokens: the best ones, written oldest first. Each line is marked as quoted, and each line of a
+ * text but its first is indented, so that no text can end the quotation or pose as a speaker.
+ * @param turns best first
+ */
 export function quoteRecalled(
   turns: readonly RecalledTurn[],
-  options: { query: RecallQuery; maxTokens: number; message: { content: string; tokens: number } },
+  { query, maxTokens, message }: QuotationInput,
 ): { quotation: RecalledQuotation | undefined; dropped: RecalledTurn[] } {
-  const { query, maxTokens, message } = options
-  for (let count = turns.length; count > 0; count -= 1) {
-    const kept = quotedAgain(turns.slice(0, count), query).toSorted(
-      (a, b) => a.createdAt.localeCompare(b.createdAt) || a.seq - b.seq,
-    )
-    const content = `${heading}\n\n${kept.map(quote).join('\n>\n')}\n\nNow the visitor writes:`
-    const tokens = countTokens(`${content}\n\n${message.content}`) - message.tokens
+  const found = turns.map((turn) => lazily(() => findWords(turn, query)))
+  let kept: QuotedTurn[] = []
+  for (const share of shares) {
+    if (kept.length >= Math.min(wantedTurns, turns.length)) break
+    kept = fitting(found, share, maxTokens)
+  }
+  // In theory, the whole may take more tokens than its parts.
+  for (; kept.length > 0; kept.pop()) {
+    const oldestFirst = kept.toSorted(byAge)
+    const content = write(oldestFirst)
+    const tokens = Math.max(0, countTokens(`${content}\n\n${message.content}`) - message.tokens)
     if (tokens <= maxTokens)
-      return { quotation: { content, tokens, turns: kept }, dropped: turns.slice(count) }
+      return {
+        quotation: { content, tokens, turns: oldestFirst },
+        dropped: turns.slice(kept.length),
+      }
   }
   return { quotation: undefined, dropped: [...turns] }
 }
 
-const heading = 'From earlier in this conversation, oldest first, quoted; it may be out of date:'
-
-/** The turns as they are quoted for a message. */
-export function quotedAgain<
-  Turn extends Pick<
-    QuotedTurn,
-    'seq' | 'replySeq' | 'createdAt' | 'message' | 'contextText' | 'reply'
-  >,
->(turns: readonly Turn[], query: RecallQuery): (Turn & Pick<QuotedTurn, 'matched' | 'cut'>)[] {
-  return turns.map((turn) => ({
-    ...turn,
-    matched: matchedWords(query, `${turn.message}\n${turn.contextText ?? ''}\n${turn.reply}`),
-    cut: turn.message.length > 800 || turn.reply.length > 400,
-  }))
+/**
+ * Turns as a message quoted them that was sent before.
+ * @param sent.content the message without the quotation
+ * @param sent.recalledTokens what was recorded of it; it may include turns that are not among these
+ */
+export function quotedAgain<Turn extends QuotableTurn>(
+  turns: readonly Turn[],
+  {
+    query,
+    content,
+    recalledTokens,
+  }: { query: RecallQuery; content: string; recalledTokens: number },
+): (Turn & QuotedTurn)[] {
+  const found = turns.map((turn) => findWords(turn, query))
+  const quotedAt = (share: number) => found.map((turn) => cutTurn(turn, share)).toSorted(byAge)
+  const messageTokens = countTokens(content)
+  const share = shares.find(
+    (each) =>
+      countTokens(`${write(quotedAt(each))}\n\n${content}`) - messageTokens <= recalledTokens,
+  )
+  return quotedAt(share ?? shares.at(-1)!)
 }
 
-function quote({ createdAt, message, contextText, reply }: QuotedTurn): string {
-  const lines = (speaker: string, text: string) =>
-    `> ${speaker}: ${text.split(lineBreak).join('\n>     ')}`
-  return [
-    ...(contextText === null
-      ? []
-      : [lines('Visitor selected on the page', contextText.slice(0, 400))]),
-    lines('Visitor', message.slice(0, 800)),
-    lines('You', reply.slice(0, 400)),
-  ]
+/** A turn, and where the words of the query are in its texts. */
+interface FoundTurn<Turn extends QuotableTurn> {
+  turn: Turn
+  hits: Record<keyof typeof chars, Hit[]>
+  matched: string[]
+}
+
+function findWords<Turn extends QuotableTurn>(turn: Turn, query: RecallQuery): FoundTurn<Turn> {
+  const hits = {
+    message: findHits(turn.message, query),
+    contextText: findHits(turn.contextText ?? '', query),
+    reply: findHits(turn.reply, query),
+  }
+  const held = new Set(Object.values(hits).flatMap((places) => places.map(({ word }) => word)))
+  return { turn, hits, matched: query.words.filter((_, word) => held.has(word)) }
+}
+
+/** The best turns, up to the first that does not fit. */
+function fitting(
+  found: readonly (() => FoundTurn<RecalledTurn>)[],
+  share: number,
+  maxTokens: number,
+): QuotedTurn[] {
+  const kept: QuotedTurn[] = []
+  let tokens = countTokens(`${intro.user}\n\n\n\n${outro}\n\n`)
+  for (const turn of found) {
+    const quoted = cutTurn(turn(), share)
+    tokens += countTokens(turnBreak + writeTurn(quoted))
+    if (tokens > maxTokens) break
+    kept.push(quoted)
+  }
+  return kept
+}
+
+function cutTurn<Turn extends QuotableTurn>(
+  { turn, hits, matched }: FoundTurn<Turn>,
+  share: number,
+): Turn & QuotedTurn {
+  const cut = (part: keyof typeof chars) =>
+    passageOf(turn[part] ?? '', hits[part], chars[part] * share)
+  const [message, contextText, reply] = [cut('message'), cut('contextText'), cut('reply')]
+  return {
+    ...turn,
+    message: message.text,
+    contextText: turn.contextText === null ? null : contextText.text,
+    reply: reply.text,
+    matched,
+    cut: message.isCut || contextText.isCut || reply.isCut,
+  }
+}
+
+/** @param turns oldest first */
+function write(turns: readonly QuotedTurn[]): string {
+  const scope = turns.some(({ sessionId }) => sessionId !== undefined) ? 'user' : 'session'
+  return `${intro[scope]}\n\n${turns.map(writeTurn).join(turnBreak)}\n\n${outro}`
+}
+
+function byAge(a: QuotedTurn, b: QuotedTurn): number {
+  return Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.seq - b.seq
+}
+
+function writeTurn({ createdAt, message, contextText, reply }: QuotedTurn): string {
+  const date = new Date(createdAt).toISOString().slice(0, 10)
+  const selected = contextText === null ? [] : [speech('Visitor selected on the page', contextText)]
+  const [first, ...others] = [...selected, speech('Visitor', message), speech('You', reply)]
+  return [`> [${date}] ${first}`, ...others.map((text) => `> ${text}`)].join('\n')
+}
+
+/** Empty lines are left out: one of them is the border of two turns. */
+function speech(speaker: string, text: string): string {
+  const [first = '', ...others] = text.split(lineEnd).filter((line) => line.trim() !== '')
+  return [`${speaker}: ${first.trim()}`, ...others.map((line) => `>     ${line}`)]
+    .map((line) => line.trimEnd())
     .join('\n')
-    .replace('> ', `> [${createdAt.slice(0, 10)}] `)
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => (made ??= { value: make() }).value
 }

@@ -122,15 +122,14 @@ function recalledPart({ tokens, turns, elsewhere }: ReceiptQuotation): ReceiptPa
 }
 
 function recalledTurn(turn: QuotedTurn): ReceiptRecalled {
-  const { sessionId, score, share } = turn
   return {
-    ...(sessionId !== undefined && { session_id: sessionId }),
+    ...(turn.sessionId !== undefined && { session_id: turn.sessionId }),
     seq: turn.seq,
     reply_seq: turn.replySeq,
     created_at: turn.createdAt,
-    because: turn.matched.length > 0 ? 'words' : 'beside',
-    ...(score !== undefined && { score }),
-    ...(share !== undefined && { share }),
+    because: (turn.share ?? turn.matched.length) > 0 ? 'words' : 'beside',
+    ...(turn.score !== undefined && { score: turn.score }),
+    ...(turn.share !== undefined && { share: turn.share }),
     matched: turn.matched,
     cut: turn.cut,
     messages: [

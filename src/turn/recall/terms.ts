@@ -77,7 +77,7 @@ function addTerms(terms: Set<number>, text: string, maxSize: number): Set<number
 }
 
 /** FNV-1a over the UTF-16 units of the stem, then the finaliser of MurmurHash3, as a signed integer of 32 bits. */
-function termOf({ stem }: Word): number {
+export function termOf({ stem }: Word): number {
   let hash = 0x811c9dc5
   for (let unit = 0; unit < stem.length; unit++)
     hash = Math.imul(hash ^ stem.charCodeAt(unit), 0x01000193)

@@ -20,7 +20,7 @@ const maxChars = limits.messageChars
 const ignorable =
   /[[\p{Default_Ignorable_Code_Point}\u0640\u0591-\u05c7\u064b-\u065f\u0670]--[\u200b\u200c]]/gv
 
-type ReadRun = (run: string) => Iterable<Word>
+type ReadRun = (run: string) => readonly Word[]
 
 /** How the words of a run of one script are found. */
 const scripts: readonly [characters: string, read: ReadRun][] = [
@@ -41,7 +41,7 @@ const readers: readonly ReadRun[] = [
   (run) => foldedWord(run, stemOf),
 ]
 /** The group that matches has the place of its reader. */
-const runs = new RegExp(
+const runPattern = new RegExp(
   [
     ...scripts.map(([characters]) => String.raw`([[\p{L}\p{M}\u3007]&&[${characters}]]+)`),
     String.raw`(\p{N}+)`,
@@ -50,25 +50,37 @@ const runs = new RegExp(
   'gv',
 )
 
-/**
- * The words of the first 8,000 characters of a text, in order, without those that say nothing. The time is linear: NFKC
- * sorts a row of marks in quadratic time, so no more than 8 of them count, and makes up to 18 characters of one, so its
- * result is cut too.
- */
+/** Characters without a space, of one script, and the words in them. */
+export interface Run {
+  /** Where it begins in the text: about, since NFKC may have moved it. */
+  start: number
+  written: string
+  words: readonly Word[]
+}
+
+/** The words of the first 8,000 characters of a text, in order, without those that say nothing. */
 export function* wordsOf(text: string): Generator<Word> {
-  const plain = text
-    .slice(0, maxChars)
+  for (const { words } of runsOf(text)) yield* words
+}
+
+/**
+ * As `wordsOf`, by runs. The time is linear: NFKC sorts a row of marks in quadratic time, so no more than 8 of them count,
+ * and makes up to 18 characters of one, so its result is cut too.
+ */
+export function* runsOf(text: string): Generator<Run> {
+  const beginning = text.slice(0, maxChars)
+  const plain = beginning
     .replace(/(\p{M}{8})\p{M}+/gu, '$1')
     .normalize('NFKC')
     .toLowerCase()
     .replace(ignorable, '')
     .slice(0, maxChars)
-  const read = new Map<string, Iterable<Word>>()
-  for (const match of plain.matchAll(runs)) {
-    const [run] = match
-    const words = read.get(run) ?? readers[match.indexOf(run, 1) - 1]!(run)
-    read.set(run, words)
-    yield* words
+  const read = new Map<string, readonly Word[]>()
+  for (const match of plain.matchAll(runPattern)) {
+    const [written] = match
+    const words = read.get(written) ?? readers[match.indexOf(written, 1) - 1]!(written)
+    read.set(written, words)
+    yield { start: Math.floor((match.index * beginning.length) / plain.length), written, words }
   }
 }
 

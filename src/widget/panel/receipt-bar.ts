@@ -2,7 +2,7 @@ import type { ReceiptEntry } from './receipt-entries.ts'
 
 export interface ReceiptBar {
   readonly node: SVGElement
-  /** The blocks of each entry. Those of the entries below it are its blocks too. */
+  /** The blocks of each entry. An entry without a size has all those of its part. */
   readonly blocks: Map<ReceiptEntry, SVGElement[]>
 }
 
@@ -33,18 +33,16 @@ export function createReceiptBar(entries: readonly ReceiptEntry[]): ReceiptBar {
   for (const entry of entries) {
     const all: SVGElement[] = []
     for (const line of withBelow(entry)) {
-      const widths = isLeftOut(line)
-        ? Array.from({ length: stripsOf(line) }, () => stripPercent)
-        : [line.size ?? []].flat().map((tokens) => tokens * percentPerToken)
-      const drawn = widths.map((width) => {
-        at += width
-        return createBlock(line.kind, at - width, width)
-      })
+      const count = isLeftOut(line) ? stripsOf(line) : Number(Boolean(line.size))
+      const width = isLeftOut(line) ? stripPercent : (line.size ?? 0) * percentPerToken
+      const drawn = Array.from({ length: count }, (_, index) =>
+        createBlock(line.kind, at + index * width, width),
+      )
+      at += count * width
       all.push(...drawn)
-      blocks.set(line, drawn)
+      blocks.set(line, drawn.length > 0 ? drawn : all)
     }
     node.append(...all)
-    blocks.set(entry, all)
     at += gapPercent
   }
   return { node, blocks }

@@ -38,7 +38,7 @@ export function receiptEntries(receipt: Receipt): ReceiptEntry[] {
   const entries: (ReceiptEntry | false | undefined)[] = [
     left_out.length > 0 && {
       kind: 'left-out',
-      label: `Left out: ${turnsOf(left_out.reduce((sum, range) => sum + range.turns, 0))}, drawn by their number`,
+      label: `Left out: ${turnsOf(left_out.reduce((sum, range) => sum + range.turns, 0))} (grey, drawn by number, not by size)`,
       entries: left_out.map(leftOutEntry),
     },
     {
@@ -128,10 +128,11 @@ function recalledEntry(turn: ReceiptRecalled): ReceiptEntry {
 }
 
 function leftOutEntry({ from_seq, to_seq, turns, reason }: LeftOut): ReceiptEntry {
-  const range = from_seq === to_seq ? `Reply ${from_seq}` : `Replies ${from_seq} to ${to_seq}`
+  const range =
+    turns === 1 ? `Reply ${to_seq}` : `Replies ${from_seq} to ${to_seq}, ${turnsOf(turns)}`
   return {
     kind: 'left-out',
-    label: `${range}, ${turnsOf(turns)}: ${reasons[reason] ?? reason}`,
+    label: `${range}: ${reasons[reason] ?? reason}`,
     size: turns,
   }
 }

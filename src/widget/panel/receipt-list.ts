@@ -24,7 +24,11 @@ export function createReceiptList(
 
   function lineOf(entry: ReceiptEntry): HTMLElement {
     const { kind, label, texts = [], entries: below = [] } = entry
-    const line = el('details', {}, el('summary', {}, createSwatch(kind), el('span', {}, label)))
+    const head = [createSwatch(kind), label]
+    const isWhole = texts.length + below.length === 0
+    const line = isWhole
+      ? el('p', { tabindex: '0' }, ...head)
+      : el('details', {}, el('summary', {}, ...head))
     line.append(...texts.map((text) => el('p', { dir: 'auto' }, text)))
     if (below.length > 0) line.append(listOf(below))
     entryOf.set(line, entry)
@@ -32,7 +36,7 @@ export function createReceiptList(
   }
 
   function mark(target: EventTarget | null): void {
-    const line = target instanceof Element ? target.closest('details') : null
+    const line = target instanceof Element ? target.closest('details, [tabindex]') : null
     const marked = new Set(blocks.get(entryOf.get(line)!))
     for (const drawn of blocks.values())
       for (const block of drawn) block.classList.toggle('marked', marked.has(block))

@@ -12,3 +12,9 @@ export function cpuMs(pid: number): number {
   const [userTicks, systemTicks] = [Number(fields[11]), Number(fields[12])]
   return ((userTicks + systemTicks) * 1_000) / ticksPerSecond
 }
+
+/** The same of a process of one thread, in parts of a tick (the kernel's `sched-stats.rst`). Linux only. */
+export function fineCpuMs(pid: number): number {
+  const [nanoseconds] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')
+  return Number(nanoseconds) / 1_000_000
+}

@@ -42,8 +42,8 @@ order by turn.seq;
 --   reply text (messages.content, not null)
 --   reply_seq integer (messages.seq, not null)
 
-select message.seq, turn.seq as reply_seq, turn.created_at, message.content as message, message.context_text,
-  turn.content as reply
+select message.seq, turn.seq as reply_seq, turn.created_at, left(message.content, 8000) as message,
+  message.context_text, left(turn.content, 8000) as reply
 from (
   select r.* from messages r join sessions on sessions.id = r.session_id
   where r.session_id = $1 and r.id = $2 and r.role = 'assistant' and user_id = $3
@@ -57,9 +57,9 @@ order by turn.seq;
 --   seq integer (messages.seq, not null)
 --   reply_seq integer (messages.seq, not null)
 --   created_at timestamp with time zone (messages.created_at, not null)
---   message text (messages.content, not null)
+--   message text
 --   context_text text (messages.context_text)
---   reply text (messages.content, not null)
+--   reply text
 
 select before.* from (
   select r.* from messages r join sessions on sessions.id = r.session_id

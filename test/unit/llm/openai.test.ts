@@ -35,6 +35,7 @@ describe('a completion', () => {
         promptTokens: expect.any(Number),
         completionTokens: expect.any(Number),
         reasoningTokens: 0,
+        cachedTokens: 0,
       },
     })
   })

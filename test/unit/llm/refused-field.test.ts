@@ -77,7 +77,12 @@ describe('a server that refuses prompt_cache_key', () => {
     ],
     [
       'a server that wants a schema',
-      openai("Additional properties are not allowed ('prompt_cache_key' was unexpected)"),
+      openai("Additional properties are not allowed: 'prompt_cache_key'"),
+    ],
+    ['xAI', openai('Argument not supported on this model: prompt_cache_key')],
+    [
+      'a server in Python',
+      { error: "TypeError: create() got an unexpected keyword argument 'prompt_cache_key'" },
     ],
   ])('is understood: %s', (_, body) => {
     expect(adviceOf(body)).toBe(keyOff)

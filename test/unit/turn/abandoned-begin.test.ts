@@ -18,7 +18,6 @@ const settings: TurnSettings = {
   maxCompletionTokens: 100,
   systemTokens: 0,
   sendsCacheKey: false,
-  recall: { tokens: 0, scope: 'session' },
 }
 
 /** A database that refuses every call at once for so long; then, a begin finds that its lease has ended. */

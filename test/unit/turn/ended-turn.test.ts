@@ -17,7 +17,6 @@ const settings: TurnSettings = {
   recall: { tokens: 0, scope: 'session' },
   dailyCaps: { perUser: undefined, perAddress: undefined, perSite: undefined, addressKey: '' },
   sendsCacheKey: false,
-  recall: { tokens: 0, scope: 'session' },
 }
 const sent = promptParts({
   system: { content: 'Be brief.', tokens: 3 },

@@ -24,6 +24,19 @@ function luminance(hex: string): number {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
+/** The colour of a shape that is partly transparent. */
+function blend(shape = '', ground = '', opacity: number): string {
+  const channels = (hex: string) =>
+    [0, 2, 4].map((at) =>
+      Number.parseInt(hex.replace(/^(.)(.)(.)$/, '$1$1$2$2$3$3').slice(at, at + 2), 16),
+    )
+  const below = channels(ground)
+  return channels(shape)
+    .map((value, index) => Math.round(value * opacity + below[index]! * (1 - opacity)))
+    .map((value) => value.toString(16).padStart(2, '0'))
+    .join('')
+}
+
 function contrast(one = '', other = ''): number {
   const [low = 0, high = 0] = [luminance(one), luminance(other)].toSorted((a, b) => a - b)
   return (high + 0.05) / (low + 0.05)
@@ -61,6 +74,16 @@ for (const theme of ['light', 'dark'] as const) {
     expect(of(one, other)).toBeGreaterThanOrEqual(3)
   })
 }
+
+test.each(['light', 'dark'] as const)(
+  'in the %s theme every other turn of a receipt has a contrast of 3 : 1 to the ground',
+  (theme) => {
+    const [link, ground] = [colours['link']?.[theme], colours['ground']?.[theme]]
+    const opacity = Number(/fill-opacity: (.+);/.exec(css)?.[1])
+    expect(contrast(blend(link, ground, opacity), ground)).toBeGreaterThanOrEqual(3)
+    expect(contrast(blend(link, ground, opacity), link)).toBeGreaterThan(1.4)
+  },
+)
 
 test('every colour of the widget is tested here, except decorative lines', () => {
   const used = new Set([...texts.flat(), ...shapes.flat()])

@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest'
+import type { Receipt, ReceiptPart } from '../../src/protocol-receipt.ts'
+import type { Client } from '../rigs/client.ts'
+import { expireLease, testDatabase } from '../rigs/conversation.ts'
+import { type Rig, useRig } from '../rigs/start-rig.ts'
+import { storedMessages } from '../rigs/stored-session.ts'
+
+const db = testDatabase()
+const heading = 'From earlier in this conversation, oldest first, quoted; it may be out of date:'
+const fact = 'Our greyhound is called Quinzel'
+/** Of three words or more, so that it takes none of the message before. */
+const question = 'Please tell me again: what is our greyhound called?'
+
+/** A session that begins with the fact, and goes on with so many turns about something else. */
+async function sessionAfter(visitor: Client, turns: number, first = fact): Promise<string> {
+  const { session_id } = await visitor.chat({ message: first })
+  for (let turn = 1; turn <= turns; turn += 1)
+    await visitor.chat({ session_id, message: `write ${10 + turn} words` })
+  return session_id
+}
+
+function promptsOf(rig: Rig) {
+  return rig.model.requests.map(({ messages }) => messages)
+}
+
+function lastMessage(rig: Rig): string {
+  return promptsOf(rig).at(-1)?.at(-1)?.content ?? ''
+}
+
+function recalledOf({ parts }: Receipt) {
+  const part = parts.find((each) => each.part === 'recalled')
+  return part as Extract<ReceiptPart, { part: 'recalled' }> | undefined
+}
+
+describe('a turn that the window does not hold', () => {
+  const { rig, visitor } = useRig({ CONTEXT_MAX_TURNS: '2' })
+
+  test('is quoted with the message that asks for it, and answered from', async () => {
+    const session_id = await sessionAfter(visitor, 4)
+    rig.clear()
+    const { reply } = await visitor.chat({ session_id, message: question })
+    expect(rig.timeline).toEqual(['database', 'model', 'database'])
+    const [prompt = []] = promptsOf(rig)
+    expect(prompt.map(({ role }) => role)).toEqual([
+      'system',
+      'user',
+      'assistant',
+      'user',
+      'assistant',
+      'user',
+    ])
+    const today = new Date().toISOString().slice(0, 10)
+    const quotation = `${heading}\n\n> [${today}] Visitor: ${fact}\n> You: `
+    expect(lastMessage(rig).startsWith(quotation)).toBe(true)
+    expect(lastMessage(rig).endsWith(`\n\nNow the visitor writes:\n\n${question}`)).toBe(true)
+    expect(reply.content).toContain('Quinzel')
+  })
+
+  test('is not quoted with a message about something else, whose prompt is as without recall', async () => {
+    const session_id = await sessionAfter(visitor, 3)
+    rig.clear()
+    await visitor.chat({ session_id, message: 'zebra giraffe elephant' })
+    expect(lastMessage(rig)).toBe('zebra giraffe elephant')
+  })
+
+  test('is stored with the reply, and its tokens are refunded with the rest of the debit', async () => {
+    const session_id = await sessionAfter(visitor, 3)
+    const before = await visitor.expect(200, 'GET', '/v1/usage')
+    const { reply } = await visitor.chat({ session_id, message: question })
+    const after = await visitor.expect(200, 'GET', '/v1/usage')
+    const { prompt_tokens = 0, completion_tokens = 0 } = reply.usage ?? {}
+    expect(after.tokens_used - before.tokens_used).toBe(prompt_tokens + completion_tokens)
+    const row = (await storedMessages(db, session_id)).at(-1)
+    expect(row).toMatchObject({ recalled: [2, 4], recalled_elsewhere: 0 })
+    expect(row?.recalled_tokens).toBeGreaterThan(20)
+    expect(row?.debited_tokens).toBeGreaterThan(1_000 + prompt_tokens)
+  })
+
+  test('is in the receipt of the message and of the reply, with the words that it was found by', async () => {
+    const session_id = await sessionAfter(visitor, 5)
+    const path = `/v1/sessions/${session_id}`
+    const next: Receipt = await visitor.expect(200, 'POST', `${path}/context`, {
+      message: question,
+    })
+    rig.clear()
+    const { reply } = await visitor.chat({ session_id, message: question })
+    const sent: Receipt = await visitor.expect(200, 'GET', `${path}/messages/${reply.id}/context`)
+
+    expect(next.words).toEqual(expect.arrayContaining(['greyhound', 'called']))
+    expect(next.budget?.recall).toBe(1_000)
+    const [turn, neighbour] = recalledOf(next)?.turns ?? []
+    expect(neighbour).toMatchObject({ seq: 3, because: 'beside', matched: [], share: 0 })
+    expect(turn).toMatchObject({
+      seq: 1,
+      reply_seq: 2,
+      because: 'words',
+      matched: expect.arrayContaining(['greyhound', 'called']),
+      cut: false,
+      messages: [{ role: 'user', content: fact }, { role: 'assistant' }],
+    })
+    expect(turn?.share).toBeGreaterThan(0.3)
+    expect(next.left_out).toEqual([{ from_seq: 2, to_seq: 8, turns: 2, reason: 'not_relevant' }])
+    expect(next.counts).toBe('bound')
+
+    const quoted = recalledOf(next)?.turns.map(({ score: _score, share: _share, ...rest }) => rest)
+    expect(recalledOf(sent)?.turns).toEqual(quoted)
+    expect(recalledOf(sent)?.tokens).toBe(recalledOf(next)?.tokens)
+    expect(sent.tokens).toEqual(next.tokens)
+    expect(sent.usage?.prompt_tokens).toBeLessThanOrEqual(sent.tokens.total)
+    expect(sent.left_out).toEqual([
+      { from_seq: 2, to_seq: 8, turns: 2, reason: 'older_than_window' },
+    ])
+    for (const { content } of turn?.messages ?? [])
+      expect(lastMessage(rig)).toContain(content.split('\n')[0])
+  })
+
+  test('is not sent in the second try, after the provider found the prompt too long', async () => {
+    const session_id = await sessionAfter(visitor, 4)
+    rig.clear()
+    const message = `${question} [[fault context-length over=0 times=1]]`
+    const { reply } = await visitor.chat({ session_id, message })
+    const [first = [], second = []] = promptsOf(rig)
+    expect(first.at(-1)?.content).toContain(heading)
+    expect(second.at(-1)?.content).toBe(message)
+    expect((await storedMessages(db, session_id)).at(-1)).toMatchObject({
+      recalled: null,
+      recalled_tokens: 0,
+    })
+    expect(reply.status).toBe('complete')
+  })
+
+  test('is recalled although its Worker died, as far as its reply had come', async () => {
+    const { session_id, reply } = await visitor.chat({ message: fact })
+    const asDeadWorkerLeaves = {
+      status: 'streaming',
+      lease: crypto.randomUUID(),
+      lease_expires_at: new Date().toISOString(),
+      finish_reason: null,
+    } as const
+    await db.kysely
+      .updateTable('messages')
+      .set(asDeadWorkerLeaves)
+      .where('session_id', '=', session_id)
+      .where('id', '=', reply.id)
+      .execute()
+    await expireLease(db, { sessionId: session_id })
+    for (const words of [11, 12, 13])
+      await visitor.chat({ session_id, message: `write ${words} words` })
+    await visitor.chat({ session_id, message: question })
+    expect(lastMessage(rig)).toContain(`Visitor: ${fact}`)
+  })
+
+  test.each(['failed', 'superseded'])('is not recalled if its reply is %s', async (status) => {
+    const session_id = await sessionAfter(visitor, 4)
+    await db.kysely
+      .updateTable('messages')
+      .set({ status: status as 'failed' })
+      .where('session_id', '=', session_id)
+      .where('seq', '=', 2)
+      .execute()
+    await visitor.chat({ session_id, message: question })
+    expect(lastMessage(rig)).toBe(question)
+  })
+
+  test('belongs to the last message where that has few words of its own', async () => {
+    const session_id = await sessionAfter(visitor, 4)
+    await visitor.chat({ session_id, message: 'Tell me about the greyhound called Quinzel' })
+    await visitor.chat({ session_id, message: 'Why?' })
+    expect(lastMessage(rig)).toContain(`Visitor: ${fact}`)
+  })
+})
+
+describe('nothing is recalled', () => {
+  const off = useRig({ CONTEXT_MAX_TURNS: '2', RECALL_TOKENS: '0' })
+  const none = useRig({ CONTEXT_MAX_TURNS: '0' })
+
+  test.each([
+    ['RECALL_TOKENS is 0', off],
+    ['there is to be no history', none],
+  ])('where %s', async (_, { rig, visitor }) => {
+    const session_id = await sessionAfter(visitor, 4)
+    const path = `/v1/sessions/${session_id}/context`
+    const receipt: Receipt = await visitor.expect(200, 'POST', path, { message: question })
+    expect(receipt).not.toHaveProperty('words')
+    expect(receipt.left_out.map(({ reason }) => reason)).toEqual(['max_turns'])
+    await visitor.chat({ session_id, message: question })
+    expect(lastMessage(rig)).toBe(question)
+  })
+})
+
+describe('with RECALL_SCOPE=user', () => {
+  const { rig, visitor } = useRig({ RECALL_SCOPE: 'user' })
+
+  test('a new session knows what was said in another one, and says so', async () => {
+    const elsewhere = await sessionAfter(visitor, 1)
+    rig.clear()
+    const { session_id, reply } = await visitor.chat({ message: question })
+    expect(rig.timeline).toEqual(['database', 'model', 'database'])
+    expect(lastMessage(rig)).toMatch(/^From earlier conversations with this visitor, /)
+    expect(lastMessage(rig)).toContain(`Visitor: ${fact}`)
+
+    const row = (await storedMessages(db, session_id)).at(-1)
+    expect(row).toMatchObject({ recalled: null, recalled_elsewhere: 2 })
+    const path = `/v1/sessions/${session_id}`
+    const sent: Receipt = await visitor.expect(200, 'GET', `${path}/messages/${reply.id}/context`)
+    expect(recalledOf(sent)).toMatchObject({ turns: [], elsewhere: 2 })
+    const next: Receipt = await visitor.expect(200, 'POST', `${path}/context`, {
+      message: question,
+    })
+    expect(recalledOf(next)?.turns).toMatchObject([
+      { session_id: elsewhere, seq: 1, because: 'words' },
+      { session_id: elsewhere, seq: 3, because: 'beside' },
+    ])
+
+    // Erased is erased: the next prompt has nothing of it.
+    await visitor.expect(204, 'DELETE', `/v1/sessions/${elsewhere}`)
+    await visitor.chat({ session_id: undefined, message: 'Which greyhound do you know?' })
+    expect(lastMessage(rig)).not.toContain('Visitor: Our greyhound')
+  })
+})
