@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Receipt, ReceiptPart } from '../../src/protocol-receipt.ts'
+import type { Receipt } from '../../src/protocol-receipt.ts'
 import type { Client } from '../rigs/client.ts'
 import { expireLease, testDatabase } from '../rigs/conversation.ts'
 import { type Rig, useRig } from '../rigs/start-rig.ts'
@@ -28,8 +28,7 @@ function lastMessage(rig: Rig): string {
 }
 
 function recalledOf({ parts }: Receipt) {
-  const part = parts.find((each) => each.part === 'recalled')
-  return part as Extract<ReceiptPart, { part: 'recalled' }> | undefined
+  return parts.find((part) => part.part === 'recalled')
 }
 
 describe('a turn that the window does not hold', () => {

@@ -150,6 +150,7 @@ function expectMessage(sent: string, message: string, older: readonly string[]):
     'From earlier in this conversation, oldest first, quoted; it may be out of date:',
     '',
   ])
+  // oxlint-disable-next-line no-control-regex -- three of them part paragraphs
   const lines = older.flatMap((text) => text.split(/[\r\n\v\f\x1c-\x1e\u0085\u2028\u2029]/))
   for (const line of quoted) {
     expect(line).toMatch(/^>( |$)/)

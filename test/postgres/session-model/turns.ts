@@ -137,7 +137,8 @@ export async function takeTurn(
 function expectSecondCall({ fault }: TurnRequest, [first, second]: RecordedRequest[]) {
   const isTooLong = fault?.name === 'context-length'
   const messages = first?.messages ?? []
-  const hasHistory = messages.length > 2 || /^From earlier /.test(messages.at(-1)?.content ?? '')
+  const hasHistory =
+    messages.length > 2 || messages.at(-1)?.content.startsWith('From earlier ') === true
   if (second !== undefined) expect([isTooLong, hasHistory]).toEqual([true, true])
   else if (fault?.isLasting && isTooLong) expect(hasHistory).toBe(false)
 }
