@@ -12,7 +12,7 @@ of DATABASE_URL. DATABASE_URL comes from the environment or else from .dev.vars,
 pooled one). Run it once, after the new Worker is deployed.
 
 Turns, deletions and exports go on meanwhile. It waits for none of them: a turn that is in use is tried again later.
-Ctrl-C stops it after the batch of 500 turns. It can be run again at any time, and continues with what is left.
+Ctrl-C stops it after the batch of 200 turns. It can be run again at any time, and continues with what is left.
 
 Exit codes: 0 no turn is left without terms; 1 refused or failed; 2 stopped, or turns were in use: run it again`
 

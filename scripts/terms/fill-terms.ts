@@ -18,7 +18,7 @@ export interface Filled {
   left: number
 }
 
-const batchTurns = 500
+const batchTurns = 200
 const maxPasses = 5
 const logMs = 2_000
 

@@ -95,7 +95,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await sleep(20)
 }
 
-/** Makes each batch of the command take a second. */
+/** Makes a batch of the command take half a second. */
 async function slowDown(): Promise<void> {
   await db.query(`create function slow() returns trigger language plpgsql as
     'begin perform pg_sleep(0.002); return new; end';
@@ -213,7 +213,8 @@ describe('a run that does not reach the end', () => {
     run.kill(signal)
     const { code, output } = await run.ended
     const written = await withTerms()
-    expect(written === 500 || written === 1_000).toBe(true)
+    expect(written).toBeLessThan(1_200)
+    expect(written % 200).toBe(0)
     expect(code).toBe(2)
     expect(output).toContain(
       `stopped: ${written} turns written, ${1_200 - written} have no terms: run it again`,

@@ -62,12 +62,6 @@ export function queryTerms(message: string, contextText: string | null): RecallQ
   return query
 }
 
-/** The words of a query that a text has too. */
-export function matchedWords({ words, terms }: RecallQuery, text: string): string[] {
-  const held = new Set(termsOf(text))
-  return words.filter((_, index) => held.has(terms[index]!))
-}
-
 function addTerms(terms: Set<number>, text: string, maxSize: number): Set<number> {
   for (const word of wordsOf(text)) {
     if (terms.size >= maxSize) break

@@ -34,6 +34,13 @@ test('words at the end are found', () => {
   expect(passage(`${filler}My dog`, 'dog').text).toMatch(/^…We .*things\. My dog$/)
 })
 
+test('the words of a message are found in their other forms', () => {
+  const query = queryTerms('Where do my dogs and veterinarians live in Zürich?', null)
+  const found = findHits('The Zurich VETERINARIAN has a dog', query)
+  expect(found.map(({ word }) => query.words[word])).toEqual(['zürich', 'veterinarians', 'dogs'])
+  expect(findHits('nothing of it', query)).toEqual([])
+})
+
 describe('words are found where they are written', () => {
   test.each([
     ['Ｆｕｌｌ ｗｉｄｔｈ ｄｏｇ', 'dog', 11],
