@@ -49,7 +49,7 @@ async function main(options: DevOptions): Promise<void> {
   // All that may be refused comes first, the cheapest first.
   const faults = ownFaults(given)
   if (faults.length > 0) throw wrongSettings(faults, `in ${vars}`)
-  if (own && options.example) throw foreignHistory(vars)
+  if (own && options.example) throw foreignHistory(options)
   if (!own) await refuseSecondStart(dataDir, options)
   const port = await choosePort(options.port)
   if (own) await sayIfSlow('Asking the database of DATABASE_URL', reachDatabase(own))
@@ -123,12 +123,12 @@ function wrongSettings(faults: SettingFault[], place: string): DevError {
   return new DevError(`wrong settings, ${place}:\n${lines.join('\n')}`)
 }
 
-function foreignHistory(vars: string): DevError {
+function foreignHistory({ vars, data }: DevOptions): DevError {
   return new DevError(
     [
       `--example writes a made-up conversation, and DATABASE_URL in ${vars} is a database of yours.`,
-      'Start it with the embedded Postgres:',
-      '  npm run dev -- --example --vars .dev.vars.example',
+      'Start it with other settings, or none, and the embedded Postgres:',
+      `  npm run dev -- --example --vars ${join(data, 'vars')}`,
     ].join('\n'),
   )
 }

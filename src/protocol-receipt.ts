@@ -105,7 +105,10 @@ export interface ReceiptRecalled {
   reply_seq: number
   /** ISO 8601, UTC. */
   created_at: string
-  /** `words`: it has words of the message; `beside`: it is next to a turn that has. */
+  /**
+   * `words`: it has words of the message, or of the one before, if the message has fewer than three; `beside`: it is next to a
+   * turn that has.
+   */
   because: 'words' | 'beside'
   /** Of its rank and of the words' weight that it holds, from 0 to 1; only for a message that has not been sent. */
   score?: number

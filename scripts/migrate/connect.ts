@@ -59,7 +59,7 @@ export async function connect(
       } catch (error) {
         if (isServerError(error)) throw error
         throw new MigrationError(
-          `the connection was lost (${reasonOf(error)}): run it again, and it goes on after the last applied file`,
+          `the connection was lost (${reasonOf(error)}): run it again, and it goes on where it stopped`,
         )
       }
     },

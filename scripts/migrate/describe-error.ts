@@ -11,7 +11,7 @@ const advice: Record<string, string> = {
     'a file with only this statement can run without one: begin it with "-- migrate: no-transaction"',
   '55P03':
     'another session held a lock that it needs for 10 s: run it again when that session has ended',
-  '57P01': 'run it again: it goes on after the last applied file',
+  '57P01': 'run it again: it goes on where it stopped',
 }
 
 /** An error with an SQLSTATE: the server has answered, so the connection is still open. */

@@ -174,7 +174,7 @@ async function take(
 }
 
 function exactPrompt(messages: readonly PromptMessage[]): number {
-  return messages.reduce(
+  return messages.reduce<number>(
     (sum, { content }) => sum + exactTokens(content).length + overhead.messageTokens,
     overhead.replyTokens,
   )

@@ -141,8 +141,9 @@ describe('the example conversation', () => {
 
   test('that a failure left incomplete is completed by the next start', async () => {
     const userId = newUserId()
-    // In the middle of a turn, and between two.
-    for (const calls of [5, 4])
+    // In the middle of a turn, between two, and in the middle of the last one.
+    for (const calls of [5, 4, 2 * gardenChat.length - 4])
+      // oxlint-disable-next-line no-await-in-loop -- each continues what the one before has left
       await expect(writeExample(failingAfter(calls), userId)).rejects.toThrow('lost')
     const { sessionId, turns } = await writeExample(testDatabase(), userId)
     expect(await writeExample(testDatabase(), userId)).toEqual({ sessionId, turns })

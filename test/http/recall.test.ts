@@ -200,14 +200,17 @@ describe('with RECALL_SCOPE=user', () => {
     expect(lastMessage(rig)).toContain(`Visitor: ${fact}`)
 
     const row = (await storedMessages(db, session_id)).at(-1)
-    expect(row).toMatchObject({ recalled: null, recalled_elsewhere: 1 })
+    expect(row).toMatchObject({ recalled: null, recalled_elsewhere: 2 })
     const path = `/v1/sessions/${session_id}`
     const sent: Receipt = await visitor.expect(200, 'GET', `${path}/messages/${reply.id}/context`)
-    expect(recalledOf(sent)).toMatchObject({ turns: [], elsewhere: 1 })
+    expect(recalledOf(sent)).toMatchObject({ turns: [], elsewhere: 2 })
     const next: Receipt = await visitor.expect(200, 'POST', `${path}/context`, {
       message: question,
     })
-    expect(recalledOf(next)?.turns).toMatchObject([{ session_id: elsewhere, seq: 1 }])
+    expect(recalledOf(next)?.turns).toMatchObject([
+      { session_id: elsewhere, seq: 1, because: 'words' },
+      { session_id: elsewhere, seq: 3, because: 'beside' },
+    ])
 
     // Erased is erased: the next prompt has nothing of it.
     await visitor.expect(204, 'DELETE', `/v1/sessions/${elsewhere}`)

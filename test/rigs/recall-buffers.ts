@@ -14,9 +14,14 @@ interface ReadNode extends PlanNode {
 export interface MeasuredCall {
   /** Buffers of the whole call, with all statements of its functions, but without those that only plan. */
   buffers: number
-  /** Buffers of the statements of turn_recall alone. */
-  recallBuffers: number
-  statements: { sql: string; buffers: number; nodes: ReadNode[] }[]
+  /** The statements of turn_recall. */
+  recall: MeasuredStatement[]
+}
+
+export interface MeasuredStatement {
+  sql: string
+  buffers: number
+  nodes: ReadNode[]
 }
 
 export interface BufferMeter {
@@ -24,9 +29,6 @@ export interface BufferMeter {
   measure(query: Query): Promise<MeasuredCall>
   close(): Promise<void>
 }
-
-/** The beginnings of the statements of turn_recall. */
-const recallStatements = [/^\s*\(?\s*with term as/i, /select from messages m/i, /^\s*array\(/i]
 
 /**
  * Opens a connection that keeps its plans, and reads how many buffers each call takes, as auto_explain reports it. Of each
@@ -38,7 +40,7 @@ export async function openBufferMeter(
   mode: 'force_generic_plan' | 'force_custom_plan',
 ): Promise<BufferMeter> {
   const client = new Client({ connectionString })
-  let statements: MeasuredCall['statements'] = []
+  let statements: MeasuredStatement[] = []
   await client.connect()
   client.on('notice', ({ message = '' }) => {
     const [, json] = /^duration: [\d.]+ ms {2}plan:\s*([^]*)$/.exec(message) ?? []
@@ -75,17 +77,15 @@ set client_min_messages = notice`)
       await client.query('set auto_explain.log_min_duration = -1')
       const whole = statements.find(({ sql }) => sql === query.sql)
       if (!whole) throw new Error('the call was not reported')
-      const recall = statements.filter(({ sql }) =>
-        recallStatements.some((begin) => begin.test(sql)),
-      )
-      return {
-        buffers: whole.buffers,
-        recallBuffers: recall.reduce((sum, { buffers }) => sum + buffers, 0),
-        statements,
-      }
+      return { buffers: whole.buffers, recall: statements.filter(isOfRecall) }
     },
     close: () => client.end(),
   }
+}
+
+/** turn_recall probes for an older turn, may read the terms of the last one, and then has one statement. */
+function isOfRecall({ sql }: MeasuredStatement): boolean {
+  return /^t\.recalls_elsewhere is not true|last_terms|with term as/.test(sql)
 }
 
 function buffersOf(node: ReadNode): number {

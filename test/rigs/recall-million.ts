@@ -1,6 +1,6 @@
 import { Client } from 'pg'
 import { queryTerms, turnTerms } from '../../src/turn/recall/terms.ts'
-import { factsAtLength, type Script } from '../recall/facts-at-length.ts'
+import { type FactAtLength, factsAtLength, type Script } from '../recall/facts-at-length.ts'
 import { languages, readTestSet } from '../recall/read-test-set.ts'
 import type { TestDatabase } from './start-database.ts'
 
@@ -8,88 +8,113 @@ export interface SeededSession {
   userId: string
   sessionId: string
   turns: number
+  /** The place of its script in `factsAtLength`. */
+  language: number
+  /** The facts that it holds, and the turns that state them. */
+  facts: { fact: FactAtLength; turn: number; turnsAgo: number }[]
 }
 
-/** How many turns before the question each of a script's three facts is said. */
-export const turnsAgo = [5, 200, 20_000] as const
-
-const poolSize = 1_000
-
-/** Sessions of the table beside the long ones: [sessions, turns of each]. */
+/** Sessions of the table that nobody asks: how many, and the turns of each. */
 const others = [
   [20_000, 12],
   [1_700, 50],
-  [78, 500],
+  [77, 500],
 ] as const
 
-interface PoolTurn {
-  language: number
-  place: number
-  message: string
-  reply: string
-  terms: number[]
-  message_terms: number
-}
+const scripts = Object.keys(factsAtLength) as Script[]
 
 /**
- * Fills the tables with a million messages: one long session for each script, with its facts, and many shorter ones. A
- * turn's texts are turns of the test set that state no fact. Its terms are those of the texts, and some of a vocabulary of
- * 30,000 whose frequencies fall off by Zipf's law. Every word of a question is in up to 1 % of the turns.
- * @returns the long sessions by their script, and one of each of the other lengths by its messages
+ * Fills the tables with a million messages: a long session for each script, with facts that are said 5, 200 and 20,000
+ * turns before the next question, and shorter ones. A turn's texts are turns of the test set that state no fact. Its terms
+ * are those of the texts, and some of a vocabulary of 30,000 whose frequencies fall off by Zipf's law. Each word of a
+ * question is in 0.2 to 1 % of the turns of its session.
+ * @returns the sessions to ask, by their script or by the number of their messages
  */
-export async function seedMillion(database: TestDatabase) {
+export async function seedMillion(database: TestDatabase): Promise<Map<string, SeededSession>> {
+  const asked = askedSessions()
+  const words = scripts.flatMap((script, language) =>
+    factsAtLength[script].flatMap(({ question }) =>
+      queryTerms(question, null).terms.map((term, rank) => ({
+        language,
+        term,
+        permille: 2 + rank,
+      })),
+    ),
+  )
   const client = new Client(database)
   await client.connect()
   try {
+    const { rows } = await client.query<{ indexdef: string }>(
+      `select indexdef from pg_indexes where indexname = 'messages_terms'`,
+    )
     await client.query(setUp)
-    await client.query(`insert into pool select * from ${records('pool')}`, [json(fillerPool())])
-    const scripts = Object.keys(factsAtLength) as Script[]
-    const long = scripts.map((script, language) => ({
-      ...newSession(script === 'English' ? 25_000 : 20_480),
-      script,
-      language,
+    for (const [table, rows] of Object.entries({
+      pool: fillerPool(),
+      word: words,
+      planted: [...asked.values()].flatMap(plantedIn),
+      filled: [...asked.values()].map(({ sessionId, userId, turns, language }) => ({
+        session_id: sessionId,
+        user_id: userId,
+        turns,
+        language,
+      })),
     }))
-    await client.query(`insert into planted select * from ${records('planted')}`, [
-      json(long.flatMap(plantedIn)),
-    ])
-    await client.query(
-      `insert into filled select "sessionId", "userId", turns, language
-from jsonb_to_recordset($1) as s ("sessionId" uuid, "userId" text, turns integer, language integer)`,
-      [json(long)],
-    )
-    const named = new Map(
-      long.map(({ script, ...session }) => [script as string, session as SeededSession]),
-    )
-    for (const [sessions, turns] of others) {
-      const { rows } = await client.query<SeededSession>(
+      await client.query(
+        `insert into ${table} select * from jsonb_populate_recordset(null::${table}, $1::jsonb)`,
+        [JSON.stringify(rows)],
+      )
+    for (const [sessions, turns] of others)
+      await client.query(
         `insert into filled
-select gen_random_uuid(), 'visitor:' || gen_random_uuid(), $2, number % 6 from generate_series(1, $1::integer) number
-returning session_id as "sessionId", user_id as "userId", turns`,
+select gen_random_uuid(), 'visitor:' || gen_random_uuid(), $2, number % 6 from generate_series(1, $1::integer) number`,
         [sessions, turns],
       )
-      if (rows[0]) named.set(`${2 * turns} messages`, rows[0])
-    }
     await client.query(fill)
-    await client.query(index)
-    return named
+    // As the migration made it. Filled row by row it would take many times as long.
+    await client.query(`set maintenance_work_mem = '512MB'; ${rows[0]?.indexdef}`)
+    return asked
   } finally {
     await client.end()
   }
 }
 
-function newSession(turns: number): SeededSession {
-  return { userId: `visitor:${crypto.randomUUID()}`, sessionId: crypto.randomUUID(), turns }
+function askedSessions(): Map<string, SeededSession> {
+  const session = (
+    turns: number,
+    language: number,
+    turnsAgo: readonly number[],
+  ): SeededSession => ({
+    userId: `visitor:${crypto.randomUUID()}`,
+    sessionId: crypto.randomUUID(),
+    turns,
+    language,
+    facts: factsAtLength[scripts[language]!].slice(-turnsAgo.length).map((fact, place) => ({
+      fact,
+      turn: turns + 1 - turnsAgo[place]!,
+      turnsAgo: turnsAgo[place]!,
+    })),
+  })
+  return new Map([
+    ...scripts.map((script, language): [string, SeededSession] => [
+      script,
+      session(script === 'English' ? 25_000 : 20_480, language, [5, 200, 20_000]),
+    ]),
+    ['24 messages', session(12, 0, [11])],
+    ['100 messages', session(50, 0, [48])],
+    ['1,000 messages', session(500, 0, [490])],
+  ])
 }
 
-function plantedIn({ sessionId, turns, script }: SeededSession & { script: Script }) {
-  return factsAtLength[script].map(({ message, reply }, place) => {
+function plantedIn({ sessionId, facts }: SeededSession) {
+  return facts.map(({ fact: { message, reply }, turn }) => {
     const { terms, messageTerms } = turnTerms(message, null, reply)
-    const turn = turns + 1 - turnsAgo[place]!
     return { session_id: sessionId, turn, message, reply, terms, message_terms: messageTerms }
   })
 }
 
-function fillerPool(): PoolTurn[] {
+const poolSize = 1_000
+
+function fillerPool() {
   const random = seededRandom()
   const below = (end: number) => Math.floor(random() * end)
   const chats = languages.map((language) => {
@@ -97,8 +122,8 @@ function fillerPool(): PoolTurn[] {
     const stated = new Set(questions.flatMap(({ evidence }) => evidence))
     return turns.filter((_, index) => !stated.has(index))
   })
-  return Object.values(factsAtLength).flatMap((facts, language) => {
-    const pool = Array.from({ length: poolSize }, (_, place) => {
+  return scripts.flatMap((_, language) =>
+    Array.from({ length: poolSize }, (__, place) => {
       // The last script is the mixed one: each of its turns is in another language.
       const chat = chats[language] ?? chats[place % chats.length] ?? []
       const message = chat[below(chat.length)]?.message ?? ''
@@ -115,12 +140,8 @@ function fillerPool(): PoolTurn[] {
         terms: [...terms, ...rare],
         message_terms: messageTerms,
       }
-    })
-    for (const { question } of facts)
-      for (const [rank, term] of queryTerms(question, null).terms.entries())
-        for (let count = 0; count < 2 + rank; count += 1) pool[below(poolSize)]?.terms.push(term)
-    return pool
-  })
+    }),
+  )
 }
 
 /** Numbers from 0 to 1, the same in each run (mulberry32). */
@@ -134,13 +155,6 @@ function seededRandom(): () => number {
   }
 }
 
-const json = (rows: readonly object[]) => JSON.stringify(rows)
-
-/** The rows of a parameter, as this table has them. */
-function records(table: 'pool' | 'planted'): string {
-  return `jsonb_populate_recordset(null::${table}, $1::jsonb)`
-}
-
 const setUp = `
 drop index messages_terms;
 alter table messages set (autovacuum_enabled = off);
@@ -148,13 +162,14 @@ alter table sessions set (autovacuum_enabled = off);
 create unlogged table pool (
   language integer, place integer, message text, reply text, terms integer[], message_terms integer,
   primary key (language, place));
+create unlogged table word (language integer, term integer, permille integer);
 create unlogged table planted (
   session_id uuid, turn integer, message text, reply text, terms integer[], message_terms integer,
   primary key (session_id, turn));
 create unlogged table filled (session_id uuid, user_id text, turns integer, language integer)`
 
 const fill = `
-analyze pool, planted, filled;
+analyze pool, word, planted, filled;
 insert into sessions (id, user_id, title, next_seq, last_message_at)
 select session_id, user_id, 'Title', 2 * turns + 1, now() from filled;
 set session_replication_role = replica;
@@ -167,7 +182,9 @@ select f.session_id, gen_random_uuid(), 2 * n - 1 + is_reply, case is_reply when
   case is_reply when 1 then tokens end, case is_reply when 1 then tokens end,
   case is_reply when 1 then false end, case is_reply when 1 then false end,
   case is_reply when 1 then array(
-    select term # term_salt(f.session_id) from unnest(coalesce(planted.terms, pool.terms)) term) end,
+    select term # term_salt(f.session_id) from unnest(coalesce(planted.terms, pool.terms || array(
+      select term from word
+      where word.language = f.language and abs(hashint8(1000003::bigint * n + word.term)) % 1000 < word.permille))) term) end,
   case is_reply when 1 then coalesce(planted.message_terms, pool.message_terms) end
 from filled f
 cross join lateral generate_series(1, f.turns) n
@@ -176,9 +193,3 @@ join pool on pool.language = f.language and pool.place = abs(hashint4(n + f.turn
 cross join lateral (select 150 + abs(hashint4(n)) % 200 as tokens) counted
 cross join (values (0), (1)) as halves (is_reply);
 set session_replication_role = default`
-
-/** As migration 0010 makes it. Filled row by row it would take many times as long. */
-const index = `
-set maintenance_work_mem = '512MB';
-create index messages_terms on messages using gin (terms) with (fastupdate = off)
-where role = 'assistant' and status in ('complete', 'interrupted') and seq > 512 and terms is not null`

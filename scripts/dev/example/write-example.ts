@@ -34,28 +34,35 @@ export async function writeExample(db: Database, userId: string): Promise<Exampl
 
   for (const [index, turn] of gardenChat.entries()) {
     const place = index + 1
+    const isLast = place === gardenChat.length
     // oxlint-disable-next-line no-await-in-loop -- one turn after another
     const [messageId, replyId] = await Promise.all([
       idOf(`message ${place}`),
       idOf(`reply ${place}`),
     ])
     // oxlint-disable-next-line no-await-in-loop -- one turn after another
-    await writeTurn(db, { userId, sessionId, messageId, replyId, at: dateOf(index) }, turn)
+    await writeTurn(db, { userId, sessionId, messageId, replyId }, turn, {
+      // A conversation whose last turn is complete has its dates.
+      beforeEnd: () => (isLast ? writeDates(db, sessionId) : undefined),
+    })
   }
   return example
 }
 
-interface TurnPlace {
+interface TurnIds {
   userId: string
   sessionId: string
   messageId: string
   replyId: string
-  at: Date
 }
 
-async function writeTurn(db: Database, place: TurnPlace, { message, reply }: ExampleTurn) {
-  const { at, ...ids } = place
-  const { sessionId, messageId, replyId } = ids
+async function writeTurn(
+  db: Database,
+  ids: TurnIds,
+  { message, reply }: ExampleTurn,
+  { beforeEnd }: { beforeEnd: () => Promise<void> | undefined },
+): Promise<void> {
+  const { sessionId, replyId } = ids
   const lease = crypto.randomUUID()
   const tokens = { message: countTokens(message), reply: countTokens(reply) }
   const begun = await beginTurn(db, {
@@ -79,8 +86,7 @@ async function writeTurn(db: Database, place: TurnPlace, { message, reply }: Exa
   if (begun.verdict !== 'run')
     throw new DevError(`the example conversation cannot be written (${begun.verdict})`)
 
-  // Before the end of the turn: a complete turn has its date.
-  await date(db, { sessionId, ids: [messageId, replyId], at })
+  await beforeEnd()
   await finishTurn(
     db,
     { sessionId, replyId, lease, payers: [] },
@@ -132,23 +138,18 @@ async function isComplete(
   return reply !== undefined
 }
 
-async function date(
-  { kysely }: Database,
-  { sessionId, ids, at }: { sessionId: string; ids: string[]; at: Date },
-): Promise<void> {
-  const time = at.toISOString()
-  await kysely
-    .with('dated', (query) =>
-      query
-        .updateTable('messages')
-        .set({ created_at: time })
-        .where('session_id', '=', sessionId)
-        .where('id', 'in', ids),
-    )
-    .updateTable('sessions')
-    .set({ created_at: sql<string>`least(created_at, ${time})`, last_message_at: time })
-    .where('id', '=', sessionId)
-    .execute()
+async function writeDates({ kysely }: Database, sessionId: string): Promise<void> {
+  const dates = gardenChat.flatMap((_, index) =>
+    [1, 2].map((place) => ({ seq: 2 * index + place, at: dateOf(index) })),
+  )
+  await sql`
+with dated as (
+  update messages set created_at = date.at
+  from jsonb_to_recordset(${JSON.stringify(dates)}::jsonb) as date (seq integer, at timestamptz)
+  where session_id = ${sessionId} and messages.seq = date.seq
+)
+update sessions set created_at = ${dateOf(0)}, last_message_at = ${dateOf(gardenChat.length - 1)}
+where id = ${sessionId}`.execute(kysely)
 }
 
 const minuteMs = 60_000
@@ -157,9 +158,9 @@ const turnsOfVisit = 11
 const daysBetweenVisits = 3
 
 /** Of a turn, by its place from 0: the visitor comes every third day, the last time two days ago. */
-function dateOf(index: number): Date {
+function dateOf(index: number): string {
   const visitsLater = Math.floor((gardenChat.length - 1 - index) / turnsOfVisit)
   const day = new Date(Date.now() - (2 + visitsLater * daysBetweenVisits) * dayMs)
   day.setUTCHours(17, 0, 0, 0)
-  return new Date(day.getTime() + (index % turnsOfVisit) * 2 * minuteMs)
+  return new Date(day.getTime() + (index % turnsOfVisit) * 2 * minuteMs).toISOString()
 }

@@ -110,7 +110,10 @@ export function learn(session: Session, messages: readonly Message[]): Session {
   return learned
 }
 
-/** Expects the system prompt, the newest whole turns that count and fit, and the new message, within the budget. */
+/**
+ * Expects the system prompt, whole turns that count, up to the newest, and the new message within the budget. The message may
+ * come with a quotation of older turns that count.
+ */
 export function expectWindow(session: Session, messageId: string, calls: RecordedRequest[]): void {
   const turn = session.turns.find(({ request }) => request.body.message_id === messageId)
   const countable = countableBefore(session, messageId)
@@ -123,13 +126,39 @@ export function expectWindow(session: Session, messageId: string, calls: Recorde
     const roles = window.flatMap(() => ['user', 'assistant'])
     expect(messages.map(({ role }) => role)).toEqual(['system', ...roles, 'user'])
     expect(rest).toEqual(window.flat())
-    expect(newest).toBe(turn && shown(turn.request.body))
+    const older = turns.slice(0, turns.length - window.length)
+    expectMessage(newest ?? '', turn ? shown(turn.request.body) : '', older.flat())
     expect(window.length).toBeLessThanOrEqual(limits.maxTurns)
     expect(tokensOf(sent) + limits.completionTokens).toBeLessThanOrEqual(limits.budget)
-    // A turn that surely fits is not left out: no tokenizer makes more tokens than bytes.
-    const next = turns.at(-window.length - 1)
-    if (next && window.length < limits.maxTurns && calls.length === 1)
-      expect(bytesOf([...next, ...sent]) + limits.completionTokens).toBeGreaterThan(limits.budget)
+    // If the newest turns surely fit, none of them is left out: no tokenizer makes more tokens than bytes.
+    const allowed = turns.slice(-limits.maxTurns)
+    if (window.length === allowed.length || calls.length > 1) continue
+    const forPrompt = limits.budget - limits.completionTokens
+    const forRecall = turns.length > limits.maxTurns ? forPrompt / 2 : 0
+    const bytes = bytesOf([sent[0] ?? '', ...allowed.flat(), turn ? shown(turn.request.body) : ''])
+    expect(bytes + forRecall).toBeGreaterThan(forPrompt)
+  }
+}
+
+/** Expects the message as it is, or after a quotation that has only lines of older turns. */
+function expectMessage(sent: string, message: string, older: readonly string[]): void {
+  if (sent === message) return
+  const end = `\n\nNow the visitor writes:\n\n${message}`
+  expect(sent.endsWith(end)).toBe(true)
+  const [heading, gap, ...quoted] = sent.slice(0, -end.length).split('\n')
+  expect([heading, gap]).toEqual([
+    'From earlier in this conversation, oldest first, quoted; it may be out of date:',
+    '',
+  ])
+  const lines = older.flatMap((text) => text.split(/[\r\n\v\f\x1c-\x1e\u0085\u2028\u2029]/))
+  for (const line of quoted) {
+    expect(line).toMatch(/^>( |$)/)
+    const said = line.replace(
+      /^>( {5}| (\[[\d-]{10}\] )?(Visitor|You|Visitor selected on the page): ?)?/,
+      '',
+    )
+    const isThere = lines.some((each) => each.includes(said.replaceAll('…', '').trim()))
+    expect(isThere, line).toBe(true)
   }
 }
 

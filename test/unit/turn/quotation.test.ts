@@ -328,7 +328,7 @@ describe('no text leaves its place in the quotation', () => {
     )
     expect(rest).toEqual(['', 'Now the visitor writes:', '', ...message.split(lineEnd)])
     for (const { cut, ...quoted } of quotation.turns) {
-      const texts = (
+      const textsOf = (
         turn: Pick<RecalledTurn, 'replySeq' | 'message' | 'contextText' | 'reply'>,
       ) => [turn.replySeq, turn.message, turn.contextText, turn.reply]
       if (!cut) expect(turns.map(textsOf)).toContainEqual(textsOf(quoted))
