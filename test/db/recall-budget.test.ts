@@ -120,7 +120,8 @@ test('no prompt of 2,000 turns passes the budget, whatever is said and recalled'
         sessionIds[each.session] = await take(now, userId, sessionIds[each.session], each)
       }
     }),
-    { numRuns: 50 },
+    // A smaller example would take minutes to find.
+    { numRuns: 50, endOnFailure: true },
   )
   // So that the turns put the budget to the test.
   expect(counts.turns).toBeGreaterThanOrEqual(2_000)

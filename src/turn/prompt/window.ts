@@ -91,10 +91,13 @@ export function selectWindow<Turn extends CountedTurn>(
   return fitting.slice(first)
 }
 
-/** The largest power of two that divides half of the turn's `seq`, which counts turns as long as none was edited. */
+/**
+ * The largest power of two that divides half of the turn's `seq`, which counts turns as long as none was edited. The
+ * first turn of a session has none and needs none: a window that can begin at it holds the whole session.
+ */
 function roundness({ seq }: CountedTurn): number {
   const place = Math.floor(seq / 2)
-  return place === 0 ? Number.POSITIVE_INFINITY : place & -place
+  return place & -place
 }
 
 /**

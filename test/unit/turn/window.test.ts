@@ -91,6 +91,7 @@ describe('the context window', () => {
     const room = { maxTurns: 20, tokens: 2_000, recallTokens: 1_000 }
     expect(selectWindow(twenty, room)).toEqual(twenty)
     expect(selectWindow(twenty, { ...room, tokens: 1_999 })).toEqual(twenty.slice(12))
+    expect(selectWindow(twenty, { ...room, maxTurns: 19 })).toEqual(twenty.slice(12))
     expect(selectWindow(twenty, { ...room, recallsElsewhere: true })).toEqual(twenty.slice(12))
   })
 
