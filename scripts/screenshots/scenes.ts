@@ -94,6 +94,19 @@ export const scenes: Record<string, Scene> = {
       await page.getByRole('button', { name: 'Rename' }).nth(1).waitFor()
     },
   },
+  receipt: {
+    prepare: (page) => page.evaluate(`document.querySelector('chatbot-widget').receipts = true`),
+    asks: [
+      ['What does it cost?', tableReply],
+      ['Can I change my plan later?', proseReply],
+      ['And which one for ten people?', 'The **Team** plan, for €49 a month.'],
+    ],
+    async finish(page) {
+      await page.locator('.message.is-open').waitFor({ state: 'detached' })
+      await page.getByRole('button', { name: 'What the model was sent' }).last().click()
+      await page.locator('summary', { hasText: 'Window:' }).click()
+    },
+  },
   phone: {
     context: { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true },
     prepare: (page) => page.getByRole('button', { name: 'Open chat' }).tap(),
