@@ -13,13 +13,8 @@ export interface RecalledQuotation {
   turns: QuotedTurn[]
 }
 
-/** What a quotation says of a turn. */
-type QuotableTurn = Omit<RecalledTurn, 'score' | 'share'>
-
 /** A turn with its texts as they are quoted. */
-export interface QuotedTurn extends QuotableTurn {
-  score?: number
-  share?: number
+export interface QuotedTurn extends RecalledTurn {
   /** Words of the new message that the turn has, also where it is cut. */
   matched: string[]
   /** Whether a text was cut. */
@@ -83,14 +78,14 @@ export function quoteRecalled(
  * @param sent.content the message without the quotation
  * @param sent.recalledTokens what was recorded of it; it may include turns that are not among these
  */
-export function quotedAgain<Turn extends QuotableTurn>(
-  turns: readonly Turn[],
+export function quotedAgain(
+  turns: readonly RecalledTurn[],
   {
     query,
     content,
     recalledTokens,
   }: { query: RecallQuery; content: string; recalledTokens: number },
-): (Turn & QuotedTurn)[] {
+): QuotedTurn[] {
   const found = turns.map((turn) => findWords(turn, query))
   const quotedAt = (share: number) => found.map((turn) => cutTurn(turn, share)).toSorted(byAge)
   const messageTokens = countTokens(content)
@@ -102,13 +97,13 @@ export function quotedAgain<Turn extends QuotableTurn>(
 }
 
 /** A turn, and where the words of the query are in its texts. */
-interface FoundTurn<Turn extends QuotableTurn> {
-  turn: Turn
+interface FoundTurn {
+  turn: RecalledTurn
   hits: Record<keyof typeof chars, Hit[]>
   matched: string[]
 }
 
-function findWords<Turn extends QuotableTurn>(turn: Turn, query: RecallQuery): FoundTurn<Turn> {
+function findWords(turn: RecalledTurn, query: RecallQuery): FoundTurn {
   const hits = {
     message: findHits(turn.message, query),
     contextText: findHits(turn.contextText ?? '', query),
@@ -120,7 +115,7 @@ function findWords<Turn extends QuotableTurn>(turn: Turn, query: RecallQuery): F
 
 /** The best turns, up to the first that does not fit. */
 function fitting(
-  found: readonly (() => FoundTurn<RecalledTurn>)[],
+  found: readonly (() => FoundTurn)[],
   share: number,
   maxTokens: number,
 ): QuotedTurn[] {
@@ -135,10 +130,7 @@ function fitting(
   return kept
 }
 
-function cutTurn<Turn extends QuotableTurn>(
-  { turn, hits, matched }: FoundTurn<Turn>,
-  share: number,
-): Turn & QuotedTurn {
+function cutTurn({ turn, hits, matched }: FoundTurn, share: number): QuotedTurn {
   const cut = (part: keyof typeof chars) =>
     passageOf(turn[part] ?? '', hits[part], chars[part] * share)
   const [message, contextText, reply] = [cut('message'), cut('contextText'), cut('reply')]
