@@ -119,7 +119,8 @@ function turnEntry({ seq, reply_seq, tokens, exact, messages }: PartOf<'turn'>):
 
 function recalledEntry(turn: ReceiptRecalled): ReceiptEntry {
   const { seq, created_at, because, matched, cut, messages } = turn
-  const why = because === 'words' ? `has ${matched.join(', ')}` : 'beside a turn that has the words'
+  const held = matched.join(', ') || 'words of the message before'
+  const why = because === 'words' ? `has ${held}` : 'beside a turn that has the words'
   return {
     kind: 'recalled',
     label: `${created_at.slice(0, 10)}, message ${seq}: ${why}${cut ? ' (shortened)' : ''}`,
