@@ -44,7 +44,7 @@ export async function seedMillion(database: TestDatabase): Promise<Map<string, S
   const client = new Client(database)
   await client.connect()
   try {
-    const { rows } = await client.query<{ indexdef: string }>(
+    const indexes = await client.query<{ indexdef: string }>(
       `select indexdef from pg_indexes where indexname = 'messages_terms'`,
     )
     await client.query(setUp)
@@ -71,7 +71,7 @@ select gen_random_uuid(), 'visitor:' || gen_random_uuid(), $2, number % 6 from g
       )
     await client.query(fill)
     // As the migration made it. Filled row by row it would take many times as long.
-    await client.query(`set maintenance_work_mem = '512MB'; ${rows[0]?.indexdef}`)
+    await client.query(`set maintenance_work_mem = '512MB'; ${indexes.rows[0]?.indexdef}`)
     return asked
   } finally {
     await client.end()
