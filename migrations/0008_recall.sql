@@ -121,6 +121,7 @@ language plpgsql stable as $$
 declare
   own_terms integer := coalesce(cardinality(t.recall_terms), 0);
   asked integer[] := coalesce(t.recall_terms, '{}');
+  salt integer := term_salt(t.session_id);
 begin
   if coalesce(t.recall_tokens, 0) = 0 then return '[]'; end if;
   if t.recalls_elsewhere is not true and not exists (
@@ -146,7 +147,7 @@ begin
 
   return (
     with term as (
-      select a.term, case when a.place <= own_terms then 1 else 0.5::float8 end as factor
+      select a.term, a.term # salt as salted, case when a.place <= own_terms then 1 else 0.5::float8 end as factor
       from unnest(asked) with ordinality as a (term, place)
     ), elsewhere as materialized (
       select others.id as session_id, turn.seq, turn.terms, turn.message_terms
@@ -161,25 +162,37 @@ begin
         order by m.seq desc limit 64
       ) turn
       limit 1024
-    ), hit as materialized (
-      -- The first 256 turns are read; the index of terms has the later ones.
-      select m.session_id, m.seq, term.term,
-        case when array_position(m.terms, term.term # term_salt(t.session_id)) <= m.message_terms then 2 else 1 end as halves
-      from messages m join term on term.term # term_salt(t.session_id) = any (m.terms)
-      where m.session_id = t.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
-        and m.seq < least(before, 513)
-      union all
-      select t.session_id, late.seq, term.term,
-        case when array_position(late.terms, term.term # term_salt(t.session_id)) <= late.message_terms then 2 else 1 end
-      from term
+    ), late as materialized (
+      -- "is true" leaves the index of terms as the only path, whatever the statistics are: along another one, Postgres would
+      -- read the whole session, or all of the index.
+      select term.term, found.* from term
       cross join lateral (
         select m.seq, m.terms, m.message_terms from messages m
-        -- "is true" keeps the condition out of the other indexes, along which Postgres would read the whole session.
-        where m.terms @> array[term.term # term_salt(t.session_id)] and (m.session_id = t.session_id) is true
-          and m.role = 'assistant' and m.status in ('complete', 'interrupted') and m.seq > 512 and m.seq < before
+        where m.terms @> array[term.salted] and (m.session_id = t.session_id) is true
+          and (m.role = 'assistant') is true and (m.status in ('complete', 'interrupted')) is true
+          and (m.seq > 512) is true and (m.seq < before) is true
         limit 200
-      ) late
+      ) found
       where before > 513
+    ), common as (
+      -- The index gives the oldest 200 turns of a common word: how early they end tells how many there are.
+      select late.term, 200.0 * (before - 513) / (max(late.seq) - 512) as seen
+      from late group by late.term having count(*) = 200
+    ), hit as materialized (
+      -- The first 256 turns are read. Of the later ones, the index gives those that have a rare word, or a common one if no
+      -- word is rare. Each is scored by all words.
+      select t.session_id as session_id, m.seq, term.term,
+        case when array_position(m.terms, term.salted) <= m.message_terms then 2 else 1 end as halves
+      from (
+        select m.seq, m.terms, m.message_terms from messages m
+        where m.session_id = t.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
+          and m.seq < least(before, 513)
+        union all
+        select distinct on (late.seq) late.seq, late.terms, late.message_terms from late
+        where late.term not in (select common.term from common)
+          or not exists (select from late rare where rare.term not in (select common.term from common))
+      ) m
+      join term on term.salted = any (m.terms)
       union all
       select e.session_id, e.seq, term.term,
         case when array_position(e.terms, term.term # term_salt(e.session_id)) <= e.message_terms then 2 else 1 end
@@ -188,8 +201,10 @@ begin
       select counted.term, round(10000 * factor
         * power(ln(1 + (greatest(turns, seen) - seen + 0.5) / (seen + 0.5)), 1.5))::bigint as weight
       from (
-        select term.term, term.factor, greatest(count(hit.term), 1)::float8 as seen
-        from term left join hit on hit.term = term.term group by term.term, term.factor
+        select term.term, term.factor, greatest(count(hit.term), max(common.seen), 1)::float8 as seen
+        from term left join hit on hit.term = term.term
+        left join common on common.term = term.term
+        group by term.term, term.factor
       ) counted
       cross join (select (before / 2 + (select count(*) from elsewhere))::float8 as turns) counts
     ), own as (
@@ -206,14 +221,17 @@ begin
       group by own.session_id, own.seq + spread.away
       order by 3 desc, 2 desc, 1 limit 50
     ), found as (
-      select near.*, turn.reply_to, turn.turn_tokens_bound, turn.created_at, max(near.score) over () as best
-      from near
+      -- What cannot be good enough is dropped before its row is looked up.
+      select near.session_id, near.seq, near.score, near.own_score, turn.reply_to, turn.turn_tokens_bound, turn.created_at,
+        max(near.score) over () as best
+      from (select *, max(near.score) filter (where near.own_score > 0) over () as best_hit from near) near
       cross join lateral (
         select m.reply_to, m.turn_tokens_bound, m.created_at from messages m
         where m.session_id = near.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
           and m.seq = near.seq and (near.session_id <> t.session_id or m.seq < before)
         limit 1
       ) turn
+      where near.score >= 0.3 * near.best_hit
     ), ranked as (
       -- The Worker cuts long texts, and counts. Twice as much as it may send is enough for that.
       select *, row_number() over walk as place, sum(least(turn_tokens_bound, 300)) over walk as total
