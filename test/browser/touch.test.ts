@@ -90,14 +90,14 @@ test('the button beside selected text and the one of its quotation are large eno
 })
 
 test('the buttons under a reply keep a gap', async () => {
-  const chat = await visitHost(site, { body: hostScript('data-open') })
+  const chat = await visitHost(site, { body: hostScript('data-open data-receipts') })
   await chat.say(reply('Here I am'))
   await expectText(chat, 'Here I am')
   await chat.settled()
   const boxes = await chat.page
     .locator('.assistant .tool')
     .evaluateAll((tools) => tools.map((tool) => tool.getBoundingClientRect().toJSON()))
-  expect(boxes.length).toBeGreaterThan(2)
+  expect(boxes.length).toBe(5)
   for (const [index, box] of boxes.slice(1).entries()) {
     expect(box.left - boxes[index].right).toBeGreaterThanOrEqual(4)
   }
