@@ -32,7 +32,10 @@ test.each([300, 40])(
         ...(Object.fromEntries(shares) as Record<string, number>),
       }
     })
-    await report(`Prompts of a session of ${turns} turns, all settings at their defaults`, rows)
+    await report(
+      `Prompts of a session of ${turns} turns, CONTEXT_ and RECALL_ settings at their defaults`,
+      rows,
+    )
   },
   600_000,
 )

@@ -6,9 +6,9 @@ import { newVisitor } from './client.ts'
 import { exactTokens } from './exact-tokens.ts'
 import { startRig } from './start-rig.ts'
 
-/** 250 tokens, about as many as a site's instructions have. */
+/** 252 tokens. */
 export const systemPrompt = Array.from(
-  { length: 25 },
+  { length: 21 },
   (_, rule) => `Rule ${rule}: be brief and kind to all visitors.`,
 ).join('\n')
 
