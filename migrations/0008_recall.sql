@@ -8,6 +8,8 @@ alter table messages
   add column message_terms smallint,
   add column recalled_elsewhere smallint not null default 0,
   add column cached_tokens integer;
+-- In line as long as possible: each of a statement's rows would otherwise be fetched from elsewhere.
+alter table messages alter column terms set storage main;
 comment on column messages.terms is 'of a reply that counts: hashes of the words of its turn, first those of its message; salted by the session; null in rows written before this column';
 comment on column messages.message_terms is 'how many of terms are of the message: those of the reply alone count half';
 comment on column messages.recalled is 'of a reply: seqs of the replies of its session whose turns the model was sent beside its window; null: none';
@@ -19,6 +21,7 @@ comment on column spending.cached_tokens is 'of ended turns: how many of prompt_
 
 alter type turn_start add attribute recall_tokens integer;
 alter type turn_start add attribute recall_terms integer[];
+alter type turn_start add attribute recall_borrows boolean;
 alter type turn_start add attribute recalls_elsewhere boolean;
 comment on type turn_start is 'what begin_turn is called with; max_tokens is what prompt and reply take at most beside the window and what is recalled; without recall_tokens nothing is recalled';
 
@@ -113,15 +116,17 @@ $$;
 comment on function turn_window(uuid, integer, integer, integer, integer, text) is 'the window without recall, as Workers of schema 7 ask for it in their receipts';
 
 -- Scores by the rarity of the words that a turn shares with the new message: idf as in BM25 (Robertson and Zaragoza, "The
--- Probabilistic Relevance Framework", 2009, with the 1 + of Lucene), to the power 1.5. A word that no older turn has
--- weighs as much as one that a single turn has. A word that only the reply holds counts half. A turn lends 0.4 of its score to the turns next to it, and 0.15 to those after them. Scores are integers,
--- so that they do not depend on the order of a sum.
+-- Probabilistic Relevance Framework", 2009, with the 1 + of Lucene), to the power 1.5. A word that no older turn has weighs
+-- as much as one that a single turn has. A word that only the reply holds counts half. A turn lends 0.4 of its score to the
+-- turns next to it, and 0.15 to those after them (a regenerated reply between them parts them). Scores are integers, so
+-- that they do not depend on the order of a sum.
 create function turn_recall(t turn_start, asked_seq integer, before integer) returns json
 language plpgsql stable as $$
 declare
   own_terms integer := coalesce(cardinality(t.recall_terms), 0);
   asked integer[] := coalesce(t.recall_terms, '{}');
   salt integer := term_salt(t.session_id);
+  per_term integer;
 begin
   if coalesce(t.recall_tokens, 0) = 0 then return '[]'; end if;
   if t.recalls_elsewhere is not true and not exists (
@@ -131,19 +136,21 @@ begin
     return '[]';
   end if;
   -- A message of one or two words continues what was said last.
-  if own_terms < 3 then
+  if t.recall_borrows and own_terms < 3 then
     asked := asked || array(
-      select last_terms.term # term_salt(t.session_id)
+      select last_terms.term # salt
       from (
         select m.terms[1:m.message_terms] as terms from messages m
         where m.session_id = t.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
           and m.seq < asked_seq
         order by m.seq desc limit 1
       ) newest, unnest(newest.terms) with ordinality as last_terms (term, place)
-      where last_terms.term # term_salt(t.session_id) <> all (asked)
+      where last_terms.term # salt <> all (asked)
       order by place limit 8 - own_terms);
   end if;
   if cardinality(asked) = 0 then return '[]'; end if;
+  -- Of the later turns, at most 1,600 in all.
+  per_term := 1600 / greatest(8, cardinality(asked));
 
   return (
     with term as (
@@ -171,16 +178,11 @@ begin
         where m.terms @> array[term.salted] and (m.session_id = t.session_id) is true
           and (m.role = 'assistant') is true and (m.status in ('complete', 'interrupted')) is true
           and (m.seq > 512) is true and (m.seq < before) is true
-        limit 200
+        limit per_term
       ) found
       where before > 513
-    ), common as (
-      -- The index gives the oldest 200 turns of a common word: how early they end tells how many there are.
-      select late.term, 200.0 * (before - 513) / (max(late.seq) - 512) as seen
-      from late group by late.term having count(*) = 200
     ), hit as materialized (
-      -- The first 256 turns are read. Of the later ones, the index gives those that have a rare word, or a common one if no
-      -- word is rare. Each is scored by all words.
+      -- The first 256 turns are read, and later ones that the index gives for any of the words. Each is scored by all words.
       select t.session_id as session_id, m.seq, term.term,
         case when array_position(m.terms, term.salted) <= m.message_terms then 2 else 1 end as halves
       from (
@@ -189,24 +191,27 @@ begin
           and m.seq < least(before, 513)
         union all
         select distinct on (late.seq) late.seq, late.terms, late.message_terms from late
-        where late.term not in (select common.term from common)
-          or not exists (select from late rare where rare.term not in (select common.term from common))
       ) m
       join term on term.salted = any (m.terms)
       union all
       select e.session_id, e.seq, term.term,
         case when array_position(e.terms, term.term # term_salt(e.session_id)) <= e.message_terms then 2 else 1 end
       from elsewhere e join term on term.term # term_salt(e.session_id) = any (e.terms)
+    ), counts as (
+      select (before / 2 + (select count(*) from elsewhere))::float8 as turns
     ), weight as (
       select counted.term, round(10000 * factor
         * power(ln(1 + (greatest(turns, seen) - seen + 0.5) / (seen + 0.5)), 1.5))::bigint as weight
       from (
-        select term.term, term.factor, greatest(count(hit.term), max(common.seen), 1)::float8 as seen
-        from term left join hit on hit.term = term.term
-        left join common on common.term = term.term
-        group by term.term, term.factor
+        -- Of a common word, the index gave only some turns: the first 256 tell how common it is.
+        select term.term, term.factor, greatest(1, count(hit.term), case when taken.turns = per_term then
+            before / 512.0 * count(hit.term) filter (where hit.session_id = t.session_id and hit.seq < 513) end)::float8 as seen
+        from term
+        left join hit on hit.term = term.term
+        left join (select late.term, count(*) as turns from late group by late.term) taken on taken.term = term.term
+        group by term.term, term.factor, taken.turns
       ) counted
-      cross join (select (before / 2 + (select count(*) from elsewhere))::float8 as turns) counts
+      cross join counts
     ), own as (
       select hit.session_id, hit.seq, sum(weight.weight * hit.halves)::bigint as score
       from hit join weight on weight.term = hit.term
@@ -216,8 +221,8 @@ begin
       select own.session_id, own.seq + spread.away as seq, sum(own.score * spread.part)::bigint as score,
         coalesce(max(own.score) filter (where spread.away = 0), 0) as own_score
       from own cross join (values (0, 100), (-2, 40), (2, 40), (-4, 15), (4, 15)) as spread (away, part)
-      -- Nothing is recalled if no turn holds 15 % of what the message's words weigh.
-      where (select max(score) from own) >= 0.15 * 2 * (select sum(weight) from weight)
+      -- Nothing is recalled unless a turn has as much as one word of the message that it alone has, however long that is.
+      where (select max(score) from own) >= 0.999 * 2 * 10000 * (select power(ln(1 + (turns - 0.5) / 1.5), 1.5) from counts)
       group by own.session_id, own.seq + spread.away
       order by 3 desc, 2 desc, 1 limit 50
     ), found as (

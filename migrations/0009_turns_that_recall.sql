@@ -132,7 +132,8 @@ comment on function turn_context(turn_start, integer) is 'the window of the mess
 create or replace function begin_turn(request jsonb) returns json
 language plpgsql
 -- No plan depends on the values of a call, and planning for them would take longer than the statement.
-set plan_cache_mode = force_generic_plan set enable_seqscan = off
+-- To compile a plan (jit) would take longer still.
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
   t turn_start := jsonb_populate_record(null::turn_start, request);
@@ -171,6 +172,11 @@ begin
   c := turn_context(t, coalesce(r.message_seq, r.next_seq));
   if r.verdict = 'repeated_begin' then
     reply_id := r.reply_id;
+    -- Another session may have got a turn meanwhile: nothing is sent that the first begin did not debit.
+    if (select debited_tokens from messages where session_id = t.session_id and id = r.reply_id)
+      < t.max_tokens + c.window_tokens + t.recall_tokens then
+      c.recalled := '[]';
+    end if;
     update messages set lease_expires_at = at + t.lease_ms * interval '1 millisecond'
     where session_id = t.session_id and id = r.reply_id;
   else
@@ -203,7 +209,11 @@ begin
     turn_tokens = greatest(turn_tokens, t.message_tokens + t.reply_tokens),
     turn_tokens_bound = greatest(turn_tokens_bound, t.message_tokens + t.reply_tokens),
     window_from = t.window_from, recalled = t.recalled, recalled_elsewhere = coalesce(t.recalled_elsewhere, 0),
-    recalled_tokens = t.recalled_tokens, terms = salted_terms(t.terms, t.session_id), message_terms = t.message_terms,
+    recalled_tokens = t.recalled_tokens,
+    terms = case when starts_with(content, t.content) and terms is not null then terms
+      else salted_terms(t.terms, t.session_id) end,
+    message_terms = case when starts_with(content, t.content) and terms is not null then message_terms
+      else t.message_terms end,
     lease_expires_at = clock_timestamp() + t.lease_ms * interval '1 millisecond'
   where session_id = t.session_id and id = t.reply_id and status = 'streaming' and lease = t.lease
   returning stop_requested into is_stopping;
@@ -282,10 +292,12 @@ begin
 end $$;
 
 create function turn_before(in_session uuid, before integer) returns table (
-  window_from integer, recalled_tokens integer, system_tokens integer, model text, asked_seq integer, message_tokens integer
+  window_from integer, recalled_tokens integer, system_tokens integer, model text, asked_seq integer, message_tokens integer,
+  message_content text, message_context text
 )
 language sql stable as $$
-  select reply.window_from, reply.recalled_tokens, reply.system_tokens, reply.model, reply.reply_to, message.token_count
+  select reply.window_from, reply.recalled_tokens, reply.system_tokens, reply.model, reply.reply_to, message.token_count,
+    message.content, message.context_text
   from (
     select * from messages m
     where m.session_id = in_session and m.role = 'assistant' and m.status in ('complete', 'interrupted') and m.seq < before
@@ -307,10 +319,20 @@ language sql stable as $$
       and m.seq < turns_left_out.window_from
     group by 4
   ), skipped as (
-    select m.seq, m.status, m.content, m.lease_expires_at from messages m
-    where m.session_id = in_session and m.role = 'assistant' and m.status not in ('complete', 'interrupted')
-      and m.seq > coalesce((select max(older.to_seq) from older), 0) and m.seq < before
-    order by m.seq desc limit 50
+    -- Each part along an index of its own.
+    select * from (
+      (select m.seq, m.status, m.content, m.lease_expires_at from messages m
+      where m.session_id = in_session and m.status <> 'superseded' and m.role = 'assistant'
+        and m.status not in ('complete', 'interrupted')
+        and m.seq > coalesce((select max(older.to_seq) from older), 0) and m.seq < before
+      order by m.seq desc limit 50)
+      union all
+      (select m.seq, m.status, m.content, m.lease_expires_at from messages m
+      where m.session_id = in_session and m.status = 'superseded'
+        and m.seq > coalesce((select max(older.to_seq) from older), 0) and m.seq < before
+      order by m.seq desc limit 50)
+    ) replies
+    order by seq desc limit 50
   )
   select seq, seq, 1, case
       when status = 'superseded' and content <> '' then 'superseded'
@@ -325,7 +347,7 @@ comment on function turns_left_out(uuid, integer, integer, integer) is 'turns be
 
 create function next_context(request jsonb) returns json
 language plpgsql
-set plan_cache_mode = force_generic_plan set enable_seqscan = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
   t turn_start := jsonb_populate_record(null::turn_start, request);
@@ -334,6 +356,7 @@ declare
   before json;
   left_out json;
 begin
+  perform turn_lock_timeout(t.lock_timeout_ms);
   select next_seq into asked_seq from sessions where id = t.session_id and user_id = t.user_id;
   if not found then return null; end if;
   -- The next begin settles a reply whose lease has expired, and sends its text. A receipt shows that and leaves the reply
@@ -342,6 +365,7 @@ begin
     if exists (
       select from messages
       where session_id = t.session_id and status = 'streaming' and lease_expires_at <= clock_timestamp()) then
+      perform session_lock(t.session_id);
       perform turn_settle(t, clock_timestamp());
     end if;
     c := turn_context(t, asked_seq);

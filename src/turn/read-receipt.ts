@@ -40,6 +40,7 @@ export async function nextReceipt(
   const recall = {
     tokens: recallTokens(settings, room),
     terms: query.terms,
+    borrows: query.borrows,
     scope: settings.recall.scope,
   }
   const window = { maxTurns, tokens: room, overheadTokens: turnOverheadTokens, countedBy }

@@ -122,7 +122,12 @@ export async function startTurn(
       overheadTokens: turnOverheadTokens,
       countedBy: settings.countedBy,
     },
-    recall: { tokens: maxRecallTokens, terms: query.terms, scope: settings.recall.scope },
+    recall: {
+      tokens: maxRecallTokens,
+      terms: query.terms,
+      borrows: query.borrows,
+      scope: settings.recall.scope,
+    },
     systemTokens: settings.systemTokens,
     maxTokens: fixedTokens(settings, messageTokens) + settings.maxCompletionTokens,
     payers,

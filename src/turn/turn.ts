@@ -68,6 +68,8 @@ export interface RecallLimits {
   tokens: number
   /** Hashes of the message's words. */
   terms: readonly number[]
+  /** Whether words of the message before may join, if there are fewer than three. */
+  borrows: boolean
   /** `user`: in the user's other sessions too. */
   scope: 'session' | 'user'
 }

@@ -17,7 +17,7 @@ async function ranksOf(to: Database, { turns, questions }: Chat): Promise<number
   const ranks: number[][] = []
   for (const { text } of questions) {
     const { terms } = queryTerms(text, null)
-    const recall = { tokens: 100_000, terms, scope: 'session' } as const
+    const recall = { tokens: 100_000, terms, borrows: false, scope: 'session' } as const
     const context = await findNextContext(to, { ...start, recall })
     ranks.push(context?.recalled.map(({ seq }) => (seq - 1) / 2) ?? [])
   }

@@ -53,7 +53,7 @@ async function beginOf(session: { userId: string; sessionId: string }, content: 
     beginTurn(to, {
       ...start,
       window: { ...start.window, maxTurns: settings.maxTurns, tokens: 6_900 },
-      recall: { ...settings.recall, terms: queryTerms(content, null).terms },
+      recall: { ...settings.recall, terms: queryTerms(content, null).terms, borrows: true },
     }),
   )
   if (query === undefined) throw new Error('nothing was sent')

@@ -35,7 +35,7 @@ export function turnStart(change: Partial<TurnStart> = {}): TurnStart {
     systemTokens: 10,
     maxTokens: 100,
     payers: [{ kind: 'user', name: userId, maxTokens: undefined }],
-    recall: { tokens: 0, terms: [], scope: 'session' },
+    recall: { tokens: 0, terms: [], borrows: true, scope: 'session' },
     ...change,
     window: {
       maxTurns: 20,

@@ -77,7 +77,7 @@ async function writeTurn(
     lease,
     leaseMs,
     window: { maxTurns: 0, tokens: 0, overheadTokens: turnOverheadTokens, countedBy },
-    recall: { tokens: 0, terms: [], scope: 'session' },
+    recall: { tokens: 0, terms: [], borrows: false, scope: 'session' },
     systemTokens: 0,
     maxTokens: 0,
     payers: [],

@@ -57,6 +57,7 @@ export function requestOfContext({ sessionId, userId, window, recall }: NextTurn
     counted_by: window.countedBy,
     recall_tokens: recall.tokens,
     recall_terms: recall.terms,
+    recall_borrows: recall.borrows,
     recalls_elsewhere: recall.scope === 'user',
   }
 }

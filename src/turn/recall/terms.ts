@@ -11,6 +11,8 @@ export interface RecallQuery {
   words: string[]
   /** The term of each word. */
   terms: number[]
+  /** Whether words of the message before may join. */
+  borrows: boolean
 }
 
 /**
@@ -46,7 +48,7 @@ export function queryTerms(message: string, contextText: string | null): RecallQ
       const known = found.get(term)
       if (!known || known.weight < word.weight) found.set(term, word)
     }
-  const query: RecallQuery = { words: [], terms: [] }
+  const query: RecallQuery = { words: [], terms: [], borrows: true }
   let room = queryRoom
   const byWeight = Map.groupBy(found, ([, word]) => word.weight)
   for (const [, equals] of [...byWeight].toSorted(([a], [b]) => b - a)) {

@@ -43,7 +43,7 @@ export async function beginWithRecall(
   session: BenchSession,
   { recallTokens, terms }: { recallTokens: number; terms: readonly number[] },
 ): Promise<{ begun: Extract<Begun, { verdict: 'run' }>; end: () => Promise<void> }> {
-  const recall: RecallLimits = { tokens: recallTokens, terms, scope: 'session' }
+  const recall: RecallLimits = { tokens: recallTokens, terms, borrows: true, scope: 'session' }
   const start = turnStart({
     ...session,
     content: spoken.message,

@@ -72,6 +72,8 @@ select before.* from (
 --   model text
 --   asked_seq integer
 --   message_tokens integer
+--   message_content text
+--   message_context text
 
 select left_out.* from (
   select r.* from messages r join sessions on sessions.id = r.session_id
