@@ -222,7 +222,7 @@ begin
         coalesce(max(own.score) filter (where spread.away = 0), 0) as own_score
       from own cross join (values (0, 100), (-2, 40), (2, 40), (-4, 15), (4, 15)) as spread (away, part)
       -- Nothing is recalled unless a turn has as much as one word of the message that it alone has, however long that is.
-      where (select max(score) from own) >= 0.999 * 2 * 10000 * (select power(ln(1 + (turns - 0.5) / 1.5), 1.5) from counts)
+      where (select max(score) from own) >= 0.999 * 2 * 10000 * (select power(ln(1 + (greatest(turns, 1) - 0.5) / 1.5), 1.5) from counts)
       group by own.session_id, own.seq + spread.away
       order by 3 desc, 2 desc, 1 limit 50
     ), found as (
