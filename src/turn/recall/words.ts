@@ -72,7 +72,7 @@ export function* wordsOf(text: string): Generator<Word> {
  */
 export function* runsOf(text: string): Generator<Run> {
   const beginning = text.slice(0, maxChars)
-  const plain = cutRows(cutRows(beginning).normalize('NFKC').toLowerCase()).slice(0, maxChars)
+  const plain = cutRows(cutRows(beginning).normalize('NFKC').toLowerCase().slice(0, maxChars))
   const read = new Map<string, readonly Word[]>()
   for (const match of plain.matchAll(runPattern)) {
     const [written] = match
