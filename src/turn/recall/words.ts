@@ -86,11 +86,12 @@ function cutRows(text: string): string {
   return text.replace(ignorable, '').replace(longRow, '$1')
 }
 
-/** Pairs, and each character too: many words have only one. */
+/** Pairs, and each character too: many words have only one. One that stands alone is a word more often. */
 function hanPieces(run: string): Word[] {
   return phrasesOf(run).flatMap((phrase) => {
     const characters = Array.from(phrase)
-    return [...pairs(characters, 6), ...characters.map((character) => piece(character, 3))]
+    const weight = characters.length === 1 ? 6 : 3
+    return [...pairs(characters, 6), ...characters.map((character) => piece(character, weight))]
   })
 }
 
@@ -108,10 +109,10 @@ function piece(written: string, weight: number): Word {
   return { written, stem: written, weight, isPiece: true }
 }
 
-/** A number is its own stem. */
+/** A number is its own stem, and says much for its length. */
 function number(run: string): Word[] {
   const stem = run.replace(/[٠-٩۰-۹]/g, (digit) => String(digit.charCodeAt(0) & 15))
-  return [{ written: run, stem, weight: run.length + 2, isPiece: false }]
+  return [{ written: run, stem, weight: run.length + 5, isPiece: false }]
 }
 
 /** A single letter is no word. A syllable of Hangul is one. */
