@@ -31,6 +31,12 @@ const texts: Record<string, string> = {
   'a letter and a digit': 'a1',
   'marks out of order': 'a\u0301\u0323\u0301\u0323\u0301\u0323\u0301\u0323',
   'ligatures of 18 characters': 'ﷺ',
+  'marks between soft hyphens': `a${'\u0345\u0315\u0301\u0323\u0327\u0334\u0316\u0301\u00ad'.repeat(888)}`,
+  'marks between letters that become marks': 'ﾞ\u0301\u0323',
+  'letters that become vowel points': '\ufe77\u0301\ufc62\u0323',
+  'distinct characters of Han': Array.from({ length: chars }, (_, i) =>
+    String.fromCharCode(0x4e00 + i),
+  ).join(''),
 }
 
 test('the terms of 8,000 characters', async () => {

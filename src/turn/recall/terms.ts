@@ -1,9 +1,16 @@
-import { type Word, wordsOf } from './words.ts'
+import { courtesies, fillers, questionMark } from './fillers.ts'
+import { runsOf, type Word, wordsOf } from './words.ts'
 
 /** Most terms of a turn's message, and of its reply. */
 const maxTerms = 256
-/** What a query may cost: 8 words take it, or 12 pieces. */
-const queryRoom = 24
+/** Most terms of a query: the database looks for each of them. */
+const maxQueryTerms = 12
+/** A capital letter inside a sentence, where a name has it, and a German noun. */
+const namePattern = /(?<=[\p{L}\p{N},;] |['’(\p{Lo}])\p{Lu}[\p{L}\p{M}]*/gu
+/** Once a query is full of words that weigh this much, lighter ones are left out at once. */
+const heavyWeight = 6
+/** How many letters a capital letter counts for. */
+const nameWeight = 8
 
 /** What recall looks for. */
 export interface RecallQuery {
@@ -11,7 +18,7 @@ export interface RecallQuery {
   words: string[]
   /** The term of each word. */
   terms: number[]
-  /** Whether words of the message before may join. */
+  /** Whether a query of few words may take those of the message before: not for thanks, assent or a greeting. */
   borrows: boolean
 }
 
@@ -37,27 +44,41 @@ export function turnTerms(
 }
 
 /**
- * The words of a message that say most of it, best first: 8 words, or 12 pieces of words, since a word has two pieces or
- * more. Of equal words that are too many, takes some of each part of the message.
+ * The words of a message that say most of it, best first. Of equal words that are too many, takes some of each part of the
+ * message.
  */
 export function queryTerms(message: string, contextText: string | null): RecallQuery {
   const found = new Map<number, Word>()
-  for (const text of [message, contextText ?? ''])
-    for (const word of wordsOf(text)) {
-      const term = termOf(word)
-      const known = found.get(term)
-      if (!known || known.weight < word.weight) found.set(term, word)
+  const names = new Set<string>()
+  let heavy = 0
+  let borrows = questionMark.test(message)
+  for (const text of [message, contextText ?? '']) {
+    for (const [name] of text.matchAll(namePattern)) names.add(name.toLowerCase())
+    for (const { written, words } of runsOf(text)) {
+      if (courtesies.has(written)) continue
+      borrows ||= text === message && /\p{L}/u.test(written)
+      if (fillers.has(written)) continue
+      for (const word of words) {
+        const isHeavy = word.weight >= heavyWeight || names.has(word.written)
+        if (!isHeavy && heavy >= maxQueryTerms) continue
+        const term = termOf(word)
+        const known = found.get(term)
+        if (known && known.weight >= word.weight) continue
+        if (!known && isHeavy) heavy += 1
+        found.set(term, word)
+      }
     }
-  const query: RecallQuery = { words: [], terms: [], borrows: true }
-  let room = queryRoom
-  const byWeight = Map.groupBy(found, ([, word]) => word.weight)
+  }
+  const query: RecallQuery = { words: [], terms: [], borrows }
+  const byWeight = Map.groupBy(
+    found.values(),
+    ({ written, weight }) => weight + (names.has(written) ? nameWeight : 0),
+  )
   for (const [, equals] of [...byWeight].toSorted(([a], [b]) => b - a)) {
-    const cost = equals.some(([, { isPiece }]) => !isPiece) ? queryRoom / 8 : queryRoom / 12
-    const taken = Math.min(equals.length, Math.floor(room / cost))
-    room -= taken * cost
-    for (let i = 0; i < taken; i++) {
-      const [term, word] = equals[Math.floor((i * equals.length) / taken)]!
-      query.terms.push(term)
+    const taken = Math.min(equals.length, maxQueryTerms - query.terms.length)
+    for (let i = 1; i <= taken; i++) {
+      const word = equals[Math.floor((i * equals.length) / taken) - 1]!
+      query.terms.push(termOf(word))
       query.words.push(word.written)
     }
   }

@@ -20,6 +20,9 @@ const maxChars = limits.messageChars
 const ignorable =
   /[[\p{Default_Ignorable_Code_Point}\u0640\u0591-\u05c7\u064b-\u065f\u0670]--[\u200b\u200c]]/gv
 
+/** Of a row of marks, no more than 8 count. The marks of Katakana in half width are letters until NFKC. */
+const longRow = /([\p{M}\uff9e\uff9f]{8})[\p{M}\uff9e\uff9f]+/gu
+
 type ReadRun = (run: string) => readonly Word[]
 
 /** How the words of a run of one script are found. */
@@ -64,17 +67,12 @@ export function* wordsOf(text: string): Generator<Word> {
 }
 
 /**
- * As `wordsOf`, by runs. The time is linear: NFKC sorts a row of marks in quadratic time, so no more than 8 of them count,
- * and makes up to 18 characters of one, so its result is cut too.
+ * As `wordsOf`, by runs. The time is linear: Unicode's forms sort a row of marks in quadratic time, so a long row is cut, also
+ * where ignorable characters parted it. NFKC makes up to 18 characters of one, so its result is cut too.
  */
 export function* runsOf(text: string): Generator<Run> {
   const beginning = text.slice(0, maxChars)
-  const plain = beginning
-    .replace(/(\p{M}{8})\p{M}+/gu, '$1')
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(ignorable, '')
-    .slice(0, maxChars)
+  const plain = cutRows(cutRows(beginning).normalize('NFKC').toLowerCase().slice(0, maxChars))
   const read = new Map<string, readonly Word[]>()
   for (const match of plain.matchAll(runPattern)) {
     const [written] = match
@@ -84,11 +82,16 @@ export function* runsOf(text: string): Generator<Run> {
   }
 }
 
-/** Pairs, and each character too: many words have only one. */
+function cutRows(text: string): string {
+  return text.replace(ignorable, '').replace(longRow, '$1')
+}
+
+/** Pairs, and each character too: many words have only one. One that stands alone is a word more often. */
 function hanPieces(run: string): Word[] {
   return phrasesOf(run).flatMap((phrase) => {
     const characters = Array.from(phrase)
-    return [...pairs(characters, 6), ...characters.map((character) => piece(character, 3))]
+    const weight = characters.length === 1 ? 6 : 3
+    return [...pairs(characters, 6), ...characters.map((character) => piece(character, weight))]
   })
 }
 
@@ -106,10 +109,10 @@ function piece(written: string, weight: number): Word {
   return { written, stem: written, weight, isPiece: true }
 }
 
-/** A number is its own stem. */
+/** A number is its own stem, and says much for its length. */
 function number(run: string): Word[] {
   const stem = run.replace(/[٠-٩۰-۹]/g, (digit) => String(digit.charCodeAt(0) & 15))
-  return [{ written: run, stem, weight: run.length + 2, isPiece: false }]
+  return [{ written: run, stem, weight: run.length + 5, isPiece: false }]
 }
 
 /** A single letter is no word. A syllable of Hangul is one. */
