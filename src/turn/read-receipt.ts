@@ -59,6 +59,7 @@ export async function nextReceipt(
     recalled: { tokens: quotation?.tokens ?? 0, turns: quotation?.turns ?? [], elsewhere: 0 },
     message: { content: asked.message, contextText: asked.contextText, tokens: messageTokens },
     before,
+    promptTokens: null,
   })
   const isWhole = !leftOut.some(({ reason }) => isOlder(reason))
   const cutBy = turns.length === maxTurns ? 'max_turns' : 'token_budget'
@@ -130,6 +131,7 @@ export async function replyReceipt(
       },
       message,
       before: context.before,
+      promptTokens,
     }),
     model: context.model,
     ...(promptTokens !== null &&
