@@ -57,6 +57,11 @@ export interface Receipt {
   cacheable_tokens: number
   /** The words that recall looked for, most telling first; absent if it is off. */
   words?: string[]
+  /**
+   * A message with fewer than three words borrows words of the message before, and recall looked for these too; absent if there
+   * are none.
+   */
+  borrowed_words?: string[]
   /** In the order of the prompt. */
   parts: ReceiptPart[]
   left_out: LeftOut[]
@@ -109,18 +114,22 @@ export interface ReceiptRecalled {
   /** ISO 8601, UTC. */
   created_at: string
   /**
-   * `words`: it has words of the message, or of the one before, if the message has fewer than three; `beside`: it is next to a
-   * turn that has.
+   * `words`: it has words of the message. `previous_words`: it has only words that the message borrowed. `beside`: it is next
+   * to a turn that has words.
    */
-  because: 'words' | 'beside'
+  because: 'words' | 'previous_words' | 'beside'
   /** Of its rank and of the words' weight that it holds, from 0 to 1; only for a message that has not been sent. */
   score?: number
   share?: number
-  /** Words of the new message that it has. */
+  /** Words of the message that it has, and then words that the message borrowed. */
   matched: string[]
   /** Whether only a part of it is quoted. */
-  cut: boolean
-  messages: ReceiptMessage[]
+  cut?: boolean
+  /**
+   * As quoted. Absent with `cut` in the receipt of a reply that also quoted turns of other sessions: how far they were cut
+   * is not kept.
+   */
+  messages?: ReceiptMessage[]
 }
 
 /**

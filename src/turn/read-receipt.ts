@@ -116,6 +116,7 @@ export async function replyReceipt(
     query: queryTerms(message.content, message.contextText),
     content: renderMessage(message.content, message.contextText),
     recalledTokens: sent.recalledTokens,
+    elsewhere: sent.recalledElsewhere,
   })
   return {
     reply_id: key.replyId,

@@ -111,6 +111,7 @@ describe('a turn that the window does not hold', () => {
     expect(sent.left_out).toEqual([
       { from_seq: 2, to_seq: 8, turns: 2, reason: 'older_than_window' },
     ])
+    expect(turn?.messages).toHaveLength(2)
     for (const { content } of turn?.messages ?? [])
       expect(lastMessage(rig)).toContain(content.split('\n')[0])
   })
@@ -220,6 +221,28 @@ describe('nothing is recalled', () => {
     expect(receipt.left_out.map(({ reason }) => reason)).toEqual(['max_turns'])
     await visitor.chat({ session_id, message: question })
     expect(lastMessage(rig)).toBe(question)
+  })
+})
+
+describe('with RECALL_SCOPE=user, in a session of many turns', () => {
+  const { rig, visitor } = useRig({ RECALL_SCOPE: 'user', CONTEXT_MAX_TURNS: '2' })
+
+  test('the receipt of a reply names the quoted turns and not their texts, whose cut is not known', async () => {
+    await sessionAfter(visitor, 0, 'The greyhound is called Quinzel at home')
+    const session_id = await sessionAfter(visitor, 4, `${fact}. ${'We like walks. '.repeat(80)}`)
+    const { reply } = await visitor.chat({ session_id, message: question })
+    expect(lastMessage(rig)).toContain('Quinzel at home')
+    const path = `/v1/sessions/${session_id}/messages/${reply.id}/context`
+    const sent: Receipt = await visitor.expect(200, 'GET', path)
+    expect(recalledOf(sent)?.elsewhere).toBe(1)
+    const turn = recalledOf(sent)?.turns.find(({ seq }) => seq === 1)
+    expect(turn).toEqual({
+      seq: 1,
+      reply_seq: 2,
+      created_at: expect.any(String),
+      because: 'words',
+      matched: expect.arrayContaining(['greyhound', 'called']),
+    })
   })
 })
 

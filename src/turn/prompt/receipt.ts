@@ -136,11 +136,13 @@ function recalledTurn(turn: QuotedTurn): ReceiptRecalled {
     ...(turn.score !== undefined && { score: turn.score }),
     ...(turn.share !== undefined && { share: turn.share }),
     matched: turn.matched,
-    cut: turn.cut,
-    messages: [
-      messageOf('user', turn.message, turn.contextText),
-      messageOf('assistant', turn.reply, null),
-    ],
+    ...(turn.cut !== undefined && {
+      cut: turn.cut,
+      messages: [
+        messageOf('user', turn.message, turn.contextText),
+        messageOf('assistant', turn.reply, null),
+      ],
+    }),
   }
 }
 
