@@ -50,10 +50,18 @@ export interface Receipt {
     /** How many tokens of history can be added at most before the window begins later; only for a message that has not been sent. */
     stays_until_tokens?: number
   }
-  /** Tokens at the beginning that the prompt before had too, in whole 128s from 1,024 on: what OpenAI's cache can hold of it. */
+  /**
+   * Tokens at the beginning that the prompt before had too, in whole 128s from 1,024 on: what OpenAI's cache can hold of it. At
+   * most the provider's `prompt_tokens`.
+   */
   cacheable_tokens: number
   /** The words that recall looked for, most telling first; absent if it is off. */
   words?: string[]
+  /**
+   * A message with fewer than three words borrows words of the message before, and recall looked for these too; absent if there
+   * are none.
+   */
+  borrowed_words?: string[]
   /** In the order of the prompt. */
   parts: ReceiptPart[]
   left_out: LeftOut[]
@@ -106,30 +114,37 @@ export interface ReceiptRecalled {
   /** ISO 8601, UTC. */
   created_at: string
   /**
-   * `words`: it has words of the message, or of the one before, if the message has fewer than three; `beside`: it is next to a
-   * turn that has.
+   * `words`: it has words of the message. `previous_words`: it has only words that the message borrowed. `beside`: it is next
+   * to a turn that has words.
    */
-  because: 'words' | 'beside'
+  because: 'words' | 'previous_words' | 'beside'
   /** Of its rank and of the words' weight that it holds, from 0 to 1; only for a message that has not been sent. */
   score?: number
   share?: number
-  /** Words of the new message that it has. */
+  /** Words of the message that it has, and then words that the message borrowed. */
   matched: string[]
   /** Whether only a part of it is quoted. */
-  cut: boolean
-  messages: ReceiptMessage[]
+  cut?: boolean
+  /**
+   * As quoted. Absent with `cut` in the receipt of a reply that also quoted turns of other sessions: how far they were cut
+   * is not kept.
+   */
+  messages?: ReceiptMessage[]
 }
 
-/** Turns that the model is not sent, newest first. */
+/**
+ * Turns that the model is not sent. They come by `to_seq`, newest first; of two ranges with the same one, the shorter
+ * comes first. A range may hold turns that are quoted or listed apart.
+ */
 export interface LeftOut {
   /** `seq`s of the first and the last reply. */
   from_seq: number
   to_seq: number
-  /** How many turns of this range are left out: some of it may be quoted. */
+  /** Without those that are quoted or listed apart. */
   turns: number
   /**
-   * `window_starts_later`: it would fit, but then the window would begin elsewhere with each turn, and no cache could hold
-   * the prompt. `not_relevant`: older than the window, and recall did not choose it. `recall_full`: recall chose it, and it
+   * `window_starts_later`: it would fit, but the window begins later so that the start of the prompt stays the same for a
+   * cache. `not_relevant`: older than the window, and recall did not choose it. `recall_full`: recall chose it, and it
    * did not fit. `older_than_window`: in the receipt of a reply, any of these.
    */
   reason:

@@ -60,6 +60,7 @@ export async function nextReceipt(
     recalled: { tokens: quotation?.tokens ?? 0, turns: quotation?.turns ?? [], elsewhere: 0 },
     message: { content: asked.message, contextText: asked.contextText, tokens: messageTokens },
     before,
+    promptTokens: null,
   })
   const isWhole = !leftOut.some(({ reason }) => isOlder(reason))
   const cutBy = turns.length === maxTurns ? 'max_turns' : 'token_budget'
@@ -116,6 +117,7 @@ export async function replyReceipt(
     query: queryTerms(message.content, message.contextText),
     content: renderMessage(message.content, message.contextText),
     recalledTokens: sent.recalledTokens,
+    elsewhere: sent.recalledElsewhere,
   })
   return {
     reply_id: key.replyId,
@@ -131,6 +133,7 @@ export async function replyReceipt(
       },
       message,
       before: context.before,
+      promptTokens,
     }),
     model: context.model,
     ...(promptTokens !== null &&

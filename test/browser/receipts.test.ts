@@ -153,7 +153,7 @@ test('a receipt says what was sent and why, what was left out and why, and what 
   const lines = (await receiptView(chat).innerText()).split('\n').map((each) => each.trim())
   expect(lines.filter(Boolean)).toEqual([
     'gpt-4.1-mini was sent at most 2,071 tokens.',
-    'Left out: 19 turns (grey, drawn by number, not by size)',
+    'Left out: 19 turns (grey, not to scale)',
     'Reply 46: failed',
     'Replies 2 to 40, 18 turns: older than the window, and not recalled',
     'System prompt: 250 tokens',

@@ -174,6 +174,27 @@ describe('the receipt of a reply', () => {
     expect(receipt).not.toHaveProperty('budget')
   })
 
+  test.each([
+    { prompt_tokens: 1_400, cacheable_tokens: 1_280 },
+    { prompt_tokens: 900, cacheable_tokens: 0 },
+  ])('says that a cache can reuse at most the prompt as it was counted: %j', async (counted) => {
+    const { prompt_tokens, cacheable_tokens } = counted
+    const { session_id } = await visitor.chat({ message: 'write 900 words' })
+    for (const message of ['write 901 words', 'Hello']) await visitor.chat({ session_id, message })
+    const { reply } = await visitor.chat({ session_id, message: 'And then?' })
+    const path = `/v1/sessions/${session_id}/messages/${reply.id}/context`
+    const receipt: Receipt = await visitor.expect(200, 'GET', path)
+    expect(receipt.usage?.prompt_tokens).toBeGreaterThanOrEqual(receipt.cacheable_tokens)
+    expect(receipt.cacheable_tokens).toBeGreaterThan(prompt_tokens)
+    await db.kysely
+      .updateTable('messages')
+      .set({ prompt_tokens })
+      .where('session_id', '=', session_id)
+      .where('id', '=', reply.id)
+      .execute()
+    expect(await visitor.expect(200, 'GET', path)).toMatchObject({ cacheable_tokens })
+  })
+
   test('names the older turns that its window did not hold', async () => {
     const { path, replyIds } = await sessionOf(5)
     const receipt: Receipt = await visitor.expect(

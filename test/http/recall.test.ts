@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import type { Database } from '../../src/db/database.ts'
+import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import type { Receipt } from '../../src/protocol-receipt.ts'
 import type { Client } from '../rigs/client.ts'
-import { expireLease, testDatabase } from '../rigs/conversation.ts'
+import { expireLease, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { type Rig, useRig } from '../rigs/start-rig.ts'
 import { storedMessages } from '../rigs/stored-session.ts'
 
@@ -109,6 +111,7 @@ describe('a turn that the window does not hold', () => {
     expect(sent.left_out).toEqual([
       { from_seq: 2, to_seq: 8, turns: 2, reason: 'older_than_window' },
     ])
+    expect(turn?.messages).toHaveLength(2)
     for (const { content } of turn?.messages ?? [])
       expect(lastMessage(rig)).toContain(content.split('\n')[0])
   })
@@ -169,6 +172,40 @@ describe('a turn that the window does not hold', () => {
   })
 })
 
+describe('where recall has room for one turn', () => {
+  const { visitor } = useRig({ CONTEXT_MAX_TURNS: '2', RECALL_TOKENS: '150' })
+
+  test('the receipt lists each turn that did not fit apart, and the newest before the range that ends with it', async () => {
+    const session_id = await sessionAfter(visitor, 5)
+    await visitor.chat({ session_id, message: 'How fast is a greyhound?' })
+    for (const message of ['write 14 words', 'write 15 words'])
+      await visitor.chat({ session_id, message })
+    const path = `/v1/sessions/${session_id}/context`
+    const next: Receipt = await visitor.expect(200, 'POST', path, { message: question })
+    expect(recalledOf(next)?.turns.map(({ seq }) => seq)).toEqual([1])
+    const [newest, range, ...others] = next.left_out
+    expect(newest).toEqual({ from_seq: 14, to_seq: 14, turns: 1, reason: 'recall_full' })
+    expect(range).toMatchObject({ from_seq: 2, to_seq: 14, reason: 'not_relevant' })
+    // Turns beside one of the two did not fit either.
+    expect(new Set(others.map(({ reason }) => reason))).toEqual(new Set(['recall_full']))
+    expect(others).toEqual(others.toSorted((a, b) => b.to_seq - a.to_seq))
+    expect(next.left_out.reduce((sum, { turns }) => sum + turns, 0)).toBe(6)
+  })
+})
+
+test('a Worker that is newer than its database begins a turn that recalls nothing', async () => {
+  // Schema 7 returns no `recalled`.
+  const older: Database = {
+    ...db,
+    async single<Row>(...call: Parameters<Database['single']>) {
+      const rows = await db.single(...call)
+      for (const row of rows) delete (row as { result: { recalled?: unknown } }).result.recalled
+      return rows as Row[]
+    },
+  }
+  expect(await beginTurn(older, turnStart())).toMatchObject({ verdict: 'run', recalled: [] })
+})
+
 describe('nothing is recalled', () => {
   const off = useRig({ CONTEXT_MAX_TURNS: '2', RECALL_TOKENS: '0' })
   const none = useRig({ CONTEXT_MAX_TURNS: '0' })
@@ -184,6 +221,28 @@ describe('nothing is recalled', () => {
     expect(receipt.left_out.map(({ reason }) => reason)).toEqual(['max_turns'])
     await visitor.chat({ session_id, message: question })
     expect(lastMessage(rig)).toBe(question)
+  })
+})
+
+describe('with RECALL_SCOPE=user, in a session of many turns', () => {
+  const { rig, visitor } = useRig({ RECALL_SCOPE: 'user', CONTEXT_MAX_TURNS: '2' })
+
+  test('the receipt of a reply names the quoted turns and not their texts, whose cut is not known', async () => {
+    await sessionAfter(visitor, 0, 'The greyhound is called Quinzel at home')
+    const session_id = await sessionAfter(visitor, 4, `${fact}. ${'We like walks. '.repeat(80)}`)
+    const { reply } = await visitor.chat({ session_id, message: question })
+    expect(lastMessage(rig)).toContain('Quinzel at home')
+    const path = `/v1/sessions/${session_id}/messages/${reply.id}/context`
+    const sent: Receipt = await visitor.expect(200, 'GET', path)
+    expect(recalledOf(sent)?.elsewhere).toBe(1)
+    const turn = recalledOf(sent)?.turns.find(({ seq }) => seq === 1)
+    expect(turn).toEqual({
+      seq: 1,
+      reply_seq: 2,
+      created_at: expect.any(String),
+      because: 'words',
+      matched: expect.arrayContaining(['greyhound', 'called']),
+    })
   })
 })
 

@@ -25,7 +25,8 @@ export async function beginTurn(
         message: toMessage(begun.message),
         replyId: begun.reply_id,
         window: begun.turns.map(toWindowTurn),
-        recalled: begun.recalled.map(toRecalledTurn),
+        // The functions of schema 7 recall nothing: a new Worker meets them until the migrations have run.
+        recalled: (begun.recalled ?? []).map(toRecalledTurn),
       }
     case 'replay':
       return {

@@ -17,8 +17,8 @@ export interface RecalledQuotation {
 export interface QuotedTurn extends RecalledTurn {
   /** Words of the new message that the turn has, also where it is cut. */
   matched: string[]
-  /** Whether a text was cut. */
-  cut: boolean
+  /** Whether a text was cut; undefined if it is not known, and the texts are whole. */
+  cut: boolean | undefined
 }
 
 export interface QuotationInput {
@@ -74,9 +74,11 @@ export function quoteRecalled(
 }
 
 /**
- * Turns as a message quoted them that was sent before.
+ * Turns as a message quoted them that was sent before. Their cuts follow from the tokens of the quotation, unless it had
+ * other turns too.
  * @param sent.content the message without the quotation
- * @param sent.recalledTokens what was recorded of it; it may include turns that are not among these
+ * @param sent.recalledTokens what was recorded of it; turns that were erased since may be in it
+ * @param sent.elsewhere how many turns of other sessions it had
  */
 export function quotedAgain(
   turns: readonly RecalledTurn[],
@@ -84,9 +86,12 @@ export function quotedAgain(
     query,
     content,
     recalledTokens,
-  }: { query: RecallQuery; content: string; recalledTokens: number },
+    elsewhere,
+  }: { query: RecallQuery; content: string; recalledTokens: number; elsewhere: number },
 ): QuotedTurn[] {
   const found = turns.map((turn) => findWords(turn, query))
+  if (elsewhere > 0)
+    return found.map(({ turn, matched }) => ({ ...turn, matched, cut: undefined })).toSorted(byAge)
   const quotedAt = (share: number) => found.map((turn) => cutTurn(turn, share)).toSorted(byAge)
   const messageTokens = countTokens(content)
   const share = shares.find(

@@ -23,6 +23,8 @@ export interface ReceiptInput {
   message: { seq?: number; content: string; contextText: string | null; tokens: number }
   /** Undefined if there was no reply before. */
   before: PromptBefore | undefined
+  /** As the provider counted the prompt; null if it did not, or has not yet. */
+  promptTokens: number | null
 }
 
 export interface ReceiptQuotation {
@@ -55,7 +57,10 @@ export function receiptParts(input: ReceiptInput): ReceiptOfParts {
     tokens: { ...tokens, total },
     counts: turns.every(({ exact }) => exact) && recalled.tokens === 0 ? 'exact' : 'bound',
     window: { from_seq: input.windowFrom, turns: turns.length },
-    cacheable_tokens: cacheableTokens(commonTokens(input)),
+    // A bound of a part may be more than the provider's count of the whole.
+    cacheable_tokens: cacheableTokens(
+      Math.min(commonTokens(input), input.promptTokens ?? Infinity),
+    ),
     parts: [
       { part: 'system', reason: 'always', tokens: systemTokens },
       ...turns,
@@ -131,11 +136,13 @@ function recalledTurn(turn: QuotedTurn): ReceiptRecalled {
     ...(turn.score !== undefined && { score: turn.score }),
     ...(turn.share !== undefined && { share: turn.share }),
     matched: turn.matched,
-    cut: turn.cut,
-    messages: [
-      messageOf('user', turn.message, turn.contextText),
-      messageOf('assistant', turn.reply, null),
-    ],
+    ...(turn.cut !== undefined && {
+      cut: turn.cut,
+      messages: [
+        messageOf('user', turn.message, turn.contextText),
+        messageOf('assistant', turn.reply, null),
+      ],
+    }),
   }
 }
 
@@ -148,7 +155,8 @@ function messageOf(
 }
 
 /**
- * The turns that are left out, newest first: without those that are quoted, and with the reason why older ones are.
+ * The turns that are left out, newest first: without those that are quoted, and with the reason why older ones are. A turn
+ * that did not fit comes before the range that it is in, if that ends with it.
  * @param options.quoted `seq`s of replies of this session
  * @param options.dropped those that recall chose and that did not fit
  */
@@ -168,5 +176,5 @@ export function leftOutOf(
     })
     .concat(dropped.map((seq) => ({ from_seq: seq, to_seq: seq, turns: 1, reason: 'recall_full' })))
     .filter(({ turns }) => turns > 0)
-    .toSorted((a, b) => b.to_seq - a.to_seq)
+    .toSorted((a, b) => b.to_seq - a.to_seq || b.from_seq - a.from_seq)
 }

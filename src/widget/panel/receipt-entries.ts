@@ -38,7 +38,7 @@ export function receiptEntries(receipt: Receipt): ReceiptEntry[] {
   const entries: (ReceiptEntry | false | undefined)[] = [
     left_out.length > 0 && {
       kind: 'left-out',
-      label: `Left out: ${turnsOf(left_out.reduce((sum, range) => sum + range.turns, 0))} (grey, drawn by number, not by size)`,
+      label: `Left out: ${turnsOf(left_out.reduce((sum, range) => sum + range.turns, 0))} (grey, not to scale)`,
       entries: left_out.map(leftOutEntry),
     },
     {
@@ -119,12 +119,13 @@ function turnEntry({ seq, reply_seq, tokens, exact, messages }: PartOf<'turn'>):
 
 function recalledEntry(turn: ReceiptRecalled): ReceiptEntry {
   const { seq, created_at, because, matched, cut, messages } = turn
-  const held = matched.join(', ') || 'words of the message before'
-  const why = because === 'words' ? `has ${held}` : 'beside a turn that has the words'
+  const before = because === 'previous_words' ? ' of the message before' : ''
+  const why =
+    because === 'beside' ? 'beside a turn that has the words' : `has ${matched.join(', ')}${before}`
   return {
     kind: 'recalled',
     label: `${created_at.slice(0, 10)}, message ${seq}: ${why}${cut ? ' (shortened)' : ''}`,
-    texts: messages.flatMap(textsOf),
+    texts: messages?.flatMap(textsOf) ?? ['How much of it was quoted is not recorded.'],
   }
 }
 

@@ -77,7 +77,6 @@ export function toggleReceipt(place: HTMLElement, replyId: string, actions: Rece
       const { summary, nodes } = draw()
       content.replaceChildren(...nodes)
       say(english('span', summary))
-      view.scrollIntoView({ block: 'nearest' })
     } catch {
       offerRetry(english('span', strangeFault))
     }
@@ -94,6 +93,7 @@ export function toggleReceipt(place: HTMLElement, replyId: string, actions: Rece
 
   function say(...parts: (Node | string)[]): void {
     status.replaceChildren(...parts)
+    view.scrollIntoView({ block: 'nearest' })
   }
 }
 

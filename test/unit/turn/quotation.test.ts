@@ -221,6 +221,7 @@ describe('a quotation that was sent is found again', () => {
       query: input.query,
       content: input.message.content,
       recalledTokens: quotation!.tokens,
+      elsewhere: 0,
     })
     expect(again).toEqual(quotation!.turns)
   })
@@ -232,9 +233,23 @@ describe('a quotation that was sent is found again', () => {
       query: input.query,
       content: input.message.content,
       recalledTokens: quotation!.tokens,
+      elsewhere: 0,
     })
     expect(again).toEqual(quotation!.turns.filter(({ seq }) => seq === 5))
-    expect(quotedAgain([], { query: input.query, content: 'Hi', recalledTokens: 900 })).toEqual([])
+    const gone = { query: input.query, content: 'Hi', recalledTokens: 900, elsewhere: 0 }
+    expect(quotedAgain([], gone)).toEqual([])
+  })
+
+  test('but not its cuts, if it had turns of other sessions too', () => {
+    const input = inputFor('Is the dog black?', 900)
+    const { quotation } = quoteRecalled(turns, input)
+    const [again] = quotedAgain(turns.slice(0, 1), {
+      query: input.query,
+      content: input.message.content,
+      recalledTokens: quotation!.tokens,
+      elsewhere: 2,
+    })
+    expect(again).toEqual({ ...turns[0], matched: ['dog'], cut: undefined })
   })
 })
 
