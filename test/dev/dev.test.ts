@@ -298,7 +298,8 @@ describe('settings', () => {
     await writeFile(join(folder, 'named'), 'OPENAI_MODEL=llama3.2')
     const dev = startDev([], { settings: 'named' })
     const client = createClient(await dev.ready())
-    const { session_id, reply } = await client.chat({ message: 'Hello' })
+    const { session_id, reply, visitor_token } = await client.chat({ message: 'Hello' })
+    client.token = visitor_token
     expect(reply.content).toContain('I am the offline model')
     const path = `/v1/sessions/${session_id}/messages/${reply.id}/context`
     expect(await client.expect(200, 'GET', path)).toMatchObject({ model: 'llama3.2' })
