@@ -76,6 +76,12 @@ describe('npm run dev -- --example', () => {
     )
   })
 
+  test('the printed address of the page names the same visitor and conversation', () => {
+    const { origin, hash } = new URL(/http:\S+#\S+/.exec(dev.output())?.[0] ?? '')
+    expect(dev.output()).toContain(`Page     ${origin}\n`)
+    expect(hash).toBe(`#token=${visitor.token}&session=${sessionId}`)
+  })
+
   test('the printed receipt shows what was recalled, and that the window begins long after it', async () => {
     const line = run('/context')
     expect(line).toContain('My dog is called Rex.')
