@@ -26,6 +26,9 @@ import { welcome } from './dev/welcome.ts'
 /** The site under development may run on any port. */
 const localOrigins = 'http://localhost:*, http://127.0.0.1:*'
 
+/** In receipts and in the rows of replies, unless the settings name another. */
+const offlineModelName = 'offline'
+
 type Settings = Record<string, string>
 
 const say = (line: string) => console.log(line)
@@ -80,6 +83,7 @@ async function main(options: DevOptions): Promise<void> {
   ])
   const settings = {
     ALLOWED_ORIGINS: localOrigins,
+    ...(!hasModel && { OPENAI_MODEL: offlineModelName }),
     ...given,
     ...databaseSettings,
     ...modelSettings,

@@ -12,6 +12,7 @@ import {
   longHeaderSecret,
   longSecret,
   loopbackUrl,
+  oneOf,
   optional,
   originList,
 } from './env/fields.ts'
@@ -26,8 +27,9 @@ export const Env = z
     OPENAI_API_KEY: headerSecret,
     OPENAI_BASE_URL: httpUrl,
     OPENAI_MODEL: line.transform((value) => value ?? 'gpt-4.1-mini'),
-    OPENAI_MAX_TOKENS_FIELD: optional.pipe(
-      z.enum(['max_completion_tokens', 'max_tokens']).default('max_completion_tokens'),
+    OPENAI_MAX_TOKENS_FIELD: oneOf(
+      ['max_completion_tokens', 'max_tokens'],
+      'max_completion_tokens',
     ),
     OPENAI_STREAM_USAGE: bool(true),
     OPENAI_PROMPT_CACHE_KEY: bool(false),
@@ -37,7 +39,7 @@ export const Env = z
     CONTEXT_MAX_TURNS: integer(200, 0, 200),
     CONTEXT_TOKEN_BUDGET: integer(8_000, 100, 10_000_000),
     RECALL_TOKENS: integer(1_000, 0, 100_000),
-    RECALL_SCOPE: optional.pipe(z.enum(['session', 'user']).default('session')),
+    RECALL_SCOPE: oneOf(['session', 'user'], 'session'),
     MAX_COMPLETION_TOKENS: integer(1_024, 1, 1_000_000),
     MODEL_FIRST_TOKEN_TIMEOUT_MS: integer(30_000, 10, 300_000),
     MODEL_IDLE_TIMEOUT_MS: integer(15_000, 10, 300_000),

@@ -17,7 +17,7 @@ export interface Places {
 /** The text that a developer sees once everything runs: where things are and what to type. */
 export function welcome(places: Places): string {
   const { origin, model, history, vars, example } = places
-  const host = origin.replace('http://', '')
+  const host = withoutScheme(origin)
   const offline = `offline: no language model, but it shows the memory (for a real one put OPENAI_API_KEY into ${vars})`
   const hint = `
   To see how it remembers a long conversation, start it with one:
@@ -30,16 +30,17 @@ export function welcome(places: Places): string {
 
   Talk to it, here or on the page:
     ${curlLine(`${host}/v1/chat`, { message: 'My name is Ada.' })}
-${example ? exampleLines(host, example) : places.takesExample ? hint : ''}
+${example ? exampleLines(origin, example) : places.takesExample ? hint : ''}
   Ctrl-C stops it; the history stays.
 `
 }
 
 function exampleLines(
-  host: string,
+  origin: string,
   { token, sessionId, turns }: NonNullable<Places['example']>,
 ): string {
   const message = "What is my dog's name?"
+  const host = withoutScheme(origin)
   const session = variable('SESSION')
   const ask = { session_id: session, history_limit: 0, message }
   return `
@@ -50,7 +51,13 @@ function exampleLines(
   Or ask: Where do I live? What is my order number? What am I allergic to?
   ${isWindows ? 'What' : 'What of the old turns'} the model is sent with such a message, and why:
     ${curlLine(`${host}/v1/sessions/${session}/context`, { message }, variable('TOKEN'))}${isWindows ? '' : recalledOnly}
+  The conversation on the page, with a tool that shows what the model was sent for each reply:
+    ${origin}/#token=${token}&session=${sessionId}
 `
+}
+
+function withoutScheme(origin: string): string {
+  return origin.replace('http://', '')
 }
 
 /** Without the turns of the window, which fill a screen. */

@@ -3,12 +3,16 @@ import { normalOriginPattern } from '../origin.ts'
 import { databaseUrlFault, isLoopbackHost } from './database-url.ts'
 import { headerSecretFault, secretFault } from './secret-fault.ts'
 
+/** In wrangler.toml, a setting may also be a list or a table. */
+const plain = z.union([z.string(), z.number(), z.boolean()], {
+  error: 'must be a text, a number, true or false',
+})
+
 /**
  * A setting as text, without spaces around it; undefined if it is absent or empty. In wrangler.toml it may be a number
  * or a boolean.
  */
-export const optional = z
-  .union([z.string(), z.number(), z.boolean()])
+export const optional = plain
   .optional()
   .transform((value) => String(value ?? '').trim() || undefined)
 
@@ -39,8 +43,7 @@ function urlFault(value: string, protocols: string[]): string | undefined {
 }
 
 /** A secret as it is: unlike other settings, it is not trimmed. Undefined if it is absent or empty. */
-const secretText = z
-  .union([z.string(), z.number(), z.boolean()])
+const secretText = plain
   .optional()
   .transform((value) => (String(value ?? '').trim() === '' ? undefined : String(value)))
 
@@ -128,7 +131,12 @@ function expected(entry: string): string {
     : 'like https://www.example.com, https://*.example.com or http://localhost:*'
 }
 
+/** One of these words, which are listed in this order in the error; `fallback` if the setting is absent or empty. */
+export const oneOf = <const Word extends string>(words: readonly Word[], fallback: Word) =>
+  optional.transform((value, context): Word => {
+    if (value === undefined) return fallback
+    return words.find((word) => word === value) ?? fault(context, `must be ${words.join(' or ')}`)
+  })
+
 export const bool = (fallback: boolean) =>
-  optional
-    .pipe(z.enum(['true', 'false']).optional())
-    .transform((value) => (value === undefined ? fallback : value === 'true'))
+  oneOf(['true', 'false'], fallback ? 'true' : 'false').transform((value) => value === 'true')

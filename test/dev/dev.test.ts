@@ -294,6 +294,19 @@ describe('settings', () => {
     expect(dev.output()).not.toMatch(/wdErrId|workerd/)
   }, 60_000)
 
+  test('a model that they name without a key gives its name to the replies of the offline model', async () => {
+    await writeFile(join(folder, 'named'), 'OPENAI_MODEL=llama3.2')
+    const dev = startDev([], { settings: 'named' })
+    const client = createClient(await dev.ready())
+    const { session_id, reply, visitor_token } = await client.chat({ message: 'Hello' })
+    client.token = visitor_token
+    expect(reply.content).toContain('I am the offline model')
+    const path = `/v1/sessions/${session_id}/messages/${reply.id}/context`
+    expect(await client.expect(200, 'GET', path)).toMatchObject({ model: 'llama3.2' })
+    dev.child.kill('SIGTERM')
+    expect(await dev.exited).toBe(0)
+  }, 60_000)
+
   test('a copy of .dev.vars.example sets nothing and names only settings of the Worker', async () => {
     expect(await readDevVars('.dev.vars.example')).toEqual({})
     const text = await readFile('.dev.vars.example', 'utf8')

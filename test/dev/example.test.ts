@@ -9,6 +9,7 @@ import { writeExample } from '../../scripts/dev/example/write-example.ts'
 import type { Database } from '../../src/db/database.ts'
 import type { Receipt } from '../../src/protocol-receipt.ts'
 import type { ChatResponse, Message } from '../../src/protocol.ts'
+import { countTokens } from '../../src/turn/tokens/token-count.ts'
 import { type Client, createClient } from '../rigs/client.ts'
 import { newUserId, testDatabase } from '../rigs/conversation.ts'
 import { type Dev, startDev } from '../rigs/start-dev.ts'
@@ -75,6 +76,12 @@ describe('npm run dev -- --example', () => {
     )
   })
 
+  test('the printed address of the page names the same visitor and conversation', () => {
+    const { origin, hash } = new URL(/http:\S+#\S+/.exec(dev.output())?.[0] ?? '')
+    expect(dev.output()).toContain(`Page     ${origin}\n`)
+    expect(hash).toBe(`#token=${visitor.token}&session=${sessionId}`)
+  })
+
   test('the printed receipt shows what was recalled, and that the window begins long after it', async () => {
     const line = run('/context')
     expect(line).toContain('My dog is called Rex.')
@@ -88,6 +95,41 @@ describe('npm run dev -- --example', () => {
     )
     expect(receipt.window.from_seq).toBeGreaterThan(200)
     expect(receipt.parts.at(-2)).toMatchObject({ part: 'recalled', reason: 'relevant' })
+  })
+
+  test('the receipts of its own replies show prompts whose window grows and then moves on', async () => {
+    const stored = await storedMessages()
+    const receiptOf = (turn: number): Promise<Receipt> => {
+      const id = stored[2 * turn - 1]?.id
+      return visitor.expect(200, 'GET', `/v1/sessions/${sessionId}/messages/${id}/context`)
+    }
+    const defaultSystemTokens = countTokens('You are a helpful assistant on this website.')
+    const sent = (turns: number, from: number, leftOut: number) => ({
+      model: 'example',
+      counts: turns === 0 ? 'exact' : 'bound',
+      tokens: { system: defaultSystemTokens },
+      window: { turns, from_seq: from },
+      left_out: leftOut === 0 ? [] : [{ turns: leftOut, reason: 'older_than_window' }],
+    })
+    expect(await receiptOf(1)).toMatchObject(sent(0, 1, 0))
+    expect(await receiptOf(30)).toMatchObject(sent(29, 1, 0))
+
+    const last = await receiptOf(gardenChat.length)
+    const { turns } = last.window
+    expect(turns).toBeGreaterThan(40)
+    const older = gardenChat.length - 1 - turns
+    expect(older).toBeGreaterThan(40)
+    expect(last).toMatchObject(sent(turns, 2 * older + 1, older))
+    expect(last.tokens.total).toBeGreaterThan(2_000)
+    expect(last.tokens.total).toBeLessThan(8_000 - 1_024)
+    expect(last).not.toHaveProperty('usage')
+  })
+
+  test('a reply of the offline model names it, not a model of OpenAI', async () => {
+    const { session_id, reply } = await visitor.chat({ message: 'Hello' })
+    const receipt = `/v1/sessions/${session_id}/messages/${reply.id}/context`
+    expect(await visitor.expect(200, 'GET', receipt)).toMatchObject({ model: 'offline' })
+    await visitor.expect(204, 'DELETE', `/v1/sessions/${session_id}`)
   })
 
   test.each([

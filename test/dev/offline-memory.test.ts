@@ -182,6 +182,62 @@ test('the quotation that a turn sends is read', () => {
   )
 })
 
+describe('a name that the visitor gives to what the visitor has', () => {
+  const questions = ['What is my cat called?', 'What is my cat named?', "What is my cat's name?"]
+  const minka = 'Your cat is called Minka. You told me'
+
+  test.each([
+    'I have a cat called Minka.',
+    'We have a cat named Minka!',
+    "I've got a cat called Minka",
+  ])('is found in the window and in the quotation: %s', (told) => {
+    const noted = answerTo('Hi', 'Hello.', told)
+    expect(noted).toMatch(
+      /^Noted: you have a cat (?:called|named) Minka\. Ask me about it later\.$/,
+    )
+    const quoted = reminded([`[2026-09-03] Visitor: ${told}`, 'You: Noted.'], '')
+    for (const question of questions) {
+      expect(answerTo(told, noted, question)).toBe(
+        `${minka} in message 1 of the 3 that I was sent.`,
+      )
+      expect(answerTo(quoted + question)).toBe(`${minka} on 2026-09-03, in what I was reminded of.`)
+    }
+    expect(answerTo(told, noted, 'What do I have?')).toContain('You have a cat')
+    expect(answerTo(told, noted, 'What do you remember?')).toMatch(/^.*\n\n- you have [^\n]*$/)
+    expect(answerTo(told, noted, 'What is my dog called?')).toContain('I do not find your dog')
+  })
+
+  test('is told from the names of other things, and from what else is said of it', () => {
+    const told =
+      'I have a black and white cat called Minka, two dogs named Rex and Rolf and a bird called Kiki. ' +
+      'We have a horse called Bella who is old. I have a pond and a fish called Nemo, and it is red.'
+    const names = {
+      'cat called': 'Your black and white cat is called Minka.',
+      'dogs called': 'Your dogs are called Rex and Rolf.',
+      "bird's name": 'Your bird is called Kiki.',
+      'horse called': 'Your horse is called Bella.',
+      'fish called': 'Your fish is called Nemo.',
+    }
+    for (const [asked, expected] of Object.entries(names))
+      expect(answerTo(told, 'Noted.', `What is my ${asked}?`)).toContain(`${expected} You told me`)
+    expect(answerTo(told, 'Noted.', 'What is my pond called?')).toContain('I do not find your pond')
+  })
+
+  test('gives way to what is said of the thing itself, and the newest one is the answer', () => {
+    const told = ['I have a cat called Tom.', 'Noted.', 'I have a cat called Minka.', 'Noted.']
+    expect(answerTo(...told, 'What is my cat called?')).toContain('called Minka')
+    expect(answerTo('My cat is called Kiki.', 'Ok.', ...told, 'What is my cat called?')).toContain(
+      'called Kiki',
+    )
+  })
+
+  test('is no question', () => {
+    expect(answerTo('Do I have a cat called Minka?', 'No.', 'What is my cat called?')).toContain(
+      'I do not find your cat',
+    )
+  })
+})
+
 describe('the new message', () => {
   const end = '\n\nNow the visitor writes:\n\n'
   const imitation = `${heading}> [2026-09-01] Visitor: My dog is called Eve.${end}Hello`

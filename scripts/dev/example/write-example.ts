@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import type { Database } from '../../../src/db/database.ts'
 import { beginTurn } from '../../../src/db/turns/begin-turn.ts'
 import { finishTurn } from '../../../src/db/turns/finish-turn.ts'
-import { turnOverheadTokens } from '../../../src/turn/prompt/window.ts'
+import { Env } from '../../../src/env.ts'
+import { historyTokens, recallTokens, turnOverheadTokens } from '../../../src/turn/prompt/window.ts'
 import { turnTerms } from '../../../src/turn/recall/terms.ts'
 import { sessionIdOf, titleOf } from '../../../src/turn/session-of-turn.ts'
 import { countTokens } from '../../../src/turn/tokens/token-count.ts'
@@ -65,6 +66,7 @@ async function writeTurn(
   const { sessionId, replyId } = ids
   const lease = crypto.randomUUID()
   const tokens = { message: countTokens(message), reply: countTokens(reply) }
+  const room = historyTokens(defaults, tokens.message)
   const begun = await beginTurn(db, {
     ...ids,
     createSession: true,
@@ -76,9 +78,15 @@ async function writeTurn(
     regenerate: null,
     lease,
     leaseMs,
-    window: { maxTurns: 0, tokens: 0, overheadTokens: turnOverheadTokens, countedBy },
-    recall: { tokens: 0, terms: [], borrows: false, scope: 'session' },
-    systemTokens: 0,
+    window: {
+      maxTurns: defaults.maxTurns,
+      tokens: room,
+      overheadTokens: turnOverheadTokens,
+      countedBy,
+    },
+    // Without terms nothing is recalled, but the window leaves room for it.
+    recall: { tokens: recallTokens(defaults, room), terms: [], borrows: false, scope: 'session' },
+    systemTokens: defaults.systemTokens,
     maxTokens: 0,
     payers: [],
   })
@@ -104,7 +112,7 @@ async function writeTurn(
       reportedReplyTokens: undefined,
       messageBytes: Buffer.byteLength(message),
       sent: {
-        windowFrom: begun.message.seq,
+        windowFrom: begun.window[0]?.seq ?? begun.message.seq,
         recalled: [],
         recalledElsewhere: 0,
         recalledTokens: 0,
@@ -118,6 +126,15 @@ async function writeTurn(
 
 /** Stands for the model: no count of these turns is a provider's. */
 const countedBy = 'example'
+
+/** The receipts of these turns show the prompts of a Worker with default settings, without recall. */
+const defaults = {
+  maxTurns: Env.shape.CONTEXT_MAX_TURNS.parse(undefined),
+  tokenBudget: Env.shape.CONTEXT_TOKEN_BUDGET.parse(undefined),
+  maxCompletionTokens: Env.shape.MAX_COMPLETION_TOKENS.parse(undefined),
+  systemTokens: countTokens(Env.shape.SYSTEM_PROMPT.parse(undefined)),
+  recall: { tokens: Env.shape.RECALL_TOKENS.parse(undefined) },
+}
 
 /** Nobody else writes in this session, so a turn that was interrupted may run again at once. */
 const leaseMs = 1

@@ -11,11 +11,16 @@ interface Said {
 }
 
 /** A fact from the visitor, in the words of the answer: `your name is Ada`. */
-interface Fact {
+interface Fact extends Statement {
+  readonly told: Place
+  /** The names that it gives to what the visitor has: `I have a cat called Minka`. */
+  readonly named: readonly Statement[]
+}
+
+interface Statement {
   /** Its subject, as `normalise` spells it: `name`, `favourite colour`, `live`. */
   readonly about: string
   readonly sentence: string
-  readonly told: Place
 }
 
 /** Where a text stands: in a message of this conversation, or in the quotation of an earlier turn of that day. */
@@ -87,21 +92,17 @@ function readFacts(text: string, told: Place): Fact[] {
       sentence.split(/(?:,|;)? (?:and|but) (?=my\b|I\b|our\b)|[,;] (?=my\b|I\b)/i),
     )
     .flatMap((clause) => {
-      const fact = readFact(clause.trim().replace(/(?<![.!])[.!]+$/, ''))
-      return fact ? [{ ...fact, told }] : []
+      const words = clause.trim().replace(/(?<![.!])[.!]+$/, '')
+      const fact = readFact(words)
+      return fact ? [{ ...fact, told, named: readNamed(words) }] : []
     })
 }
 
 const isQuestion =
   /\?$|^(?:what|who|where|when|which|how|do|does|did|can|could|is|are|am|tell|say|show|write)\b/i
 
-type Statement = readonly [
-  said: RegExp,
-  read: (...groups: string[]) => { readonly about: string; readonly sentence: string },
-]
-
 /** From the most specific to the least specific. */
-const statements: readonly Statement[] = [
+const statements: readonly (readonly [said: RegExp, read: (...groups: string[]) => Statement])[] = [
   [
     /\b(?:[Cc]all me|[Mm]y name(?: is|'s)|I(?: am|'m) called|I(?: am|'m)(?= \p{Lu}[\p{L}-]+$)) (.+)/u,
     (name) => ({ about: 'name', sentence: `your name is ${name}` }),
@@ -133,6 +134,10 @@ const statements: readonly Statement[] = [
       sentence: `you asked me to remember ${asYou(note ?? '')}`,
     }),
   ],
+  [
+    /\b(?:we have|(?:I|we)(?: have|'ve) got) (.+ (?:called|named) .+)/i,
+    (rest) => ({ about: stem('have'), sentence: `you have ${asYou(rest ?? '')}` }),
+  ],
 ]
 
 function readFact(clause: string) {
@@ -141,6 +146,23 @@ function readFact(clause: string) {
     if (groups) return read(...groups.map((group) => clip(group.trim())))
   }
   return undefined
+}
+
+const having = /\b(?:I|we)(?: have| own|'ve)(?: got)? (.+)/i
+
+/** Such as `a cat called Minka` and `two dogs named Rex and Rolf`; several may follow one another. */
+const namedThing =
+  /\b(an?|one|\d+|two|three|four|five) ((?:(?! and an? )[^,;]){1,60}?) (?:called|named) ([^,;(]+?)(?=$|[,;(]| (?:and|but) (?:an?|one|\d+|two|three|four|five|she|he|it|they)\b| (?:who|which|that|is|are)\b)/gi
+
+function readNamed(clause: string): Statement[] {
+  const [, things = ''] = having.exec(clause) ?? []
+  return Array.from(things.matchAll(namedThing), ([, number = '', thing = '', name = '']) => {
+    const isOne = /^(?:an?|one)$/i.test(number)
+    return {
+      about: normalise(thing),
+      sentence: clip(`your ${thing} ${isOne ? 'is' : 'are'} called ${name.trim()}`),
+    }
+  })
 }
 
 /** The visitor's words, turned from the first to the second person. */

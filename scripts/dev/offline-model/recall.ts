@@ -29,10 +29,11 @@ export function everything({ said, recalled }: Chat): string {
   return recalled.length === 0 ? sent : `${sent}, or in ${reminder}`
 }
 
-/** `my dog's name` is also what `my dog is called Rex` says. */
+/** `my dog's name` is also what `my dog is called Rex` and `I have a dog called Rex` say. */
 export function recallName(chat: Chat, thing: string): string | undefined {
-  const owner = /^(.+)'s name$/i.exec(thing)?.[1]
-  if (owner === undefined) return undefined
-  const facts = chat.facts.filter(({ sentence }) => / (?:called|named) /i.test(sentence))
-  return recall({ ...chat, facts }, [normalise(owner)])
+  const owner = /^(.+?)(?:'s name| named)$/i.exec(thing)?.[1]
+  const called = chat.facts.filter(({ sentence }) => / (?:called|named) /i.test(sentence))
+  const named = chat.facts.flatMap((fact) => fact.named.map((each) => ({ ...fact, ...each })))
+  const told = owner && recall({ ...chat, facts: called }, [normalise(owner)])
+  return told || recall({ ...chat, facts: named }, [normalise(owner ?? thing)])
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createApp } from '../../../src/app.ts'
 import { createDeps } from '../../../src/deps.ts'
-import { parseEnv } from '../../../src/env.ts'
+import { Env, parseEnv } from '../../../src/env.ts'
 import { type ProblemJson, problemOf } from '../../rigs/problem.ts'
 
 const right = {
@@ -122,6 +122,32 @@ describe('a setting that is missing or wrong', () => {
     ])
     expect(problem['detail']).toContain('DATABASE_URL is missing')
     expect(problem['detail']).toContain('OPENAI_API_KEY or OPENAI_BASE_URL must be set')
+  })
+
+  test.each([
+    ['OPENAI_MAX_TOKENS_FIELD', 'must be max_completion_tokens or max_tokens'],
+    ['OPENAI_STREAM_USAGE', 'must be true or false'],
+    ['OPENAI_PROMPT_CACHE_KEY', 'must be true or false'],
+    ['ALLOW_NO_ORIGIN', 'must be true or false'],
+    ['RECALL_SCOPE', 'must be session or user'],
+  ])('is told the words that it may be: %s', async (name, message) => {
+    const { detail } = await firstAnswer({ ...right, [name]: 'users' }, '/v1/chat')
+    expect(detail).toBe(`${name} ${message}`)
+  })
+
+  test.each([
+    ['texts of more than one word', 'x\ny {}'],
+    ['a table of wrangler.toml', { canary: true }],
+  ])('has a message of its own, not the parser’s: %s', async (_, value) => {
+    const anyText = ['SYSTEM_PROMPT']
+    const names = Object.keys(Env.shape)
+    const settings = Object.fromEntries(names.map((name) => [name, value]))
+    const problem = await firstAnswer(settings, '/v1/chat')
+    const faults = problem['settings'] as { name: string; message: string }[]
+    expect(faults.map(({ name }) => name)).toEqual(
+      names.filter((name) => typeof value === 'object' || !anyText.includes(name)),
+    )
+    for (const { name, message } of faults) expect(message, name).toMatch(/\bmust\b/)
   })
 
   test('is named by its place in the list if it is an origin with a path', async () => {
