@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import type { PromptPart } from '../../src/turn/prompt/parts.ts'
@@ -132,8 +132,8 @@ where session_id = ${sessionId} and cardinality(terms) >= 460`.execute(db.kysely
   describe.each(['force_generic_plan', 'force_custom_plan'] as const)('by %s', (mode) => {
     test('begin takes few buffers before there are statistics', async () => {
       const meter = await openBufferMeter(own, mode)
+      onTestFinished(() => meter.close())
       expect(await overBound(meter)).toEqual([])
-      await meter.close()
     })
   })
 
@@ -144,8 +144,8 @@ where session_id = ${sessionId} and cardinality(terms) >= 460`.execute(db.kysely
       'begin takes at most 300 buffers for 100 messages, 1,000 for 1,000, 2,500 for 50,000, by %s',
       async (mode) => {
         const meter = await openBufferMeter(own, mode)
+        onTestFinished(() => meter.close())
         expect(await overBound(meter)).toEqual([])
-        await meter.close()
       },
     )
 
@@ -154,8 +154,8 @@ where session_id = ${sessionId} and cardinality(terms) >= 460`.execute(db.kysely
       const [{ fact } = { fact: undefined }] = session?.facts ?? []
       if (!session || !fact) throw new Error('no session')
       const meter = await openBufferMeter(own, 'force_generic_plan')
+      onTestFinished(() => meter.close())
       const { recall } = await meter.measure(await beginOf(session, fact.question))
-      await meter.close()
       expect(recall.map(({ nodes }) => nodes.map((node) => node['Index Name']))).toEqual([
         [undefined, 'messages_window'],
       ])

@@ -247,7 +247,7 @@ select t.session_id, gen_random_uuid(), 2 * n - 1 + is_reply, case is_reply when
   case is_reply when 1 then tokens end, case is_reply when 1 then tokens end,
   case is_reply when 1 then false end, case is_reply when 1 then false end,
   case is_reply when 1 then salted_terms(own.terms || case
-    when t.is_wide and (n <= 256 or own.is_hit)
+    when t.is_wide and (t.turns <= 500 or n <= 256 or own.is_hit)
     then array(select hashint8(1000003::bigint * n + i) from generate_series(1, ${wideTerms} - cardinality(own.terms)) i)
     else '{}' end, t.session_id) end,
   case is_reply when 1 then coalesce(t.message_terms, pool.message_terms) end
