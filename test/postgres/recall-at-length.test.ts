@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createDatabase, type Database } from '../../src/db/database.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import type { PromptPart } from '../../src/turn/prompt/parts.ts'
 import { queryTerms } from '../../src/turn/recall/terms.ts'
 import { startTurn, type TurnDeps, type TurnSettings } from '../../src/turn/start-turn.ts'
-import { factsAtLength } from '../recall/facts-at-length.ts'
+import { factOfCommonWords, factsAtLength } from '../recall/facts-at-length.ts'
 import { turnStart } from '../rigs/conversation.ts'
 import { callOf } from '../rigs/database-calls.ts'
 import { type BufferMeter, openBufferMeter } from '../rigs/recall-buffers.ts'
@@ -105,6 +106,25 @@ async function overBound(meter: BufferMeter): Promise<string[]> {
 }
 
 describe('in a table of a million messages', () => {
+  test('the turns of each session lie apart in the table', async () => {
+    for (const [name, { sessionId, turns }] of sessions) {
+      const { rows } = await sql<{ pages: number }>`
+select count(distinct (ctid::text::point)[0])::integer as pages from messages
+where session_id = ${sessionId} and role = 'assistant'`.execute(db.kysely)
+      expect(rows[0]?.pages, name).toBeGreaterThan(0.7 * turns)
+    }
+  })
+
+  test('turns of many words have more terms than PostgreSQL keeps in their row by default', async () => {
+    for (const [name, { sessionId, turns, isWide }] of sessions) {
+      const { rows } = await sql<{ wide: number }>`
+select count(*)::integer as wide from messages
+where session_id = ${sessionId} and cardinality(terms) >= 460`.execute(db.kysely)
+      if (isWide) expect(rows[0]?.wide, name).toBeGreaterThanOrEqual(Math.min(turns, 1_000))
+      else expect(rows[0]?.wide, name).toBe(0)
+    }
+  })
+
   test('begin takes few buffers by plans that were made for a few rows', async () => {
     expect(await overBound(early)).toEqual([])
   })
@@ -112,8 +132,8 @@ describe('in a table of a million messages', () => {
   describe.each(['force_generic_plan', 'force_custom_plan'] as const)('by %s', (mode) => {
     test('begin takes few buffers before there are statistics', async () => {
       const meter = await openBufferMeter(own, mode)
+      onTestFinished(() => meter.close())
       expect(await overBound(meter)).toEqual([])
-      await meter.close()
     })
   })
 
@@ -124,8 +144,8 @@ describe('in a table of a million messages', () => {
       'begin takes at most 300 buffers for 100 messages, 1,000 for 1,000, 2,500 for 50,000, by %s',
       async (mode) => {
         const meter = await openBufferMeter(own, mode)
+        onTestFinished(() => meter.close())
         expect(await overBound(meter)).toEqual([])
-        await meter.close()
       },
     )
 
@@ -134,8 +154,8 @@ describe('in a table of a million messages', () => {
       const [{ fact } = { fact: undefined }] = session?.facts ?? []
       if (!session || !fact) throw new Error('no session')
       const meter = await openBufferMeter(own, 'force_generic_plan')
+      onTestFinished(() => meter.close())
       const { recall } = await meter.measure(await beginOf(session, fact.question))
-      await meter.close()
       expect(recall.map(({ nodes }) => nodes.map((node) => node['Index Name']))).toEqual([
         [undefined, 'messages_window'],
       ])
@@ -159,15 +179,49 @@ describe('in a table of a million messages', () => {
       )
     })
 
-    test.each(['100 messages', '1,000 messages'])(
-      'a fact said at the beginning of a session of %s is in the prompt',
+    test.each([
+      '100 messages',
+      '1,000 messages',
+      '100 messages of many words',
+      '1,000 messages of many words',
+      '50,000 messages of many words',
+    ])(
+      'each fact of a session of %s is in the prompt of the question about it',
       async (name) => {
         const session = sessions.get(name)
-        const [{ fact } = { fact: undefined }] = session?.facts ?? []
-        if (!session || !fact) throw new Error('no session')
-        const { prompt } = await ask(session, fact.question)
-        expect(textOf(prompt.filter(({ kind }) => kind === 'recalled'))).toContain(fact.message)
+        if (!session) throw new Error('no session')
+        for (const { fact, turnsAgo } of session.facts) {
+          const { prompt } = await ask(session, fact.question)
+          const kind = turnsAgo === 5 ? 'turn' : 'recalled'
+          expect(textOf(prompt.filter((part) => part.kind === kind))).toContain(fact.message)
+        }
       },
+      120_000,
     )
+
+    test('a turn is found that alone has the three common words of a question with an uncommon one', async () => {
+      const session = sessions.get('English')
+      if (!session) throw new Error('no session')
+      const { terms } = queryTerms(factOfCommonWords.question, null)
+      const { rows } = await sql<{ turns: number[]; together: number }>`
+select array(
+    select (select count(*)::integer from messages m
+      where m.session_id = ${session.sessionId} and m.terms @> array[term # term_salt(${session.sessionId})])
+    from unnest(${terms}::integer[]) term) as turns,
+  (select count(*)::integer from messages m
+    where m.session_id = ${session.sessionId}
+      and m.terms @> salted_terms((${terms}::integer[])[2:], ${session.sessionId})) as together`.execute(
+        db.kysely,
+      )
+      const [uncommon, ...common] = rows[0]?.turns ?? []
+      expect(uncommon).toBeLessThan(50)
+      expect(common.map((turns) => turns > 200)).toEqual([true, true, true])
+      expect(rows[0]?.together).toBe(1)
+
+      const { prompt } = await ask(session, factOfCommonWords.question)
+      expect(textOf(prompt.filter(({ kind }) => kind === 'recalled'))).toContain(
+        factOfCommonWords.message,
+      )
+    }, 120_000)
   })
 })

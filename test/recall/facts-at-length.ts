@@ -158,3 +158,11 @@ export const factsAtLength = {
 } as const satisfies Record<string, ThreeFacts>
 
 export type Script = keyof typeof factsAtLength
+
+/** The question has one uncommon word, which the turn lacks, and three common ones, which no other turn has together. */
+export const factOfCommonWords: FactAtLength = {
+  answer: 'without an invoice',
+  message: 'The delivery on Friday comes without an invoice.',
+  reply: 'Noted, we will not wait for one.',
+  question: 'For the marmalade, was the delivery on Friday with an invoice?',
+}

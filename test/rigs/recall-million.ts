@@ -1,6 +1,11 @@
 import { Client } from 'pg'
 import { queryTerms, turnTerms } from '../../src/turn/recall/terms.ts'
-import { type FactAtLength, factsAtLength, type Script } from '../recall/facts-at-length.ts'
+import {
+  type FactAtLength,
+  factOfCommonWords,
+  factsAtLength,
+  type Script,
+} from '../recall/facts-at-length.ts'
 import { languages, readTestSet } from '../recall/read-test-set.ts'
 import type { TestDatabase } from './start-database.ts'
 
@@ -10,6 +15,8 @@ export interface SeededSession {
   turns: number
   /** The place of its script in `factsAtLength`. */
   language: number
+  /** Whether its turns have as many terms as a turn of long texts. */
+  isWide: boolean
   /** The facts that it holds, and the turns that state them. */
   facts: { fact: FactAtLength; turn: number; turnsAgo: number }[]
 }
@@ -18,8 +25,11 @@ export interface SeededSession {
 const others = [
   [20_000, 12],
   [1_700, 50],
-  [77, 500],
+  [26, 500],
 ] as const
+
+/** So many terms take more bytes than PostgreSQL keeps of a column in its row, unless it is told to. */
+const wideTerms = 460
 
 const scripts = Object.keys(factsAtLength) as Script[]
 
@@ -27,7 +37,10 @@ const scripts = Object.keys(factsAtLength) as Script[]
  * Fills the tables with a million messages: a long session for each script, with facts that are said 5, 200 and 20,000
  * turns before the next question, and shorter ones. A turn's texts are turns of the test set that state no fact. Its terms
  * are those of the texts, and some of a vocabulary of 30,000 whose frequencies fall off by Zipf's law. Each word of a
- * question is in 0.2 to 1 % of the turns of its session.
+ * question is in 0.2 to 1 % of the turns of its session, and a common one in 1 %.
+ *
+ * The turns of all sessions lie in one random order, as in a table that many sessions fill at the same time. Those that
+ * state a fact are the last, so that no limit on the rows of a word finds them by chance.
  * @returns the sessions to ask, by their script or by the number of their messages
  */
 export async function seedMillion(database: TestDatabase): Promise<Map<string, SeededSession>> {
@@ -41,22 +54,28 @@ export async function seedMillion(database: TestDatabase): Promise<Map<string, S
       })),
     ),
   )
+  const stated = turnTerms(factOfCommonWords.message, null, '').terms
+  for (const term of queryTerms(factOfCommonWords.question, null).terms)
+    words.push({ language: 0, term, permille: stated.includes(term) ? 10 : 2 })
   const client = new Client(database)
   await client.connect()
   try {
     const indexes = await client.query<{ indexdef: string }>(
-      `select indexdef from pg_indexes where indexname = 'messages_terms'`,
+      `
+select indexdef from pg_indexes
+where tablename = 'messages' and indexname not in (select conname from pg_constraint)`,
     )
     await client.query(setUp)
     for (const [table, rows] of Object.entries({
       pool: fillerPool(),
       word: words,
       planted: [...asked.values()].flatMap(plantedIn),
-      filled: [...asked.values()].map(({ sessionId, userId, turns, language }) => ({
-        session_id: sessionId,
-        user_id: userId,
-        turns,
-        language,
+      filled: [...asked.values()].map((session) => ({
+        session_id: session.sessionId,
+        user_id: session.userId,
+        turns: session.turns,
+        language: session.language,
+        is_wide: session.isWide,
       })),
     }))
       await client.query(
@@ -66,12 +85,13 @@ export async function seedMillion(database: TestDatabase): Promise<Map<string, S
     for (const [sessions, turns] of others)
       await client.query(
         `insert into filled
-select gen_random_uuid(), 'visitor:' || gen_random_uuid(), $2, number % 6 from generate_series(1, $1::integer) number`,
+select gen_random_uuid(), 'visitor:' || gen_random_uuid(), $2, number % 6, false from generate_series(1, $1::integer) number`,
         [sessions, turns],
       )
     await client.query(fill)
-    // As the migration made it. Filled row by row it would take many times as long.
-    await client.query(`set maintenance_work_mem = '512MB'; ${indexes.rows[0]?.indexdef}`)
+    // As the migrations made them. Filled row by row they would take many times as long.
+    await client.query(`set maintenance_work_mem = '512MB'`)
+    for (const { indexdef } of indexes.rows) await client.query(indexdef)
     return asked
   } finally {
     await client.end()
@@ -82,26 +102,59 @@ function askedSessions(): Map<string, SeededSession> {
   const session = (
     turns: number,
     language: number,
-    turnsAgo: readonly number[],
+    facts: readonly (readonly [FactAtLength, turnsAgo: number])[],
+    isWide = false,
   ): SeededSession => ({
     userId: `visitor:${crypto.randomUUID()}`,
     sessionId: crypto.randomUUID(),
     turns,
     language,
-    facts: factsAtLength[scripts[language]!].slice(-turnsAgo.length).map((fact, place) => ({
-      fact,
-      turn: turns + 1 - turnsAgo[place]!,
-      turnsAgo: turnsAgo[place]!,
-    })),
+    isWide,
+    facts: facts.map(([fact, turnsAgo]) => ({ fact, turn: turns + 1 - turnsAgo, turnsAgo })),
   })
+  const [soon, later, latest] = factsAtLength.English
   return new Map([
-    ...scripts.map((script, language): [string, SeededSession] => [
-      script,
-      session(script === 'English' ? 25_000 : 20_480, language, [5, 200, 20_000]),
-    ]),
-    ['24 messages', session(12, 0, [11])],
-    ['100 messages', session(50, 0, [48])],
-    ['1,000 messages', session(500, 0, [490])],
+    ...scripts.map((script, language): [string, SeededSession] => {
+      const [early, middle, late] = factsAtLength[script]
+      const facts = [[early, 5] as const, [middle, 200] as const, [late, 20_000] as const]
+      return [
+        script,
+        script === 'English'
+          ? session(25_000, language, [...facts, [factOfCommonWords, 10_000]])
+          : session(20_480, language, facts),
+      ]
+    }),
+    ['24 messages', session(12, 0, [[latest, 11]])],
+    ['100 messages', session(50, 0, [[latest, 48]])],
+    ['1,000 messages', session(500, 0, [[latest, 490]])],
+    ['100 messages of many words', session(50, 0, [[latest, 48]], true)],
+    [
+      '1,000 messages of many words',
+      session(
+        500,
+        0,
+        [
+          [latest, 490],
+          [later, 100],
+          [factOfCommonWords, 150],
+        ],
+        true,
+      ),
+    ],
+    [
+      '50,000 messages of many words',
+      session(
+        25_000,
+        0,
+        [
+          [soon, 5],
+          [later, 200],
+          [latest, 20_000],
+          [factOfCommonWords, 10_000],
+        ],
+        true,
+      ),
+    ],
   ])
 }
 
@@ -156,7 +209,16 @@ function seededRandom(): () => number {
 }
 
 const setUp = `
-drop index messages_terms;
+do $$
+declare
+  name text;
+begin
+  for name in select indexname from pg_indexes
+    where tablename = 'messages' and indexname not in (select conname from pg_constraint)
+  loop
+    execute 'drop index ' || name;
+  end loop;
+end $$;
 alter table messages set (autovacuum_enabled = off);
 alter table sessions set (autovacuum_enabled = off);
 create unlogged table pool (
@@ -166,30 +228,47 @@ create unlogged table word (language integer, term integer, permille integer);
 create unlogged table planted (
   session_id uuid, turn integer, message text, reply text, terms integer[], message_terms integer,
   primary key (session_id, turn));
-create unlogged table filled (session_id uuid, user_id text, turns integer, language integer)`
+create unlogged table filled (
+  session_id uuid, user_id text, turns integer, language integer, is_wide boolean)`
 
+// In a long wide session, only the turns that recall may read are wide: the first 256, and those with a word of a question.
 const fill = `
 analyze pool, word, planted, filled;
+set work_mem = '512MB';
 insert into sessions (id, user_id, title, next_seq, last_message_at)
 select session_id, user_id, 'Title', 2 * turns + 1, now() from filled;
 set session_replication_role = replica;
 insert into messages (session_id, id, seq, role, status, content, token_count, created_at, reply_to, finish_reason,
   turn_tokens, turn_tokens_bound, turn_tokens_exact, stop_requested, terms, message_terms)
-select f.session_id, gen_random_uuid(), 2 * n - 1 + is_reply, case is_reply when 0 then 'user' else 'assistant' end, 'complete',
-  case is_reply when 0 then coalesce(planted.message, pool.message) else coalesce(planted.reply, pool.reply) end, 60,
-  now() - (f.turns - n) * interval '1 hour',
+select t.session_id, gen_random_uuid(), 2 * n - 1 + is_reply, case is_reply when 0 then 'user' else 'assistant' end, 'complete',
+  case is_reply when 0 then coalesce(t.message, pool.message) else coalesce(t.reply, pool.reply) end, 60,
+  now() - (t.turns - n) * interval '1 hour',
   case is_reply when 1 then 2 * n - 1 end, case is_reply when 1 then 'stop' end,
   case is_reply when 1 then tokens end, case is_reply when 1 then tokens end,
   case is_reply when 1 then false end, case is_reply when 1 then false end,
-  case is_reply when 1 then array(
-    select term # term_salt(f.session_id) from unnest(coalesce(planted.terms, pool.terms || array(
+  case is_reply when 1 then salted_terms(own.terms || case
+    when t.is_wide and (t.turns <= 500 or n <= 256 or own.is_hit)
+    then array(select hashint8(1000003::bigint * n + i) from generate_series(1, ${wideTerms} - cardinality(own.terms)) i)
+    else '{}' end, t.session_id) end,
+  case is_reply when 1 then coalesce(t.message_terms, pool.message_terms) end
+from (
+  select filled.*, n, planted.message, planted.reply, planted.terms, planted.message_terms
+  from filled
+  cross join lateral generate_series(1, filled.turns) n
+  left join planted on planted.session_id = filled.session_id and planted.turn = n
+  order by planted.turn is not null, uuid_hash_extended(filled.session_id, n)
+) t
+join pool on pool.language = t.language and pool.place = abs(hashint4(n + t.turns)) % ${poolSize}
+cross join lateral (
+  select coalesce(t.terms, pool.terms || words.terms) as terms, t.terms is not null or words.terms <> '{}' as is_hit
+  from (
+    select array(
       select term from word
-      where word.language = f.language and abs(hashint8(1000003::bigint * n + word.term)) % 1000 < word.permille))) term) end,
-  case is_reply when 1 then coalesce(planted.message_terms, pool.message_terms) end
-from filled f
-cross join lateral generate_series(1, f.turns) n
-left join planted on planted.session_id = f.session_id and planted.turn = n
-join pool on pool.language = f.language and pool.place = abs(hashint4(n + f.turns)) % ${poolSize}
+      where word.language = t.language and abs(hashint8(1000003::bigint * n + word.term)) % 1000 < word.permille) as terms
+    offset 0
+  ) words
+  offset 0
+) own
 cross join lateral (select 150 + abs(hashint4(n)) % 200 as tokens) counted
 cross join (values (0), (1)) as halves (is_reply);
 set session_replication_role = default`
