@@ -1,13 +1,13 @@
 const setOf = (list: string): ReadonlySet<string> => new Set(list.split(' '))
 
-/** Words of requests, as written in lower case. Turns store them, but no query has them. */
+/** Words of requests, as written in lower case. Turns store them, but no query has them. Few, since the Worker is small. */
 export const fillers = setOf(
-  'could would please tell remind something know like want bitte können sagen einmal welche welchen ihnen puedes decirme favor pouvez plaît favore فضلك',
+  'could would please tell remind something know like want bitte können sagen einmal welche welchen ihnen puedes favor plaît favore',
 )
 
 /** Words of thanks, assent and greeting, which no query has either. */
 export const courtesies = setOf(
-  'ok okay thank thanks you very much hi hello yes no danke vielen dank ja nein hallo merci oui gracias si sí hola grazie ciao obrigado спасибо 谢谢 好的 ありがとう はい شكرا 감사합니다',
+  'ok okay thank thanks you very much hi hello yes no danke vielen dank ja nein merci oui gracias si sí hola grazie obrigado спасибо 谢谢 好的 ありがとう はい شكرا',
 )
 
 /** Of most scripts, Chinese and Japanese, Arabic and Greek. */
