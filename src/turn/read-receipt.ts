@@ -10,6 +10,7 @@ import {
   staysUntilTokens,
   turnOverheadTokens,
 } from './prompt/window.ts'
+import { borrowedQuery } from './recall/borrowed-words.ts'
 import { queryTerms } from './recall/terms.ts'
 import { messageTooLong } from './refusal.ts'
 import type { TurnDeps } from './start-turn.ts'
@@ -47,8 +48,10 @@ export async function nextReceipt(
   const context = await findNextContext(db, { ...key, window, recall })
   if (context === undefined) return undefined
   const { turns, before, leftOut } = context
+  const borrowed = before && borrowedQuery(query, before)
   const { quotation, dropped } = quoteRecalled(context.recalled, {
     query,
+    borrowed,
     maxTokens: recall.tokens,
     message: { content, tokens: messageTokens },
   })
@@ -79,6 +82,9 @@ export async function nextReceipt(
       }),
     },
     ...(recall.tokens > 0 && { words: query.words }),
+    ...(recall.tokens > 0 &&
+      borrowed !== undefined &&
+      borrowed.words.length > 0 && { borrowed_words: borrowed.words }),
     budget: {
       total: settings.tokenBudget,
       reply: settings.maxCompletionTokens,
@@ -112,9 +118,11 @@ export async function replyReceipt(
 ): Promise<Receipt | undefined> {
   const context = await findReplyContext(db, key, turnOverheadTokens)
   if (context === undefined) return undefined
-  const { promptTokens, completionTokens, cachedTokens, sent, message } = context
+  const { promptTokens, completionTokens, cachedTokens, sent, message, before } = context
+  const query = queryTerms(message.content, message.contextText)
   const quoted = quotedAgain(context.recalled, {
-    query: queryTerms(message.content, message.contextText),
+    query,
+    borrowed: before && borrowedQuery(query, before),
     content: renderMessage(message.content, message.contextText),
     recalledTokens: sent.recalledTokens,
     elsewhere: sent.recalledElsewhere,
@@ -132,7 +140,7 @@ export async function replyReceipt(
         elsewhere: sent.recalledElsewhere,
       },
       message,
-      before: context.before,
+      before,
       promptTokens,
     }),
     model: context.model,

@@ -100,6 +100,20 @@ function cutReceipts(): void {
   })
 }
 
+test('a fault that is long is in sight as a whole', async () => {
+  const chat = await visitWithReceipts(site, {
+    answer: (route) => route.abort('connectionreset'),
+    size: { width: 360, height: 480 },
+  })
+  await receiptTools(chat).click()
+  await chat.retry.waitFor()
+  const [button, log] = await Promise.all([
+    chat.retry.boundingBox(),
+    chat.page.locator('.log').boundingBox(),
+  ])
+  expect(button!.y + button!.height).toBeLessThanOrEqual(log!.y + log!.height)
+})
+
 test('a slow receipt says that it is loading, and closing it ends its request', async () => {
   const chat = await visitWithReceipts(site, { answer: () => {} })
   const { page } = chat

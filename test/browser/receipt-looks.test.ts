@@ -43,6 +43,43 @@ test.each(['light', 'dark'])('axe finds no fault in receipts in the %s theme', a
   expect(grounds).toBe(theme === 'dark' ? 'rgb(231, 233, 237)' : 'rgb(27, 30, 35)')
 })
 
+test('each kind of block looks different from the others', async () => {
+  const budget = { total: 8_000, reply: 900, recall: 900, left: 9 }
+  const chat = await visitWithReceipts(site, {
+    answer: (route) => route.fulfill({ json: longReceipt({ budget }) }),
+  })
+  await receiptTools(chat).click()
+  await receiptBar(chat).waitFor()
+  const looks = await receiptBar(chat).evaluate((node) => {
+    const styles = ['transform', 'fill', 'stroke', 'strokeDasharray'] as const
+    const kinds = Array.from(node.children, (each) => {
+      const style = getComputedStyle(each)
+      return [each.classList[0], styles.map((name) => style[name]).join(' ')] as const
+    })
+    return [...new Map(kinds)]
+  })
+  expect(looks.map(([kind]) => kind)).toHaveLength(7)
+  expect(new Set(looks.map(([, look]) => look)).size).toBe(7)
+})
+
+test('the second line of a label begins after the swatch', async () => {
+  const chat = await visitWithReceipts(site, { size: { width: 320, height: 560 } })
+  await receiptTools(chat).click()
+  await receiptLine(chat, 'Left out:').click()
+  const line = receiptView(chat).getByText('Replies 2 to 40')
+  const lines = await line.evaluate((node) => {
+    const range = document.createRange()
+    range.selectNodeContents(node.lastChild!)
+    const rects = Array.from(range.getClientRects())
+    return Map.groupBy(rects, ({ top }) => top)
+      .values()
+      .map(([first]) => Math.round(first!.left))
+      .toArray()
+  })
+  expect(lines.length).toBeGreaterThan(1)
+  expect(new Set(lines).size).toBe(1)
+})
+
 test('with forced colours every block has the colour of text', async () => {
   const chat = await visitWithReceipts(site)
   await chat.page.emulateMedia({ forcedColors: 'active' })

@@ -178,6 +178,25 @@ test('a receipt says what was sent and why, what was left out and why, and what 
   expect(new Set(leftOut.map(({ width }) => width.toFixed(1))).size).toBe(1)
 })
 
+test('a turn that borrowed words found says so, and one whose cut is not known has no texts', async () => {
+  const parts = longReceipt().parts.map((part) => {
+    if (part.part !== 'recalled') return part
+    const [found, beside] = part.turns
+    const { cut: _cut, messages: _messages, ...unknown } = beside!
+    return { ...part, turns: [{ ...found!, because: 'previous_words' as const }, unknown] }
+  })
+  const chat = await visitWithReceipts(site, {
+    answer: (route) => route.fulfill({ json: longReceipt({ parts }) }),
+  })
+  await receiptTools(chat).click()
+  await receiptLine(chat, 'Recalled:').click()
+  const found = '2026-09-03, message 3: has called, dog of the message before (shortened)'
+  await receiptLine(chat, found).waitFor()
+  await receiptLine(chat, '2026-09-04, message 5: beside').click()
+  const texts = receiptView(chat).locator('details[open] details[open] p')
+  expect(await texts.allTextContents()).toEqual(['How much of it was quoted is not recorded.'])
+})
+
 test('thousands of left-out turns take a fifth of the bar, before the window', async () => {
   const left_out = [
     { from_seq: 40, to_seq: 40, turns: 1, reason: 'failed' as const },

@@ -88,6 +88,7 @@ describe('a turn that the window does not hold', () => {
     const sent: Receipt = await visitor.expect(200, 'GET', `${path}/messages/${reply.id}/context`)
 
     expect(next.words).toEqual(expect.arrayContaining(['greyhound', 'called']))
+    expect(next).not.toHaveProperty('borrowed_words')
     expect(next.budget?.recall).toBe(1_000)
     const [turn, neighbour] = recalledOf(next)?.turns ?? []
     expect(neighbour).toMatchObject({ seq: 3, because: 'beside', matched: [], share: 0 })
@@ -169,6 +170,38 @@ describe('a turn that the window does not hold', () => {
     await visitor.chat({ session_id, message: 'Tell me about the greyhound called Quinzel' })
     await visitor.chat({ session_id, message: 'Why?' })
     expect(lastMessage(rig)).toContain(`Visitor: ${fact}`)
+  })
+
+  test('is in both receipts of a message of few words with the words that it borrowed', async () => {
+    const session_id = await sessionAfter(visitor, 4)
+    const path = `/v1/sessions/${session_id}`
+    await visitor.chat({ session_id, message: 'Tell me about the greyhound called Quinzel' })
+    const next: Receipt = await visitor.expect(200, 'POST', `${path}/context`, { message: 'Why?' })
+    const { reply } = await visitor.chat({ session_id, message: 'Why?' })
+    const sent: Receipt = await visitor.expect(200, 'GET', `${path}/messages/${reply.id}/context`)
+
+    expect(next.words).toEqual([])
+    expect(next.borrowed_words).toEqual(expect.arrayContaining(['greyhound', 'called', 'quinzel']))
+    const [turn, neighbour] = recalledOf(next)?.turns ?? []
+    expect(turn).toMatchObject({ seq: 1, because: 'previous_words' })
+    expect(turn?.matched.toSorted()).toEqual(['called', 'greyhound', 'quinzel'])
+    expect(turn?.share).toBeGreaterThan(0.3)
+    expect(neighbour).toMatchObject({ seq: 3, because: 'beside', matched: [], share: 0 })
+    const quoted = recalledOf(next)?.turns.map(({ score: _score, share: _share, ...rest }) => rest)
+    expect(recalledOf(sent)?.turns).toEqual(quoted)
+  })
+
+  test('has the words of the message first, and then those that it borrowed', async () => {
+    const session_id = await sessionAfter(visitor, 4)
+    const path = `/v1/sessions/${session_id}/context`
+    await visitor.chat({ session_id, message: 'Tell me about our greyhound' })
+    const next: Receipt = await visitor.expect(200, 'POST', path, { message: 'And Quinzel?' })
+    expect(next.words).toEqual(['quinzel'])
+    expect(recalledOf(next)?.turns[0]).toMatchObject({
+      seq: 1,
+      because: 'words',
+      matched: ['quinzel', 'greyhound'],
+    })
   })
 })
 

@@ -47,6 +47,8 @@ export interface PromptBefore {
   /** `seq` of the message. */
   askedSeq: number
   messageTokens: number
+  message: string
+  contextText: string | null
 }
 
 /** What the function `turn_before` returns. */
@@ -57,6 +59,8 @@ export const beforeColumns = {
   model: column.nullable(column.text),
   asked_seq: column.integer,
   message_tokens: column.integer,
+  message_content: column.text,
+  message_context: column.nullable(column.text),
 }
 
 export function toPromptBefore(row: RowOf<typeof beforeColumns>): PromptBefore {
@@ -67,5 +71,7 @@ export function toPromptBefore(row: RowOf<typeof beforeColumns>): PromptBefore {
     model: row.model,
     askedSeq: row.asked_seq,
     messageTokens: row.message_tokens,
+    message: row.message_content,
+    contextText: row.message_context,
   }
 }

@@ -96,6 +96,8 @@ export const NextContext = z.strictObject({
       model: text.nullable(),
       asked_seq: integer,
       message_tokens: count,
+      message_content: text,
+      message_context: text.nullable(),
     })
     .nullable(),
   left_out: z.array(

@@ -15,17 +15,25 @@ export interface RecalledQuotation {
 
 /** A turn with its texts as they are quoted. */
 export interface QuotedTurn extends RecalledTurn {
-  /** Words of the new message that the turn has, also where it is cut. */
+  /** `words`: it has words of the new message; `previous_words`: only borrowed ones; `beside`: none. */
+  because: 'words' | 'previous_words' | 'beside'
+  /** The words that the turn has, also where it is cut: first those of the new message, then borrowed ones. */
   matched: string[]
   /** Whether a text was cut; undefined if it is not known, and the texts are whole. */
   cut: boolean | undefined
 }
 
-export interface QuotationInput {
-  query: RecallQuery
+export interface QuotationInput extends SoughtWords {
   maxTokens: number
   /** The new message as it is sent without a quotation, and a bound of its tokens. */
   message: { content: string; tokens: number }
+}
+
+/** What the turns were found by. */
+interface SoughtWords {
+  query: RecallQuery
+  /** What the message borrowed of the one before. It decides no cut: only `because` and `matched` depend on it. */
+  borrowed?: RecallQuery | undefined
 }
 
 /** How much of a text is quoted. */
@@ -51,9 +59,9 @@ const lineEnd = /\r\n|[\n\v\f\r\x1c-\x1e\u0085\u2028\u2029]/
  */
 export function quoteRecalled(
   turns: readonly RecalledTurn[],
-  { query, maxTokens, message }: QuotationInput,
+  { maxTokens, message, ...sought }: QuotationInput,
 ): { quotation: RecalledQuotation | undefined; dropped: RecalledTurn[] } {
-  const found = turns.map((turn) => lazily(() => findWords(turn, query)))
+  const found = turns.map((turn) => lazily(() => findWords(turn, sought)))
   let kept: QuotedTurn[] = []
   for (const share of shares) {
     if (kept.length >= Math.min(wantedTurns, turns.length)) break
@@ -83,15 +91,15 @@ export function quoteRecalled(
 export function quotedAgain(
   turns: readonly RecalledTurn[],
   {
-    query,
     content,
     recalledTokens,
     elsewhere,
-  }: { query: RecallQuery; content: string; recalledTokens: number; elsewhere: number },
+    ...sought
+  }: SoughtWords & { content: string; recalledTokens: number; elsewhere: number },
 ): QuotedTurn[] {
-  const found = turns.map((turn) => findWords(turn, query))
+  const found = turns.map((turn) => findWords(turn, sought))
   if (elsewhere > 0)
-    return found.map(({ turn, matched }) => ({ ...turn, matched, cut: undefined })).toSorted(byAge)
+    return found.map(({ turn, reason }) => ({ ...turn, ...reason, cut: undefined })).toSorted(byAge)
   const quotedAt = (share: number) => found.map((turn) => cutTurn(turn, share)).toSorted(byAge)
   const messageTokens = countTokens(content)
   const share = shares.find(
@@ -105,17 +113,28 @@ export function quotedAgain(
 interface FoundTurn {
   turn: RecalledTurn
   hits: Record<keyof typeof chars, Hit[]>
-  matched: string[]
+  reason: Pick<QuotedTurn, 'because' | 'matched'>
 }
 
-function findWords(turn: RecalledTurn, query: RecallQuery): FoundTurn {
-  const hits = {
+function findWords(turn: RecalledTurn, { query, borrowed }: SoughtWords): FoundTurn {
+  const hits = hitsOf(turn, query)
+  const own = heldWords(query, hits)
+  const others = borrowed ? heldWords(borrowed, hitsOf(turn, borrowed)) : []
+  const because = own.length > 0 ? 'words' : others.length > 0 ? 'previous_words' : 'beside'
+  return { turn, hits, reason: { because, matched: [...own, ...others] } }
+}
+
+function hitsOf(turn: RecalledTurn, query: RecallQuery): FoundTurn['hits'] {
+  return {
     message: findHits(turn.message, query),
     contextText: findHits(turn.contextText ?? '', query),
     reply: findHits(turn.reply, query),
   }
+}
+
+function heldWords({ words }: RecallQuery, hits: FoundTurn['hits']): string[] {
   const held = new Set(Object.values(hits).flatMap((places) => places.map(({ word }) => word)))
-  return { turn, hits, matched: query.words.filter((_, word) => held.has(word)) }
+  return words.filter((_, word) => held.has(word))
 }
 
 /** The best turns, up to the first that does not fit. */
@@ -135,7 +154,7 @@ function fitting(
   return kept
 }
 
-function cutTurn({ turn, hits, matched }: FoundTurn, share: number): QuotedTurn {
+function cutTurn({ turn, hits, reason }: FoundTurn, share: number): QuotedTurn {
   const cut = (part: keyof typeof chars) =>
     passageOf(turn[part] ?? '', hits[part], chars[part] * share)
   const [message, contextText, reply] = [cut('message'), cut('contextText'), cut('reply')]
@@ -144,7 +163,7 @@ function cutTurn({ turn, hits, matched }: FoundTurn, share: number): QuotedTurn 
     message: message.text,
     contextText: turn.contextText === null ? null : contextText.text,
     reply: reply.text,
-    matched,
+    ...reason,
     cut: message.isCut || contextText.isCut || reply.isCut,
   }
 }

@@ -132,7 +132,7 @@ function recalledTurn(turn: QuotedTurn): ReceiptRecalled {
     seq: turn.seq,
     reply_seq: turn.replySeq,
     created_at: turn.createdAt,
-    because: (turn.share ?? turn.matched.length) > 0 ? 'words' : 'beside',
+    because: turn.because,
     ...(turn.score !== undefined && { score: turn.score }),
     ...(turn.share !== undefined && { share: turn.share }),
     matched: turn.matched,

@@ -249,7 +249,7 @@ describe('a quotation that was sent is found again', () => {
       recalledTokens: quotation!.tokens,
       elsewhere: 2,
     })
-    expect(again).toEqual({ ...turns[0], matched: ['dog'], cut: undefined })
+    expect(again).toEqual({ ...turns[0], because: 'words', matched: ['dog'], cut: undefined })
   })
 })
 
