@@ -187,6 +187,11 @@ describe('a query', () => {
       expect(queryTerms(text, null).words[0]).toBe('bo')
   })
 
+  test('keeps the number of an order among many long words', () => {
+    const many = Array.from({ length: 26 }, (_, i) => `${String.fromCharCode(97 + i)}abcdefgh`)
+    expect(queryTerms(`${many.join(' ')} 48213`, null).words[0]).toBe('48213')
+  })
+
   test('has the last of equal words that are too many', () => {
     const many = Array.from({ length: 26 }, (_, i) => `${String.fromCharCode(97 + i)}xyz`)
     expect(queryTerms(many.join(' '), null).words.at(-1)).toBe('zxyz')
