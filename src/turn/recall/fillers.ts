@@ -2,7 +2,7 @@ const setOf = (list: string): ReadonlySet<string> => new Set(list.split(' '))
 
 /** Words of requests, as written in lower case. Turns store them, but no query has them. Few, since the Worker is small. */
 export const fillers = setOf(
-  'could would please tell remind something know like want bitte können sagen einmal welche welchen ihnen puedes favor plaît favore',
+  'could would please tell remind something know like want bitte können sagen einmal welche welchen welcher ihnen puedes favor plaît favore',
 )
 
 /** Words of thanks, assent and greeting, which no query has either. */

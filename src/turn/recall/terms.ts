@@ -76,8 +76,10 @@ export function queryTerms(message: string, contextText: string | null): RecallQ
   )
   for (const [, equals] of [...byWeight].toSorted(([a], [b]) => b - a)) {
     const taken = Math.min(equals.length, maxQueryTerms - query.terms.length)
-    for (let i = 1; i <= taken; i++) {
-      const word = equals[Math.floor((i * equals.length) / taken) - 1]!
+    // The pieces at the beginning of a part are those of a whole word more often. A question is often at the end.
+    const fromEnd = equals[0]!.isPiece ? 0 : 1
+    for (let i = fromEnd; i < taken + fromEnd; i++) {
+      const word = equals[Math.floor((i * equals.length) / taken) - fromEnd]!
       query.terms.push(termOf(word))
       query.words.push(word.written)
     }

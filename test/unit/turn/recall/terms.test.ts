@@ -187,6 +187,11 @@ describe('a query', () => {
       expect(queryTerms(text, null).words[0]).toBe('bo')
   })
 
+  test('keeps the number of an order among many long words', () => {
+    const many = Array.from({ length: 26 }, (_, i) => `${String.fromCharCode(97 + i)}abcdefgh`)
+    expect(queryTerms(`${many.join(' ')} 48213`, null).words[0]).toBe('48213')
+  })
+
   test('has the last of equal words that are too many', () => {
     const many = Array.from({ length: 26 }, (_, i) => `${String.fromCharCode(97 + i)}xyz`)
     expect(queryTerms(many.join(' '), null).words.at(-1)).toBe('zxyz')
@@ -241,7 +246,7 @@ describe('a polite or long question keeps the word that counts', () => {
     ],
     ['قطتي', 'من فضلك هل يمكنك أن تخبرني مرة أخرى ما هو اسم قطتي الصغيرة؟'],
     ['кота', 'Скажите пожалуйста еще раз, как зовут моего маленького кота?'],
-    ['名字', '请问您能不能再告诉我一次，我之前跟您说过的那只猫叫什么名字？'],
+    ['猫叫', '请问您能不能再告诉我一次，我之前跟您说过的那只猫叫什么名字？'],
     ['犬', 'すみませんが、前にお話しした私の犬の名前をもう一度教えていただけますか？'],
     ['고양이', '제가 지난번에 말씀드린 고양이 이름을 다시 한번 알려주실 수 있나요?'],
     ['แม', 'ช่วยบอกอีกครั้งได้ไหมว่าแมวของฉันชื่ออะไร'],
