@@ -105,10 +105,12 @@ test('a fault is in sight as a whole, also below a tool at the end of the log', 
     answer: (route) => route.abort('connectionreset'),
     size: { width: 360, height: 480 },
   })
-  await chat.say(reply('More '.repeat(200)))
-  await expectText(chat, 'More')
-  await chat.settled()
-  const tool = receiptTools(chat).first()
+  for (const word of ['First', 'Second']) {
+    await chat.say(reply(`${word} `.repeat(200)))
+    await expectText(chat, word)
+    await chat.settled()
+  }
+  const tool = receiptTools(chat).nth(1)
   await tool.evaluate((node) => node.scrollIntoView({ block: 'end' }))
   await tool.click()
   await chat.retry.waitFor()
