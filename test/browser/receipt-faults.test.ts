@@ -9,7 +9,7 @@ import {
   visitWithReceipts,
 } from '../rigs/receipt-page.ts'
 import { longReceipt } from '../rigs/receipts.ts'
-import { setUpSite } from '../rigs/visit-page.ts'
+import { expectText, reply, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
@@ -100,12 +100,19 @@ function cutReceipts(): void {
   })
 }
 
-test('a fault that is long is in sight as a whole', async () => {
+test('a fault is in sight as a whole, also below a tool at the end of the log', async () => {
   const chat = await visitWithReceipts(site, {
     answer: (route) => route.abort('connectionreset'),
     size: { width: 360, height: 480 },
   })
-  await receiptTools(chat).click()
+  for (const word of ['First', 'Second']) {
+    await chat.say(reply(`${word} `.repeat(200)))
+    await expectText(chat, word)
+    await chat.settled()
+  }
+  const tool = receiptTools(chat).nth(1)
+  await tool.evaluate((node) => node.scrollIntoView({ block: 'end' }))
+  await tool.click()
   await chat.retry.waitFor()
   const [button, log] = await Promise.all([
     chat.retry.boundingBox(),

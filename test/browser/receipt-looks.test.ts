@@ -71,10 +71,9 @@ test('the second line of a label begins after the swatch', async () => {
     const range = document.createRange()
     range.selectNodeContents(node.lastChild!)
     const rects = Array.from(range.getClientRects())
-    return Map.groupBy(rects, ({ top }) => top)
-      .values()
-      .map(([first]) => Math.round(first!.left))
-      .toArray()
+    return [...Map.groupBy(rects, ({ top }) => top).values()].map(([first]) =>
+      Math.round(first!.left),
+    )
   })
   expect(lines.length).toBeGreaterThan(1)
   expect(new Set(lines).size).toBe(1)
