@@ -150,7 +150,7 @@ begin
   end if;
   if cardinality(asked) = 0 then return '[]'; end if;
   -- Of the later turns, at most 1,600 in all.
-  per_term := 1600 / greatest(8, cardinality(asked));
+  per_term := 1600 / greatest(4, cardinality(asked));
 
   return (
     with term as (
@@ -221,8 +221,10 @@ begin
       select own.session_id, own.seq + spread.away as seq, sum(own.score * spread.part)::bigint as score,
         coalesce(max(own.score) filter (where spread.away = 0), 0) as own_score
       from own cross join (values (0, 100), (-2, 40), (2, 40), (-4, 15), (4, 15)) as spread (away, part)
-      -- Nothing is recalled unless a turn has as much as one word of the message that it alone has, however long that is.
-      where (select max(score) from own) >= 0.999 * 2 * 10000 * (select power(ln(1 + (greatest(turns, 1) - 0.5) / 1.5), 1.5) from counts)
+      -- Nothing is recalled unless a turn has 0.3 of what the message's words weigh, or as much as one word that it alone
+      -- has. A session of more than 1,024 turns asks for no more: there, a word that a few turns have tells as much.
+      where (select max(score) from own) >= least(0.3 * 2 * (select sum(weight) from weight), 0.999 * 2 * 10000
+        * (select power(ln(1 + (least(greatest(turns, 1), 1024) - 0.5) / 1.5), 1.5) from counts))
       group by own.session_id, own.seq + spread.away
       order by 3 desc, 2 desc, 1 limit 50
     ), found as (

@@ -101,9 +101,8 @@ export interface WindowTurn {
   message: string
   contextText: string | null
   reply: string
-  /** Overhead included. */
+  /** Overhead included; a bound unless `exact`. */
   tokens: number
-  /** Whether `tokens` is the provider's figure; otherwise it is a bound. */
   exact: boolean
 }
 

@@ -131,7 +131,9 @@ describe('a claimed session', () => {
     await sessionWith(user, factOf(mine))
     for (let session = 0; session < 3; session += 1) await sessionWith(visitor, factOf(theirs), 1)
     rig.clear()
-    const messageOf = (who: string) => `${question} The ${who} asks. ${quietly}`
+    // With fewer words of the fact than the last question, so that the facts are the best answers to that.
+    const messageOf = (who: string) =>
+      `Which launch of the observatory? The ${who} asks. ${quietly}`
     const ask = (client: Client, who: string) =>
       client.request('POST', '/v1/chat', { message: messageOf(who) })
     await Promise.all(

@@ -11,7 +11,7 @@ const db = testDatabase()
 const heading = 'From earlier in this conversation, oldest first, quoted; it may be out of date:'
 const fact = 'Our greyhound is called Quinzel'
 /** Of three words or more, so that it takes none of the message before. */
-const question = 'Please tell me again: what is our greyhound called?'
+const question = 'Reminder needed: what is our greyhound called?'
 
 /** A session that begins with the fact, and goes on with so many turns about something else. */
 async function sessionAfter(visitor: Client, turns: number, first = fact): Promise<string> {
@@ -214,7 +214,9 @@ describe('where recall has room for one turn', () => {
     for (const message of ['write 14 words', 'write 15 words'])
       await visitor.chat({ session_id, message })
     const path = `/v1/sessions/${session_id}/context`
-    const next: Receipt = await visitor.expect(200, 'POST', path, { message: question })
+    const next: Receipt = await visitor.expect(200, 'POST', path, {
+      message: 'Which greyhound is called Quinzel?',
+    })
     expect(recalledOf(next)?.turns.map(({ seq }) => seq)).toEqual([1])
     const [newest, range, ...others] = next.left_out
     expect(newest).toEqual({ from_seq: 14, to_seq: 14, turns: 1, reason: 'recall_full' })
@@ -263,7 +265,8 @@ describe('with RECALL_SCOPE=user, in a session of many turns', () => {
   test('the receipt of a reply names the quoted turns and not their texts, whose cut is not known', async () => {
     await sessionAfter(visitor, 0, 'The greyhound is called Quinzel at home')
     const session_id = await sessionAfter(visitor, 4, `${fact}. ${'We like walks. '.repeat(80)}`)
-    const { reply } = await visitor.chat({ session_id, message: question })
+    const message = 'Is the greyhound called Quinzel at home?'
+    const { reply } = await visitor.chat({ session_id, message })
     expect(lastMessage(rig)).toContain('Quinzel at home')
     const path = `/v1/sessions/${session_id}/messages/${reply.id}/context`
     const sent: Receipt = await visitor.expect(200, 'GET', path)
