@@ -149,8 +149,8 @@ begin
       order by place limit 8 - own_terms);
   end if;
   if cardinality(asked) = 0 then return '[]'; end if;
-  -- Of the later turns, at most 1,600 in all.
-  per_term := 1600 / greatest(4, cardinality(asked));
+  -- Of the later turns, at most 1,000 in all, and 300 for pairs of common words.
+  per_term := 1000 / greatest(4, cardinality(asked));
 
   return (
     with term as (
@@ -181,6 +181,20 @@ begin
         limit per_term
       ) found
       where before > 513
+    ), common as materialized (
+      select term.* from term
+      where term.term in (select late.term from late group by late.term having count(*) = per_term)
+      limit 6
+    ), together as materialized (
+      -- Of a common word, the index gave any turns: those that have two of them are worth more.
+      select found.* from common a join common b on a.term < b.term
+      cross join lateral (
+        select m.seq, m.terms, m.message_terms from messages m
+        where m.terms @> array[a.salted, b.salted] and (m.session_id = t.session_id) is true
+          and (m.role = 'assistant') is true and (m.status in ('complete', 'interrupted')) is true
+          and (m.seq > 512) is true and (m.seq < before) is true
+        limit 20
+      ) found
     ), hit as materialized (
       -- The first 256 turns are read, and later ones that the index gives for any of the words. Each is scored by all words.
       select t.session_id as session_id, m.seq, term.term,
@@ -190,7 +204,11 @@ begin
         where m.session_id = t.session_id and m.role = 'assistant' and m.status in ('complete', 'interrupted')
           and m.seq < least(before, 513)
         union all
-        select distinct on (late.seq) late.seq, late.terms, late.message_terms from late
+        select distinct on (later.seq) later.* from (
+          select late.seq, late.terms, late.message_terms from late
+          union all
+          select * from together
+        ) later
       ) m
       join term on term.salted = any (m.terms)
       union all
@@ -204,12 +222,12 @@ begin
         * power(ln(1 + (greatest(turns, seen) - seen + 0.5) / (seen + 0.5)), 1.5))::bigint as weight
       from (
         -- Of a common word, the index gave only some turns: the first 256 tell how common it is.
-        select term.term, term.factor, greatest(1, count(hit.term), case when taken.turns = per_term then
+        select term.term, term.factor, greatest(1, count(hit.term), case when common.term is not null then
             before / 512.0 * count(hit.term) filter (where hit.session_id = t.session_id and hit.seq < 513) end)::float8 as seen
         from term
         left join hit on hit.term = term.term
-        left join (select late.term, count(*) as turns from late group by late.term) taken on taken.term = term.term
-        group by term.term, term.factor, taken.turns
+        left join common on common.term = term.term
+        group by term.term, term.factor, common.term
       ) counted
       cross join counts
     ), own as (

@@ -89,8 +89,9 @@ function textOf(parts: readonly PromptPart[]): string {
   return JSON.stringify(parts)
 }
 
-function maxBuffers({ turns }: SeededSession): number {
-  if (turns <= 50) return 300
+function maxBuffers({ turns, isWide }: SeededSession): number {
+  // Beside so many terms, Postgres keeps long texts out of line: a page or two more for each turn of the window.
+  if (turns <= 50) return isWide ? 360 : 300
   return turns <= 500 ? 1_000 : 2_500
 }
 
@@ -203,20 +204,21 @@ where session_id = ${sessionId} and cardinality(terms) >= 460`.execute(db.kysely
       const session = sessions.get('English')
       if (!session) throw new Error('no session')
       const { terms } = queryTerms(factOfCommonWords.question, null)
-      const { rows } = await sql<{ turns: number[]; together: number }>`
-select array(
-    select (select count(*)::integer from messages m
-      where m.session_id = ${session.sessionId} and m.terms @> array[term # term_salt(${session.sessionId})])
-    from unnest(${terms}::integer[]) term) as turns,
-  (select count(*)::integer from messages m
-    where m.session_id = ${session.sessionId}
-      and m.terms @> salted_terms((${terms}::integer[])[2:], ${session.sessionId})) as together`.execute(
-        db.kysely,
+      const turnsWith = async (some: readonly number[]) => {
+        const { rows } = await sql<{ turns: number }>`
+select count(*)::integer as turns from messages m
+where m.session_id = ${session.sessionId} and m.terms @> salted_terms(${some}::integer[], ${session.sessionId})`.execute(
+          db.kysely,
+        )
+        return rows[0]?.turns ?? 0
+      }
+      const counted = await Promise.all(
+        terms.map(async (term) => ({ term, turns: await turnsWith([term]) })),
       )
-      const [uncommon, ...common] = rows[0]?.turns ?? []
-      expect(uncommon).toBeLessThan(50)
-      expect(common.map((turns) => turns > 200)).toEqual([true, true, true])
-      expect(rows[0]?.together).toBe(1)
+      const [uncommon, ...common] = counted.toSorted((a, b) => a.turns - b.turns)
+      expect(uncommon?.turns).toBeLessThan(50)
+      expect(common.map(({ turns }) => turns > 200)).toEqual([true, true, true])
+      expect(await turnsWith(common.map(({ term }) => term))).toBe(1)
 
       const { prompt } = await ask(session, factOfCommonWords.question)
       expect(textOf(prompt.filter(({ kind }) => kind === 'recalled'))).toContain(
