@@ -66,7 +66,7 @@ language sql stable as $$
       from (
         select *, bool_and(total <= room) over () as is_all
         from (
-          -- What may be recalled takes its part of the room, unless the window can hold the whole session.
+          -- Recalled turns get their part of the room, unless the window can hold the whole session.
           select *, case
               when not recalls_elsewhere and fetched <= max_turns and all_tokens <= max_tokens then max_tokens
               else max_tokens - recall_tokens end as room
@@ -246,7 +246,7 @@ begin
       group by own.session_id, own.seq + spread.away
       order by 3 desc, 2 desc, 1 limit 50
     ), found as (
-      -- What cannot be good enough is dropped before its row is looked up.
+      -- Turns that cannot be good enough are dropped before their rows are looked up.
       select near.session_id, near.seq, near.score, near.own_score, turn.reply_to, turn.turn_tokens_bound, turn.created_at,
         max(near.score) over () as best
       from (select *, max(near.score) filter (where near.own_score > 0) over () as best_hit from near) near

@@ -33,7 +33,7 @@ export interface Receipt {
     total: number
     /** `MAX_COMPLETION_TOKENS`, kept free for the reply. */
     reply: number
-    /** What recalled turns may take: `RECALL_TOKENS`, and at most half of the room for the history. */
+    /** The limit of recalled turns: `RECALL_TOKENS`, and at most half of the room for the history. */
     recall: number
     left: number
   }
@@ -45,7 +45,7 @@ export interface Receipt {
     /** `seq` of its first message; of the new message if the window is empty. */
     from_seq: number
     turns: number
-    /** What keeps older turns out; only for a message that has not been sent, and absent if there are none. */
+    /** The reason why older turns are left out; only for a message that has not been sent, and absent if there are none. */
     cut_by?: 'max_turns' | 'token_budget'
     /** How many tokens of history can be added at most before the window begins later; only for a message that has not been sent. */
     stays_until_tokens?: number

@@ -62,7 +62,7 @@ export interface WindowLimits {
   countedBy: string
 }
 
-/** What older turns are found by. */
+/** The terms that older turns are found by, and the limit of recall. */
 export interface RecallLimits {
   /** The part of the room that recalled turns may take; 0: nothing is recalled. */
   tokens: number
@@ -155,7 +155,7 @@ export interface TurnTokens {
   reply: number
 }
 
-/** What recall finds a turn by. */
+/** The terms that recall finds a turn by. */
 export interface TurnTerms {
   /** Hashes of its words: those of the message first. */
   terms: readonly number[]
@@ -171,7 +171,7 @@ export interface TurnCheckpoint extends TurnTerms {
   leaseMs: number
 }
 
-/** What a turn cost. */
+/** The cost of a turn. */
 export interface Spent extends Usage {
   /** The part of `prompt_tokens` that the provider's cache held; 0 also if the provider did not report it. */
   cached_tokens: number

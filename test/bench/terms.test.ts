@@ -4,7 +4,7 @@ import { median, report, round } from './report.ts'
 
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5) * 20
 const chars = 8_000
-/** What making terms may take of a request's CPU time. */
+/** The share of a request's CPU time that the terms may take. */
 const limitMs = 3
 
 /** Words of four letters, each of them once. */

@@ -44,7 +44,7 @@ describe('npm run dev -- --example', () => {
     await dev.exited
   }
 
-  /** What a shell prints for one of the printed commands, after those that set the variables. */
+  /** The output of a shell for one of the printed commands, after those that set the variables. */
   function run(part: string): string {
     const lines = dev.output().split('\n')
     const printed = [' TOKEN=', part].map((text) => lines.find((line) => line.includes(text)))

@@ -3,7 +3,7 @@ export interface ExampleTurn {
   readonly reply: string
 }
 
-/** What the visitor tells first. None of the later turns says it again. */
+/** The visitor's first facts. None of the later turns repeats them. */
 const firstTurns: readonly ExampleTurn[] = [
   {
     message: 'Hello! My name is Ada and I live in Bern. Do you help with vegetables too?',

@@ -23,7 +23,7 @@ interface Statement {
   readonly sentence: string
 }
 
-/** Where a text stands: in a message of this conversation, or in the quotation of an earlier turn of that day. */
+/** The place of a text: in a message of this conversation, or in the quotation of an earlier turn of that day. */
 export type Place = { readonly number: number } | { readonly date: string }
 
 export interface Chat {

@@ -10,7 +10,7 @@ export interface QuotedTurn {
 interface Reminded {
   /** Oldest first. */
   readonly recalled: readonly QuotedTurn[]
-  /** What the visitor writes now. */
+  /** The visitor's new message. */
   readonly message: string
 }
 

@@ -30,7 +30,7 @@ export interface LeftOutTurns extends Pick<LeftOut, 'from_seq' | 'to_seq' | 'tur
   reason: 'window_starts_later' | 'older_than_window' | 'failed' | 'superseded' | 'running'
 }
 
-/** What the function `turns_left_out` returns. */
+/** The columns that the function `turns_left_out` returns. */
 export const leftOutColumns = {
   from_seq: column.integer,
   to_seq: column.integer,
@@ -38,7 +38,7 @@ export const leftOutColumns = {
   reason: column.oneOf<LeftOutTurns['reason']>(),
 }
 
-/** What the model was sent for the reply before. */
+/** The prompt of the reply before. */
 export interface PromptBefore {
   windowFrom: number | null
   recalledTokens: number
@@ -51,7 +51,7 @@ export interface PromptBefore {
   contextText: string | null
 }
 
-/** What the function `turn_before` returns. */
+/** The columns that the function `turn_before` returns. */
 export const beforeColumns = {
   window_from: column.nullable(column.integer),
   recalled_tokens: column.integer,

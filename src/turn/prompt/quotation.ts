@@ -5,7 +5,7 @@ import type { RecalledTurn } from '../turn.ts'
 
 /** Turns from before the window, as the last user message quotes them. */
 export interface RecalledQuotation {
-  /** What comes before the message, an empty line apart. */
+  /** Comes before the message, an empty line apart. */
   content: string
   /** A bound: what the last user message takes with the quotation, less the tokens of the message. */
   tokens: number
@@ -29,10 +29,10 @@ export interface QuotationInput extends SoughtWords {
   message: { content: string; tokens: number }
 }
 
-/** What the turns were found by. */
+/** The words that the turns were found by. */
 interface SoughtWords {
   query: RecallQuery
-  /** What the message borrowed of the one before. It decides no cut: only `because` and `matched` depend on it. */
+  /** The words that the message borrowed of the one before. It decides no cut: only `because` and `matched` depend on it. */
   borrowed?: RecallQuery | undefined
 }
 

@@ -2,7 +2,7 @@ import { type RecallQuery, termOf } from './terms.ts'
 import { wordsOf } from './words.ts'
 
 /**
- * What the database adds to a query of fewer than three terms: terms of the message before, in the order in which they are
+ * The terms that the database adds to a query of fewer than three: those of the message before, in the order in which they are
  * stored, up to 8 with its own.
  * @param before the message of the newest turn with a reply
  */

@@ -4,7 +4,7 @@ import { runsOf } from './words.ts'
 
 /** A word of a query that a text has. */
 export interface Hit {
-  /** Where in the text; about. */
+  /** The place in the text, about. */
   at: number
   /** The word's place in the query. */
   word: number
@@ -17,7 +17,7 @@ export interface Passage {
   isCut: boolean
 }
 
-/** Where the words of a query are in a text. */
+/** The places of the words of a query in a text. */
 export function findHits(text: string, { terms }: RecallQuery): Hit[] {
   if (terms.length === 0) return []
   const places = new Map(terms.map((term, place) => [term, place]))

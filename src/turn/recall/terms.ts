@@ -12,7 +12,7 @@ const heavyWeight = 6
 /** How many letters a capital letter counts for. */
 const nameWeight = 8
 
-/** What recall looks for. */
+/** The words that recall looks for. */
 export interface RecallQuery {
   /** The words of the message, as written in lower case. */
   words: string[]

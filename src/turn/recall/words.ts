@@ -55,7 +55,7 @@ const runPattern = new RegExp(
 
 /** Characters without a space, of one script, and the words in them. */
 export interface Run {
-  /** Where it begins in the text: about, since NFKC may have moved it. */
+  /** Its beginning in the text: about, since NFKC may have moved it. */
   start: number
   written: string
   words: readonly Word[]

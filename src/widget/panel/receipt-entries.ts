@@ -8,7 +8,7 @@ import type {
 
 /** A line of a receipt, and what is below it. */
 export interface ReceiptEntry {
-  /** What it is a part of. The class of its blocks in the picture. */
+  /** The part that it belongs to: the class of its blocks in the picture. */
   kind: 'left-out' | 'system' | 'window' | 'recalled' | 'asked' | 'format' | 'reserve'
   label: string
   /** The size of its block: tokens, but for `left-out` a number of turns. Absent if the entries below have blocks. */
@@ -88,7 +88,7 @@ export function receiptEntries(receipt: Receipt): ReceiptEntry[] {
   return entries.filter((entry) => entry !== false && entry !== undefined)
 }
 
-/** What was sent, and what the provider and its cache made of it, in sentences. */
+/** Sentences on the size of the prompt, and on what the provider and its cache made of it. */
 export function receiptFacts({
   model,
   counts,
