@@ -69,11 +69,13 @@ export async function newVisitor(
   return { token, session }
 }
 
-/** With the caps that a site has by default, out of reach. */
+/** With the caps that a site has by default, out of reach, and the window of the other forms. */
 export function startProduct(vars: Record<string, string>): Promise<Workerd> {
   const cap = String(maxDailyTokens)
   return startWorkerd({
     ...vars,
+    CONTEXT_MAX_TURNS: String(turn.windowTurns),
+    RECALL_TOKENS: '0',
     DAILY_TOKENS_PER_USER: cap,
     DAILY_TOKENS_PER_ADDRESS: cap,
     DAILY_TOKENS_PER_SITE: cap,
