@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { testDatabase } from '../rigs/conversation.ts'
 import { userIdOf } from '../rigs/page-api.ts'
@@ -24,6 +25,15 @@ async function showLongSession(chat: Chat, turns: number): Promise<void> {
   await expectText(chat, `reply ${2 * turns}`)
 }
 
+async function nextFrames(page: Page): Promise<void> {
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve()))
+      }),
+  )
+}
+
 test('scrolling up loads older messages without moving the visible ones', async () => {
   const chat = await site.visit()
   await showLongSession(chat, 111)
@@ -39,11 +49,22 @@ test('scrolling up loads older messages without moving the visible ones', async 
     [222, 'reply 74'],
   ] as const) {
     const reading = chat.page.locator('.assistant .body').getByText(oldest, { exact: true })
-    const place = () => reading.evaluate((node) => node.getBoundingClientRect().y)
+    // Messages that come into view get their true height in the next frame.
+    const place = async () => {
+      await nextFrames(chat.page)
+      return reading.evaluate((node) => node.getBoundingClientRect().y)
+    }
+    const earlier = Promise.withResolvers<void>()
+    await chat.page.route(/[?&]before=/, async (route) => {
+      await earlier.promise
+      await route.continue()
+    })
     await log.evaluate((node) => void (node.scrollTop = 0))
     const before = await place()
+    earlier.resolve()
     await chat.messages.nth(count - 1).waitFor({ state: 'attached' })
     expect(Math.abs((await place()) - before), oldest).toBeLessThan(3)
+    await chat.page.unrouteAll()
   }
   const replies = await chat.page.locator('.assistant .body').allTextContents()
   expect(replies).toEqual(Array.from({ length: 111 }, (_, turn) => `reply ${2 * turn + 2}`))
