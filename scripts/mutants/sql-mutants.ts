@@ -152,8 +152,8 @@ export const sqlMutants: readonly Mutant[] = [
   {
     bug: "recall finds another session's turns by the same hash",
     file: recall,
-    from: 'and (m.session_id = t.session_id) is true',
-    to: '',
+    from: 'where m.terms @> array[term.salted] and (m.session_id = t.session_id) is true',
+    to: 'where m.terms @> array[term.salted]',
     project: 'http',
     tests: ['test/http/recall-privacy.test.ts'],
   },

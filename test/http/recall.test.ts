@@ -57,6 +57,12 @@ describe('a turn that the window does not hold', () => {
     expect(reply.content).toContain('Quinzel')
   })
 
+  test('is quoted alone if the turns beside it are in the window', async () => {
+    const session_id = await sessionAfter(visitor, 2)
+    await visitor.chat({ session_id, message: question })
+    expect((await storedMessages(db, session_id)).at(-1)).toMatchObject({ recalled: [2] })
+  })
+
   test('is not quoted with a message about something else, whose prompt is as without recall', async () => {
     const session_id = await sessionAfter(visitor, 3)
     rig.clear()
