@@ -150,10 +150,10 @@ export const sqlMutants: readonly Mutant[] = [
     tests: ['test/http/recall-privacy.test.ts'],
   },
   {
-    bug: "recall finds another session's turns by the same hash",
+    bug: 'a quotation has the reply of another session',
     file: recall,
-    from: 'where m.terms @> array[term.salted] and (m.session_id = t.session_id) is true',
-    to: 'where m.terms @> array[term.salted]',
+    from: "where m.session_id = r.session_id and m.status <> 'superseded' and m.seq = r.seq limit 1",
+    to: "where m.status <> 'superseded' and m.seq = r.seq limit 1",
     project: 'http',
     tests: ['test/http/recall-privacy.test.ts'],
   },
