@@ -154,8 +154,7 @@ export const sqlMutants: readonly Mutant[] = [
     file: recall,
     from: "where m.session_id = r.session_id and m.status <> 'superseded' and m.seq = r.seq limit 1",
     to: "where m.status <> 'superseded' and m.seq = r.seq limit 1",
-    project: 'http',
-    tests: ['test/http/recall-privacy.test.ts'],
+    ...recalling,
   },
   {
     bug: 'the window begins at another turn with each turn',

@@ -57,6 +57,18 @@ describe('a turn that the window does not hold', () => {
     expect(reply.content).toContain('Quinzel')
   })
 
+  test('is quoted with its own reply, however many sessions have such a turn', async () => {
+    const said = ['amber', 'cobalt', 'indigo']
+    const ids: string[] = []
+    for (const word of said)
+      ids.push(await sessionAfter(visitor, 3, `${fact} [[reply "Noted in ${word}"]]`))
+    for (const [index, session_id] of ids.entries()) {
+      await visitor.chat({ session_id, message: question })
+      const quoted = said.filter((word) => lastMessage(rig).includes(`> You: Noted in ${word}`))
+      expect(quoted).toEqual([said[index]])
+    }
+  })
+
   test('is quoted alone if the turns beside it are in the window', async () => {
     const session_id = await sessionAfter(visitor, 2)
     await visitor.chat({ session_id, message: question })
