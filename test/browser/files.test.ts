@@ -16,6 +16,15 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const refusal = 'Files cannot be sent here.'
 
+/** Opens the chat on a host page and waits for its conversation, which refuses files with a notice. */
+async function visitLoaded(body: string, options?: { init: () => void }): Promise<Chat> {
+  const chat = await visitHost(site, { body }, options)
+  await chat.input.fill('Loaded?')
+  await chat.page.getByRole('button', { name: 'Send', disabled: false }).waitFor()
+  await chat.input.fill('')
+  return chat
+}
+
 /** Drags something from outside the browser to the middle of an element and drops it there. */
 async function drop({ page }: Chat, target: string, data: { files?: string[]; text?: string }) {
   const { x, y, width, height } = (await page.locator(target).first().boundingBox())!
@@ -61,7 +70,7 @@ function alertsOf({ page }: Chat) {
 test.each(['.log', 'textarea', 'header'])(
   'a file dropped on the %s of the chat is not opened, and the chat says once that it cannot be sent',
   async (target) => {
-    const chat = await visitHost(site, { body: hostScript('data-open') })
+    const chat = await visitLoaded(hostScript('data-open'))
     const alerts = await alertsOf(chat)
     await chat.input.fill('My draft')
     await drop(chat, target, { files: [join(folder, 'notes.html')] })
@@ -78,18 +87,16 @@ test.each(['.log', 'textarea', 'header'])(
 )
 
 test('beside the past chats the refusal is announced', async () => {
-  const chat = await visitHost(site, { body: hostScript('data-open') })
+  const chat = await visitLoaded(hostScript('data-open'))
   await chat.page.getByRole('button', { name: 'Past chats' }).click()
   await drop(chat, '#sessions', { files: [join(folder, 'notes.html')] })
   await chat.page.getByRole('status').getByText(refusal).waitFor()
 })
 
 test('the page does not get what is dropped on the chat, and gets what is dropped beside it', async () => {
-  const chat = await visitHost(
-    site,
-    { body: `<h1>Page</h1>${hostScript('data-open')}` },
-    { init: installDropZone },
-  )
+  const chat = await visitLoaded(`<h1>Page</h1>${hostScript('data-open')}`, {
+    init: installDropZone,
+  })
   const seen = () => chat.page.evaluate<string[]>('dropped')
   await drop(chat, '.log', { files: [join(folder, 'notes.html')] })
   await chat.page.getByRole('alert').getByText(refusal).waitFor()
@@ -98,8 +105,20 @@ test('the page does not get what is dropped on the chat, and gets what is droppe
   expect(await seen()).toContain('drop')
 })
 
+test('a file that is dropped before the conversation is loaded is not opened', async () => {
+  const chat = await site.visit({ viewport: { width: 900, height: 700 } })
+  await chat.page.route('**/chunks/conversation.js*', (route) => route.abort())
+  await chat.page.getByRole('button', { name: 'Open chat' }).click()
+  await chat.page.getByText('There is no connection to the chat.').waitFor()
+  await drop(chat, '.log', { files: [join(folder, 'notes.html')] })
+  await drop(chat, 'textarea', { files: [join(folder, 'notes.html')] })
+  await chat.input.fill('My draft')
+  expect(new URL(chat.page.url()).pathname).toBe('/')
+  expect(chat.page.context().pages()).toHaveLength(1)
+})
+
 test('text can be dropped into the input', async () => {
-  const chat = await visitHost(site, { body: hostScript('data-open') })
+  const chat = await visitLoaded(hostScript('data-open'))
   await drop(chat, 'textarea', { text: 'dropped words' })
   expect(await chat.input.inputValue()).toBe('dropped words')
   expect(await chat.page.locator('.composer .note').textContent()).toBe('')
@@ -111,7 +130,7 @@ test.each([
   ['text with a picture of itself', ['text/plain', 'text/html', 'Files'], ''],
   ['text', ['text/plain'], ''],
 ])('%s in the clipboard is pasted as text or refused', async (_, types, notice) => {
-  const chat = await visitHost(site, { body: hostScript('data-open') })
+  const chat = await visitLoaded(hostScript('data-open'))
   await chat.input.evaluate((input, names) => {
     const clipboardData = new DataTransfer()
     for (const name of names) {

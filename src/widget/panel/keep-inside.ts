@@ -11,6 +11,7 @@ export function keepInside(node: HTMLElement): void {
   for (const type of writingEvents.split(' ')) {
     node.addEventListener(type, (event) => event.stopPropagation())
   }
+  for (const type of ['dragover', 'drop'] as const) node.addEventListener(type, keepFilesClosed)
   node.addEventListener('keydown', (event) => {
     if (!isForChat(event)) return
     kept.add(event.code)
@@ -19,6 +20,11 @@ export function keepInside(node: HTMLElement): void {
   node.addEventListener('keyup', (event) => {
     if (kept.delete(event.code)) event.stopPropagation()
   })
+}
+
+/** Stops the browser from opening a dropped file in place of the page, also before the conversation is loaded. */
+function keepFilesClosed(event: DragEvent): void {
+  if (event.dataTransfer?.types.includes('Files')) event.preventDefault()
 }
 
 function isForChat(event: KeyboardEvent): boolean {
