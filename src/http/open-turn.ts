@@ -1,9 +1,10 @@
 import type { Context } from 'hono'
 import { listMessages } from '../db/list-messages.ts'
-import { describeFault, Problem, storedProblem } from '../errors.ts'
+import { storedProblem } from '../errors.ts'
 import type { Message } from '../protocol.ts'
-import { completeTurn, type EndedTurn } from '../turn/complete-turn.ts'
-import { type RunningTurn, startTurn } from '../turn/start-turn.ts'
+import type { EndedTurn } from '../turn/complete-turn.ts'
+import { runTurn } from '../turn/run-turn.ts'
+import { startTurn } from '../turn/start-turn.ts'
 import { createTurnProgress, type TurnProgress } from '../turn/turn-progress.ts'
 import type { StoredReply, TurnRequest } from '../turn/turn.ts'
 import type { AppEnv } from './app-env.ts'
@@ -37,13 +38,20 @@ export async function openTurn(
   const { userId, visitorToken } = await userOrNewVisitor(c)
   const caller = { userId, address: clientAddress(c.req.raw.headers) }
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
-  const starting = startTurn(c.get('deps'), caller, request, waitUntil)
+  const replyId = crypto.randomUUID()
+  const starting = startTurn(c.get('deps'), caller, request, { replyId, waitUntil })
   // If the client disconnects now, begin may still commit: keep it alive.
   waitUntil(starting.catch(() => {}))
   const { next, ...started } = await starting
   const opened = { ...started, visitorToken, isReplay: 'replay' in next }
   if ('run' in next) {
-    const progress = runTurn(c, next.run, options.historyLimit)
+    const progress = runTurn(c.get('deps'), next.run, {
+      requestId: c.get('requestId'),
+      historyLimit: options.historyLimit,
+      stop: new AbortController(),
+      gone: c.get('gone'),
+      waitUntil,
+    })
     return { ...opened, replyId: next.run.key.replyId, progress }
   }
   const range = { userId, sessionId: started.sessionId, limit: options.historyLimit }
@@ -52,32 +60,6 @@ export async function openTurn(
     replyId: next.replay.reply.id,
     progress: await replayTurn(c, range, next.replay),
   }
-}
-
-function runTurn(
-  c: Context<AppEnv>,
-  turn: RunningTurn,
-  historyLimit: number,
-): TurnProgress<EndedTurn> {
-  const progress = createTurnProgress<EndedTurn>()
-  const run = completeTurn(c.get('deps'), turn, progress, { gone: c.get('gone'), historyLimit })
-    .catch((cause: unknown) => {
-      const problem = new Problem('internal_error', { cause })
-      progress.finish({ problem, modelMs: 0, databaseMs: 0 })
-    })
-    .then(async () => logFault(c.get('requestId'), turn, await progress.ended))
-  c.executionCtx.waitUntil(run)
-  return progress
-}
-
-/** The access log cannot report it: a stream, or a reply that was kept, has a status of its own. */
-function logFault(requestId: string, { key }: RunningTurn, { problem }: EndedTurn): void {
-  if (problem === undefined) return
-  const { sessionId, replyId } = key
-  const { code } = problem
-  const fault = describeFault(problem)
-  const ids = { request_id: requestId, session_id: sessionId, reply_id: replyId }
-  console.log(JSON.stringify({ ...ids, code, fault }))
 }
 
 async function replayTurn(

@@ -29,26 +29,33 @@ const leftAloneMs = 20_000
 const checkpointTimeoutMs = 3_000
 const finish = { attempts: 3, timeoutMs: 9_000, pauseMs: 500 } as const
 
+export interface CompleteOptions {
+  /** How many of the session's newest messages the result is to contain. */
+  historyLimit: number
+  /** Ends the completion; its reason is the problem of the turn. */
+  stop: AbortController
+  /** Aborts once the client has left; absent where the turn does not end with it. */
+  gone?: AbortSignal | undefined
+}
+
 /**
  * Reads the model's reply to its end and stores it, whether or not anybody watches: run it under `waitUntil`. Never
  * throws: `progress` ends with the result, after the commit.
- * @param options.gone aborted once the client has left
  */
 export async function completeTurn(
   deps: TurnDeps,
   turn: RunningTurn,
   progress: TurnProgress<EndedTurn>,
-  options: { gone: AbortSignal; historyLimit: number },
+  { historyLimit, stop, gone }: CompleteOptions,
 ): Promise<void> {
   const beginsAt = Date.now()
-  const stop = new AbortController()
   let sent: readonly PromptPart[] = turn.prompt
   const checkpoints = keepCheckpoints({
     leaseMs: deps.settings.leaseMs,
     stop,
     save: () => checkpoint(deps, turn, sent, progress.text),
   })
-  const leaving = onceLeft(options.gone, checkpoints.saveNow, stop)
+  const leaving = gone && onceLeft(gone, checkpoints.saveNow, stop)
 
   const completion = await readCompletion(deps, turn, {
     signal: stop.signal,
@@ -60,10 +67,10 @@ export async function completeTurn(
     onTakeBack: () => progress.takeBack(),
   })
   checkpoints.end()
-  leaving.end()
+  leaving?.end()
 
   const modelEndsAt = Date.now()
-  const ended = await store(deps, turn, progress.text, completion, options.historyLimit)
+  const ended = await store(deps, turn, progress.text, completion, historyLimit)
   progress.finish({
     ...ended,
     modelMs: modelEndsAt - beginsAt,

@@ -51,11 +51,27 @@ export interface RecallSettings {
 /** A turn that holds its lease: its message is stored, and its reply is to be written. */
 export interface RunningTurn {
   key: TurnKey
+  /** Whoever the session belongs to as the turn begins. */
+  userId: string
   asked: { message: string; contextText: string | null }
   /** The prompt for the model. */
   prompt: PromptPart[]
   /** Names the session to the provider. */
   cacheKey?: string | undefined
+  /** The reply that the turn continues, as it was stored. */
+  continued?: StoredReply | undefined
+}
+
+export interface StartOptions {
+  /** Of the reply, if the turn creates one. */
+  replyId: string
+  /** Keeps work alive that goes on after the response. */
+  waitUntil: (work: Promise<void>) => void
+  /**
+   * Ends the session's running reply if nobody watches it. Resolves to whether it has ended; never rejects. Absent: no
+   * reply is ended.
+   */
+  endUnwatched?: ((replyId: string) => Promise<boolean>) | undefined
 }
 
 export interface StartedTurn {
@@ -77,14 +93,13 @@ const abandon = { attempts: 8, timeoutMs: 25_000, pauseMs: 3_000 } as const
 
 /**
  * Everything of a turn that can be refused with a status, in one round trip. Once this resolves, the message is stored.
- * @param waitUntil keeps work alive that goes on after the response
  * @throws Problem if the turn is refused, or the database cannot be reached
  */
 export async function startTurn(
   { db, settings }: TurnDeps,
   caller: Caller,
   request: TurnRequest,
-  waitUntil: (work: Promise<void>) => void,
+  { replyId, waitUntil }: StartOptions,
 ): Promise<StartedTurn> {
   const content = renderMessage(request.message, request.contextText)
   const messageTokens = countTokens(content)
@@ -113,7 +128,7 @@ export async function startTurn(
     metadata: request.metadata ?? {},
     messageTokens,
     regenerate: request.regenerate ?? null,
-    replyId: crypto.randomUUID(),
+    replyId,
     lease,
     leaseMs: settings.leaseMs,
     window: {
@@ -162,7 +177,7 @@ export async function startTurn(
     recalled: quotation,
     message: { seq: message.seq, ...rendered },
   })
-  return { ...started, next: { run: { key, asked, prompt, cacheKey: await cacheKey } } }
+  return { ...started, next: { run: { key, userId, asked, prompt, cacheKey: await cacheKey } } }
 }
 
 /** Without it, a begin that was committed unseen would lock the session for its lease and keep its debit for the day. */

@@ -20,10 +20,10 @@ export interface TurnProgress<End> {
   onChange(listener: () => void): () => void
 }
 
-export function createTurnProgress<End>(): TurnProgress<End> {
+/** @param text what the reply begins with: that of the reply which the turn continues */
+export function createTurnProgress<End>(text = ''): TurnProgress<End> {
   const { promise: ended, resolve: settle } = Promise.withResolvers<End>()
   const listeners = new Set<() => void>()
-  let text = ''
   let takenBack = 0
   let isThinking = false
   let end: End | undefined

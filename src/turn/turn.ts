@@ -14,6 +14,14 @@ export interface TurnRequest {
   messageId?: string | undefined
   /** The reply that a new one is to supersede. */
   regenerate?: string | undefined
+  /** The reply to continue. */
+  continues?: ContinueRequest | undefined
+}
+
+export interface ContinueRequest {
+  replyId: string
+  /** The length of the text that the client knows, in UTF-16 units: a longer stored text was continued before. */
+  from?: number | undefined
 }
 
 /** A payer whose tokens of the day are debited for a turn. */

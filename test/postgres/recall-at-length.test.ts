@@ -77,7 +77,15 @@ async function ask({ userId, sessionId, turns }: SeededSession, message: string)
   }
   const deps = { db: counting, settings } as TurnDeps
   const caller = { userId, address: undefined }
-  const { next } = await startTurn(deps, caller, { sessionId, message }, () => {})
+  const { next } = await startTurn(
+    deps,
+    caller,
+    { sessionId, message },
+    {
+      replyId: crypto.randomUUID(),
+      waitUntil: () => {},
+    },
+  )
   await own.exec(`
 delete from messages where session_id = '${sessionId}' and seq > ${2 * turns};
 update sessions set next_seq = ${2 * turns + 1} where id = '${sessionId}'`)

@@ -152,8 +152,8 @@ async function take(
   }
   const deps = { db, model, settings: now }
   const request: TurnRequest = { message, contextText, sessionId }
-  const waitUntil = (work: Promise<void>) => void work
-  const started = await startTurn(deps, { userId, address: undefined }, request, waitUntil).catch(
+  const options = { replyId: crypto.randomUUID(), waitUntil: (work: Promise<void>) => void work }
+  const started = await startTurn(deps, { userId, address: undefined }, request, options).catch(
     (error: unknown) => {
       if (error instanceof Problem && error.code === 'message_too_long') return undefined
       throw error
@@ -165,8 +165,7 @@ async function take(
   await expectFullWindow(now, started.sessionId, run.prompt)
 
   const progress = createTurnProgress<EndedTurn>()
-  const gone = new AbortController().signal
-  await completeTurn(deps, run, progress, { gone, historyLimit: 0 })
+  await completeTurn(deps, run, progress, { stop: new AbortController(), historyLimit: 0 })
   expect(sent).toHaveLength(1)
   expect(exactPrompt(sent[0]!) + now.maxCompletionTokens).toBeLessThanOrEqual(now.tokenBudget)
   counts.turns += 1

@@ -36,12 +36,16 @@ function refusing(forMs: number) {
 }
 
 const caller = { userId: 'user:x', address: undefined }
+const optionsOf = (work: Promise<void>[]) => ({
+  replyId: crypto.randomUUID(),
+  waitUntil: (each: Promise<void>) => void work.push(each),
+})
 
 test('a begin whose lease has ended is abandoned, since a debit may be left', async () => {
   const { db, calls } = refusing(0)
   const work: Promise<void>[] = []
   const deps = { db, settings } as TurnDeps
-  const turn = startTurn(deps, caller, { message: 'Hello' }, (each) => void work.push(each))
+  const turn = startTurn(deps, caller, { message: 'Hello' }, optionsOf(work))
   await expect(turn).rejects.toMatchObject({ code: 'database_unavailable' })
   await Promise.all(work)
   expect(calls).toEqual(['begin_turn', 'abandon_turn'])
@@ -52,7 +56,7 @@ test('a begin is abandoned also if the database refuses for 20 s before it is ba
   const { db, calls } = refusing(20_000)
   const work: Promise<void>[] = []
   const deps = { db, settings } as TurnDeps
-  const turn = startTurn(deps, caller, { message: 'Hello' }, (each) => void work.push(each))
+  const turn = startTurn(deps, caller, { message: 'Hello' }, optionsOf(work))
   const refused = expect(turn).rejects.toMatchObject({ code: 'database_unavailable' })
   await vi.advanceTimersByTimeAsync(1)
   await refused
