@@ -22,14 +22,13 @@ import { feedback } from './http/routes/feedback.ts'
 import { live, ready } from './http/routes/health.ts'
 import { me } from './http/routes/me.ts'
 import { messages } from './http/routes/messages.ts'
-import { replyStreams } from './http/routes/reply-stream.ts'
+import { replyStream, sessionStream } from './http/routes/reply-stream.ts'
 import { sessions } from './http/routes/sessions.ts'
 import { stop } from './http/routes/stop.ts'
 import { usage } from './http/routes/usage.ts'
 import { visitors } from './http/routes/visitors.ts'
 
 export function createApp(depsOf: (bindings: object) => Deps) {
-  const streams = replyStreams()
   return (
     new Hono<AppEnv>()
       .use(drainBody())
@@ -54,12 +53,12 @@ export function createApp(depsOf: (bindings: object) => Deps) {
       .route('/v1/sessions', sessions)
       .route('/v1/sessions/:session_id/messages', messages)
       .use('/v1/sessions/:session_id/messages/:reply_id/stream', joinRateLimit())
-      .route('/v1/sessions/:session_id/messages/:reply_id/stream', streams.ofReply)
+      .route('/v1/sessions/:session_id/messages/:reply_id/stream', replyStream)
       .route('/v1/sessions/:session_id/messages/:message_id/feedback', feedback)
       .route('/v1/sessions/:session_id/messages/:reply_id/context', replyContext)
       .route('/v1/sessions/:session_id/context', nextContext)
       .use('/v1/sessions/:session_id/stream', joinRateLimit())
-      .route('/v1/sessions/:session_id/stream', streams.ofSession)
+      .route('/v1/sessions/:session_id/stream', sessionStream)
       .route('/v1/sessions/:session_id/stop', stop)
       .route('/v1/usage', usage)
       .route('/v1/export', exported)

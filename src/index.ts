@@ -1,6 +1,7 @@
 import { createApp } from './app.ts'
 import { cachedDeps } from './deps-cache.ts'
 import { createDeps } from './deps.ts'
+import { createLiveReplyClass } from './live-reply.ts'
 import { createScheduled } from './retention.ts'
 
 const depsOf = cachedDeps(createDeps)
@@ -9,3 +10,5 @@ export default {
   fetch: createApp(depsOf).fetch,
   scheduled: createScheduled(depsOf),
 } satisfies ExportedHandler<object>
+
+export const LiveReply = createLiveReplyClass(depsOf)

@@ -1,4 +1,5 @@
 import type { Deps } from '../deps.ts'
+import type { LiveReplyObjects } from './live/live-replies.ts'
 
 /** The part of Cloudflare's rate limiting binding that the Worker uses. */
 export interface RateLimiter {
@@ -8,10 +9,15 @@ export interface RateLimiter {
 /** Bindings in wrangler.toml. Without a binding, its limit does not exist. */
 export type RateLimiterName = 'ADDRESS_RATE_LIMITER' | 'USER_RATE_LIMITER' | 'JOIN_RATE_LIMITER'
 
+/** Without it, or if it is empty, each reply is written in the Worker that opened its turn. */
+export type LiveBindingName = 'LIVE_REPLIES'
+
 /** Values that the middleware sets for the routes. */
 export interface AppEnv {
   /** The settings are bindings too, but only `deps` reads them. */
-  Bindings: { [Name in RateLimiterName]?: RateLimiter }
+  Bindings: { [Name in RateLimiterName]?: RateLimiter } & {
+    [Name in LiveBindingName]?: LiveReplyObjects
+  }
   Variables: {
     requestId: string
     /** Aborts when the client disconnects. */

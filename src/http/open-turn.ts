@@ -1,81 +1,72 @@
 import type { Context } from 'hono'
-import { listMessages } from '../db/list-messages.ts'
 import { storedProblem } from '../errors.ts'
-import type { Message } from '../protocol.ts'
 import type { EndedTurn } from '../turn/complete-turn.ts'
 import { runTurn } from '../turn/run-turn.ts'
-import { startTurn } from '../turn/start-turn.ts'
-import { createTurnProgress, type TurnProgress } from '../turn/turn-progress.ts'
+import { type RunningTurn, startTurn } from '../turn/start-turn.ts'
+import type { TurnProgress } from '../turn/turn-progress.ts'
 import type { StoredReply, TurnRequest } from '../turn/turn.ts'
 import type { AppEnv } from './app-env.ts'
 import { clientAddress, missingCredential, userOrNewVisitor } from './caller.ts'
+import { liveReply, type LiveReplyCalls } from './live/live-replies.ts'
+import type { TurnFacts } from './turn-facts.ts'
 
-/** A turn that was let through: its message is stored, and `progress` shows its reply. */
-export interface OpenedTurn {
-  sessionId: string
-  message: Message
-  replyId: string
-  /** Set if the caller had no credential and became a new visitor. */
-  visitorToken?: string | undefined
-  /** Whether the reply was stored before. */
-  isReplay: boolean
-  /** Of `begin`. */
-  databaseMs: number
-  progress: TurnProgress<EndedTurn>
+/** A turn that was let through, and its next step: its reply is to be written, or was stored before. */
+export interface OpenedTurn extends TurnFacts {
+  userId: string
+  next: { run: RunningTurn; live: LiveReplyCalls | undefined } | { replay: StoredReply }
 }
 
 /**
- * Makes a turn out of a request, for a route of any protocol. The turn ends by itself, also after the client has left.
- * @param options.historyLimit how many of the session's newest messages the turn's end is to contain
+ * Makes a turn out of a request, for a route of any protocol. The object of its reply is started meanwhile, so that nobody
+ * waits for it.
  * @throws Problem if the turn is refused: then nothing of it is stored
  */
-export async function openTurn(
-  c: Context<AppEnv>,
-  request: TurnRequest,
-  options: { historyLimit: number },
-): Promise<OpenedTurn> {
+export async function openTurn(c: Context<AppEnv>, request: TurnRequest): Promise<OpenedTurn> {
   if (request.sessionId !== undefined && c.get('userId') === undefined) throw missingCredential()
   const { userId, visitorToken } = await userOrNewVisitor(c)
   const caller = { userId, address: clientAddress(c.req.raw.headers) }
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
-  const replyId = crypto.randomUUID()
-  const starting = startTurn(c.get('deps'), caller, request, { replyId, waitUntil })
+  const objects = c.env.LIVE_REPLIES
+  const replyId = request.continues?.replyId ?? crypto.randomUUID()
+  const woken = liveReply(objects, replyId)
+  void woken?.wake()
+  const starting = startTurn(c.get('deps'), caller, request, {
+    replyId: request.continues ? crypto.randomUUID() : replyId,
+    waitUntil,
+    endUnwatched: async (id) => (await liveReply(objects, id)?.endUnwatched()) ?? false,
+  })
   // If the client disconnects now, begin may still commit: keep it alive.
   waitUntil(starting.catch(() => {}))
   const { next, ...started } = await starting
-  const opened = { ...started, visitorToken, isReplay: 'replay' in next }
-  if ('run' in next) {
-    const progress = runTurn(c.get('deps'), next.run, {
-      requestId: c.get('requestId'),
-      historyLimit: options.historyLimit,
-      stop: new AbortController(),
-      gone: c.get('gone'),
-      waitUntil,
-    })
-    return { ...opened, replyId: next.run.key.replyId, progress }
-  }
-  const range = { userId, sessionId: started.sessionId, limit: options.historyLimit }
-  return {
-    ...opened,
-    replyId: next.replay.reply.id,
-    progress: await replayTurn(c, range, next.replay),
-  }
+  const opened = { ...started, userId, visitorToken, isReplay: 'replay' in next }
+  if ('replay' in next) return { ...opened, replyId: next.replay.reply.id, next }
+  const { key } = next.run
+  // A failed reply that is tried again has kept its id.
+  const live = key.replyId === replyId ? woken : liveReply(objects, key.replyId)
+  return { ...opened, replyId: key.replyId, next: { run: next.run, live } }
 }
 
-async function replayTurn(
+/** Runs the turn in this Worker. If its client leaves, the platform ends it some time after. */
+export function runHere(
   c: Context<AppEnv>,
-  range: { userId: string; sessionId: string; limit: number },
-  { reply, errorCode }: StoredReply,
-): Promise<TurnProgress<EndedTurn>> {
-  const history = range.limit > 0 ? await listMessages(c.get('deps').db, range) : undefined
-  const progress = createTurnProgress<EndedTurn>()
-  progress.append(reply.content)
-  progress.finish({
+  turn: RunningTurn,
+  historyLimit: number,
+): TurnProgress<EndedTurn> {
+  return runTurn(c.get('deps'), turn, {
+    requestId: c.get('requestId'),
+    historyLimit,
+    stop: new AbortController(),
+    gone: c.get('gone'),
+    waitUntil: (work) => c.executionCtx.waitUntil(work),
+  })
+}
+
+/** How a turn ended whose reply was stored before. */
+export function endOfReplay({ reply, errorCode }: StoredReply): EndedTurn {
+  return {
     ...(reply.status !== 'failed' && { reply }),
-    ...(history && { history }),
     ...(reply.status !== 'complete' && { problem: storedProblem(errorCode) }),
     modelMs: 0,
     databaseMs: 0,
-  })
-  return progress
+  }
 }

@@ -23,6 +23,9 @@ export interface Workerd {
   close(): Promise<void>
 }
 
+/** The suite of the http tests runs a second time without the objects of live replies. */
+const noObjects = process.env['TEST_LIVE_REPLIES'] === 'off' ? { LIVE_REPLIES: '' } : undefined
+
 /**
  * Starts the built Worker in a workerd process of its own, without wrangler. A start costs a tenth of what the harness of
  * wrangler costs, a request a third, and the upstream sees when a call is aborted.
@@ -35,7 +38,10 @@ export async function startWorkerd(
 ): Promise<Workerd> {
   const folder = await mkdtemp(join(tmpdir(), 'workerd-'))
   await copyFile(script, join(folder, 'index.js'))
-  await writeFile(join(folder, 'config.capnp'), configOf({ ...noSharedCaps, ...vars }))
+  await writeFile(
+    join(folder, 'config.capnp'),
+    configOf({ ...noSharedCaps, ...noObjects, ...vars }),
+  )
   const child = spawn(workerdBinary(), ['serve', 'config.capnp', '--control-fd=3'], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
@@ -74,6 +80,9 @@ function configOf(vars: Record<string, string>): string {
   const bindings = Object.entries(vars).map(
     ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
   )
+  // A setting of this name stands in for the binding, and turns the objects off.
+  if (vars['LIVE_REPLIES'] === undefined)
+    bindings.push('(name = "LIVE_REPLIES", durableObjectNamespace = "LiveReply")')
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -82,7 +91,9 @@ const config :Workerd.Config = (
       compatibilityDate = ${text(compatibilityDate)},
       compatibilityFlags = [${compatibilityFlags.map(text).join(', ')}],
       globalOutbound = "loopback",
-      bindings = [${bindings.join(', ')}]
+      bindings = [${bindings.join(', ')}],
+      durableObjectNamespaces = [(className = "LiveReply", uniqueKey = "live-replies", enableSql = true)],
+      durableObjectStorage = (inMemory = void)
     )),
     (name = "loopback", network = (allow = ["127.0.0.0/8"]))
   ],

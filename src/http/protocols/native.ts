@@ -2,8 +2,8 @@ import { Problem, type ProblemCode } from '../../errors.ts'
 import type { ChatResponse, TurnEvents } from '../../protocol.ts'
 import type { EndedTurn } from '../../turn/complete-turn.ts'
 import type { TurnNews } from '../../turn/watch.ts'
-import type { OpenedTurn } from '../open-turn.ts'
 import { sseComment, sseEvent } from '../sse.ts'
+import type { TurnFacts } from '../turn-facts.ts'
 
 /** The API's own protocol: a turn as JSON or as events, and a reply that is joined as the same events. */
 
@@ -11,17 +11,31 @@ type TurnEvent = {
   [Name in keyof TurnEvents]: { name: Name; data: TurnEvents[Name] }
 }[keyof TurnEvents]
 
-/** The event that a turn's stream begins with. */
-export function startedEvent(turn: OpenedTurn): string {
-  const data = { ...answerOf(turn), message: turn.message, reply_id: turn.replyId }
-  return sseEvent({ name: 'turn.started', id: 0, data })
+/** Events of a turn that was opened, or of a reply that was joined. */
+export interface NativeRendering {
+  protocol: 'native'
+  requestId: string
+  /** Written first. */
+  opening: string
+  /** Of `begin`; absent in a joined stream, whose last event has no times. */
+  databaseMs?: number
 }
 
-/** Renders the news of a reply as events; `atEnd` adds members to the last one. */
-export function renderNative(
-  requestId: string,
-  atEnd: (ended: EndedTurn) => { server_timing?: string } = () => ({}),
-): (news: TurnNews<EndedTurn>) => string {
+/** A turn's own stream. */
+export function ownStream(turn: TurnFacts, requestId: string): NativeRendering {
+  const data = { ...answerOf(turn), message: turn.message, reply_id: turn.replyId }
+  const opening = sseEvent({ name: 'turn.started', id: 0, data })
+  return { protocol: 'native', requestId, opening, databaseMs: turn.databaseMs }
+}
+
+export function joinedStream(requestId: string): NativeRendering {
+  return { protocol: 'native', requestId, opening: '' }
+}
+
+export function renderNative({
+  requestId,
+  databaseMs,
+}: NativeRendering): (news: TurnNews<EndedTurn>) => string {
   let place = 0
   return (news) => {
     switch (news.kind) {
@@ -35,7 +49,10 @@ export function renderNative(
       case 'end': {
         const { name, data } = lastEvent(news.end, requestId)
         const id = news.end.reply?.content.length ?? place
-        return sseEvent({ name, id, data: { ...data, ...atEnd(news.end) } })
+        const times = databaseMs !== undefined && {
+          server_timing: serverTiming({ databaseMs }, news.end),
+        }
+        return sseEvent({ name, id, data: { ...data, ...times } })
       }
     }
   }
@@ -56,7 +73,7 @@ function lastEvent({ reply, problem }: EndedTurn, requestId: string): TurnEvent 
  * @throws Problem if there is no reply to show; the message is stored, and the same `message_id` tries again
  */
 export function turnResponse(
-  turn: OpenedTurn,
+  turn: TurnFacts,
   { reply, history, problem }: EndedTurn,
 ): ChatResponse {
   const answer = answerOf(turn)
@@ -74,11 +91,14 @@ export function turnResponse(
 }
 
 /** As in the `Server-Timing` header (W3C Server Timing, 3.2). */
-export function serverTiming(turn: OpenedTurn, { modelMs, databaseMs }: EndedTurn): string {
+export function serverTiming(
+  turn: Pick<TurnFacts, 'databaseMs'>,
+  { modelMs, databaseMs }: EndedTurn,
+): string {
   return `db;dur=${turn.databaseMs + databaseMs}, model;dur=${modelMs}`
 }
 
-function answerOf({ sessionId, visitorToken, isReplay }: OpenedTurn) {
+function answerOf({ sessionId, visitorToken, isReplay }: TurnFacts) {
   return {
     session_id: sessionId,
     ...(visitorToken !== undefined && { visitor_token: visitorToken }),

@@ -3,25 +3,17 @@ import { accepts } from 'hono/accepts'
 import { limits } from '../../limits.ts'
 import { ChatRequest } from '../../protocol.ts'
 import type { TurnRequest } from '../../turn/turn.ts'
-import { watch } from '../../turn/watch.ts'
+import { awaitTurn, streamTurn } from '../answer-turn.ts'
 import type { AppEnv } from '../app-env.ts'
 import { jsonBody } from '../json.ts'
-import { openTurn } from '../open-turn.ts'
-import { renderNative, serverTiming, startedEvent, turnResponse } from '../protocols/native.ts'
-import { sseResponse } from '../sse.ts'
+import { ownStream, serverTiming, turnResponse } from '../protocols/native.ts'
 
 export const chat = new Hono<AppEnv>().post('/', jsonBody(ChatRequest), async (c) => {
   const body = c.req.valid('json')
-  const isStream = wantsStream(c)
-  const historyLimit = isStream ? 0 : (body.history_limit ?? limits.historyMessages)
-  const turn = await openTurn(c, toTurnRequest(body), { historyLimit })
-  if (isStream) {
-    const render = renderNative(c.get('requestId'), (ended) => ({
-      server_timing: serverTiming(turn, ended),
-    }))
-    return sseResponse(c, watch(turn.progress), render, startedEvent(turn))
-  }
-  const ended = await turn.progress.ended
+  const request = toTurnRequest(body)
+  if (wantsStream(c)) return streamTurn(c, request, (turn) => ownStream(turn, c.get('requestId')))
+  const historyLimit = body.history_limit ?? limits.historyMessages
+  const { turn, ended } = await awaitTurn(c, request, { historyLimit })
   c.header('server-timing', serverTiming(turn, ended))
   return c.json(turnResponse(turn, ended))
 })

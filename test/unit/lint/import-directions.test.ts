@@ -7,7 +7,8 @@ import { type ImportProbe as Probe, refusedImports } from '../../rigs/refused-im
  * `protocol-…` belong to the room `protocol`. .oxlintrc.json must refuse every other import.
  */
 const directions: Record<string, { values?: string[]; types?: string[] }> = {
-  index: { values: ['app', 'deps', 'deps-cache', 'retention'] },
+  index: { values: ['app', 'deps', 'deps-cache', 'live-reply', 'retention'] },
+  'live-reply': { values: ['http'], types: ['deps'] },
   app: { values: ['http', 'errors'], types: ['deps'] },
   deps: { values: ['auth', 'db', 'llm', 'turn', 'turn/turn', 'env', 'errors', 'limits'] },
   'deps-cache': { types: ['deps'] },

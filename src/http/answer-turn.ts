@@ -1,0 +1,128 @@
+import type { Context } from 'hono'
+import { listMessages } from '../db/list-messages.ts'
+import { findReply, type History } from '../db/messages.ts'
+import { Problem } from '../errors.ts'
+import type { EndedTurn } from '../turn/complete-turn.ts'
+import { createTurnProgress } from '../turn/turn-progress.ts'
+import type { StoredReply, TurnRequest } from '../turn/turn.ts'
+import { type TurnNews, watch } from '../turn/watch.ts'
+import type { AppEnv } from './app-env.ts'
+import { endOfReplay, type OpenedTurn, openTurn, runHere } from './open-turn.ts'
+import { type Rendering, rendererOf } from './protocols/protocols.ts'
+import { sseHeaders, streamOf } from './sse.ts'
+import { watchStored } from './watch-stored.ts'
+
+/**
+ * Opens a turn and answers with its stream. The reply is written in an object of its own, whose answer the Worker passes
+ * on as it is; without such an object, it is written in this Worker.
+ * @throws Problem if the turn is refused
+ */
+export async function streamTurn(
+  c: Context<AppEnv>,
+  request: TurnRequest,
+  renderingOf: (turn: OpenedTurn) => Rendering,
+): Promise<Response> {
+  const turn = await openTurn(c, request)
+  const rendering = renderingOf(turn)
+  const from = request.continues?.from ?? 0
+  const body = await bodyOf(c, turn, { rendering, from })
+  return c.body(body, 200, sseHeaders)
+}
+
+async function bodyOf(
+  c: Context<AppEnv>,
+  turn: OpenedTurn,
+  { rendering, from }: { rendering: Rendering; from: number },
+): Promise<ReadableStream> {
+  const show = (news: AsyncGenerator<TurnNews<EndedTurn>, void>) =>
+    streamOf(news, rendererOf(rendering), { opening: rendering.opening })
+  const { next } = turn
+  if ('replay' in next) return show(watch(replayed(next.replay), from))
+  const { run, live } = next
+  const handOver = live?.run({
+    turn: run,
+    requestId: c.get('requestId'),
+    historyLimit: 0,
+    from,
+    rendering,
+  })
+  // The object must get the turn also if the client disconnects now.
+  if (handOver) c.executionCtx.waitUntil(handOver)
+  const answer = (await handOver) ?? 'not_here'
+  if (answer === 'not_here') return show(watch(runHere(c, run, 0), from))
+  if (answer === 'unknown') return show(await watchUnknown(c, turn, from))
+  return answer.here
+}
+
+/**
+ * Opens a turn and waits for its end.
+ * @param options.historyLimit how many of the session's newest messages the end is to contain
+ * @throws Problem if the turn is refused
+ */
+export async function awaitTurn(
+  c: Context<AppEnv>,
+  request: TurnRequest,
+  { historyLimit }: { historyLimit: number },
+): Promise<{ turn: OpenedTurn; ended: EndedTurn }> {
+  const turn = await openTurn(c, request)
+  const { next } = turn
+  if ('replay' in next) {
+    const history = await historyOf(c, turn, historyLimit)
+    return { turn, ended: { ...endOfReplay(next.replay), ...history } }
+  }
+  const { run, live } = next
+  const handOver = live?.runToEnd({
+    turn: run,
+    requestId: c.get('requestId'),
+    historyLimit,
+    from: 0,
+  })
+  if (handOver) c.executionCtx.waitUntil(handOver)
+  const answer = (await handOver) ?? 'not_here'
+  if (answer === 'not_here') return { turn, ended: await runHere(c, run, historyLimit).ended }
+  // An object that dies leaves a reply that only the database can tell about.
+  const ended = answer === 'unknown' ? undefined : await answer.here.catch(() => undefined)
+  return { turn, ended: ended ?? (await endOfUnknown(c, turn, historyLimit)) }
+}
+
+function replayed(stored: StoredReply) {
+  const progress = createTurnProgress<EndedTurn>(stored.reply.content)
+  progress.finish(endOfReplay(stored))
+  return progress
+}
+
+/**
+ * Watches a turn that an object may or may not run. Nobody else may run it while it has its lease, or two models could
+ * work at once.
+ */
+async function watchUnknown(
+  c: Context<AppEnv>,
+  { userId, sessionId, replyId }: OpenedTurn,
+  from: number,
+): Promise<AsyncGenerator<TurnNews<EndedTurn>, void>> {
+  const session = { userId, sessionId }
+  const first = await findReply(c.get('deps').db, { ...session, id: replyId })
+  if (first === undefined) throw new Problem('session_deleted')
+  return watchStored(c.get('deps').db, session, first, from)
+}
+
+async function endOfUnknown(
+  c: Context<AppEnv>,
+  turn: OpenedTurn,
+  historyLimit: number,
+): Promise<EndedTurn> {
+  for await (const news of await watchUnknown(c, turn, 0)) {
+    if (news.kind === 'end') return { ...news.end, ...(await historyOf(c, turn, historyLimit)) }
+  }
+  throw new Problem('turn_running', { retryAfterSeconds: 2 })
+}
+
+async function historyOf(
+  c: Context<AppEnv>,
+  { userId, sessionId }: OpenedTurn,
+  limit: number,
+): Promise<{ history?: History }> {
+  if (limit === 0) return {}
+  const history = await listMessages(c.get('deps').db, { userId, sessionId, limit })
+  return history ? { history } : {}
+}
