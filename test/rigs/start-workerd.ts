@@ -74,15 +74,17 @@ export async function startWorkerd(
   }
 }
 
+const objects = '(className = "LiveReply", uniqueKey = "live-replies", enableSql = true)'
+
 function configOf(vars: Record<string, string>): string {
   const { compatibilityDate, compatibilityFlags } = inject('compatibility')
   const text = (value: unknown) => JSON.stringify(value)
   const bindings = Object.entries(vars).map(
     ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
   )
-  // A setting of this name stands in for the binding, and turns the objects off.
-  if (vars['LIVE_REPLIES'] === undefined)
-    bindings.push('(name = "LIVE_REPLIES", durableObjectNamespace = "LiveReply")')
+  // A setting of this name stands in for the binding: it turns the objects off.
+  const hasObjects = vars['LIVE_REPLIES'] === undefined
+  if (hasObjects) bindings.push('(name = "LIVE_REPLIES", durableObjectNamespace = "LiveReply")')
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -92,7 +94,7 @@ const config :Workerd.Config = (
       compatibilityFlags = [${compatibilityFlags.map(text).join(', ')}],
       globalOutbound = "loopback",
       bindings = [${bindings.join(', ')}],
-      durableObjectNamespaces = [(className = "LiveReply", uniqueKey = "live-replies", enableSql = true)],
+      durableObjectNamespaces = [${hasObjects ? objects : ''}],
       durableObjectStorage = (inMemory = void)
     )),
     (name = "loopback", network = (allow = ["127.0.0.0/8"]))

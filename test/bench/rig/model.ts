@@ -9,6 +9,8 @@ export interface BenchModel {
   baseUrl: string
   /** When the last call began, on the clock of `performance.now()`. */
   calledAt: number
+  /** When each piece of the last reply was sent. */
+  sentAt: number[]
   close(): Promise<void>
 }
 
@@ -20,13 +22,15 @@ export async function startModel(reply: { tokens: number; paceMs: number }): Pro
   const server = createServer((request, response) => {
     model.calledAt = performance.now()
     request.resume().once('end', () => {
-      void send(response, reply)
+      model.sentAt = []
+      void send(response, reply, model.sentAt)
     })
   })
   server.keepAliveTimeout = 0
   const model: BenchModel = {
     baseUrl: `http://127.0.0.1:${await listen(server)}/v1`,
     calledAt: 0,
+    sentAt: [],
     async close() {
       const closed = once(server, 'close')
       server.close()
@@ -40,10 +44,12 @@ export async function startModel(reply: { tokens: number; paceMs: number }): Pro
 async function send(
   response: ServerResponse,
   { tokens, paceMs }: { tokens: number; paceMs: number },
+  sentAt: number[],
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   const beginsAt = performance.now()
   for (let count = 1; count <= tokens; count += 1) {
+    sentAt.push(performance.now())
     response.write(token)
     const pauseMs = beginsAt + count * paceMs - performance.now()
     if (pauseMs > 0) await sleep(pauseMs)
