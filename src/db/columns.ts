@@ -38,6 +38,7 @@ export const integers = column<number[]>('integer[]')
 export const bigint = column<ColumnType<string, number, number>>('bigint')
 export const float = column<number>('double precision')
 export const uuid = column<string>('uuid')
+export const uuids = column<string[]>('uuid[]')
 export const text = column<string>('text')
 /** Read as the beginning of the day in the isolate's time zone, which is UTC in a Worker. */
 export const date = column<ColumnType<Date, string, string>>('date')

@@ -1,6 +1,10 @@
+import { sql } from 'kysely'
 import type { Metadata, Session } from '../protocol.ts'
+import * as column from './columns.ts'
 import type { Database } from './database.ts'
 import { eraseSurplus, lockEmptySessions } from './erasure/erase-surplus.ts'
+import { rowsOf } from './rows-of.ts'
+import { runningReplies } from './running-replies.ts'
 import type { SessionRow } from './schema.ts'
 import { lockSession } from './session-lock.ts'
 import { pageOf, type SessionPosition, sessionPage } from './session-page.ts'
@@ -88,16 +92,22 @@ export async function changeSession(
   return row && toSession(row)
 }
 
-/** Erases the session and its messages, even if a reply is streaming. @returns false if the user has no such session */
-export async function deleteSession(db: Database, userId: string, id: string): Promise<boolean> {
-  const [, erased] = await db.batch([
+/**
+ * Erases the session and its messages, even if a reply is streaming.
+ * @returns the replies that were streaming; undefined if the user has no such session
+ */
+export async function deleteSession(
+  db: Database,
+  userId: string,
+  id: string,
+): Promise<{ running: string[] } | undefined> {
+  const [, [row]] = await db.batch([
     lockSession(id).compile(db.kysely),
-    db.kysely
-      .deleteFrom('sessions')
-      .where('id', '=', id)
-      .where('user_id', '=', userId)
-      .returning('id')
-      .compile(),
+    rowsOf({ running: column.uuids })`
+with erased as (
+  delete from sessions where id = ${id} and user_id = ${userId} returning id
+)
+select ${runningReplies(sql`select id from erased`)} as running from erased`.compile(db.kysely),
   ])
-  return erased.length > 0
+  return row
 }

@@ -84,6 +84,7 @@ const valueTests: Record<string, (value: unknown) => boolean> = {
   smallint: Number.isInteger,
   integer: Number.isInteger,
   'integer[]': (value) => Array.isArray(value) && value.every(Number.isInteger),
+  'uuid[]': (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
   bigint: (value) => typeof value === 'string' && /^-?\d+$/.test(value),
   'double precision': (value) => typeof value === 'number',
   uuid: isText,

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
 import { rowsOf } from '../rows-of.ts'
+import { runningReplies } from '../running-replies.ts'
 import { sessionLock } from '../session-lock.ts'
 
 /** Bounds the locks of a call, of which a server has some thousands, and the rows that it deletes. */
@@ -16,14 +17,14 @@ const maxMessages = 5_000
  * it has waited for a lock, Postgres reads the row again before it deletes it, and keeps a session that was claimed
  * meanwhile. The foreign key then deletes the messages that exist at that time. The ids are an array, as for a join
  * Postgres may read all sessions of the user.
- * @returns how many sessions were erased, and whether there are more
+ * @returns how many sessions were erased, whether there are more, and the replies that were streaming
  */
 export async function eraseSomeOfUser(
   db: Database,
   userId: string,
-): Promise<{ erased: number; more: boolean }> {
+): Promise<{ erased: number; more: boolean; running: string[] }> {
   const [[row]] = await db.batch([
-    rowsOf({ erased: column.integer, more: column.boolean })`
+    rowsOf({ erased: column.integer, more: column.boolean, running: column.uuids })`
 with mine as materialized (
   -- One more than a call may erase shows whether there are more.
   select id, next_seq from sessions where user_id = ${userId} order by id limit ${maxSessions + 1}
@@ -38,7 +39,8 @@ with mine as materialized (
   delete from sessions where id = any (array(select id from locked)) and user_id = ${userId} returning id
 )
 select (select count(*) from erased)::integer as erased,
-  (select count(*) from mine) > (select count(*) from locked) as more`.compile(db.kysely),
+  (select count(*) from mine) > (select count(*) from locked) as more,
+  ${runningReplies(sql`select id from erased`)} as running`.compile(db.kysely),
   ])
   if (row === undefined) throw new Error('erase returned no row')
   return row

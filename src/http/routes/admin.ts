@@ -12,6 +12,7 @@ import {
 } from '../../protocol-admin.ts'
 import { MessagesQuery, SessionPath } from '../../protocol.ts'
 import type { AppEnv } from '../app-env.ts'
+import { leaveSessions } from '../live/leave-session.ts'
 import { messagePage } from '../message-page.ts'
 import { ownerOnly } from '../middleware/owner-only.ts'
 import { decodeSearchCursor, encodeSearchCursor } from '../sessions-cursor.ts'
@@ -59,8 +60,9 @@ export const admin = new Hono<AppEnv>()
     const { db } = c.get('deps')
     const { session_id: id } = c.req.valid('param')
     const userId = await findSessionUser(db, id)
-    if (userId === undefined || !(await deleteSession(db, userId, id)))
-      throw new Problem('not_found')
+    const erased = userId === undefined ? undefined : await deleteSession(db, userId, id)
+    if (erased === undefined) throw new Problem('not_found')
+    leaveSessions(c, erased.running, { isErased: true })
     return c.body(null, 204)
   })
   .get('/usage', queryString(AdminUsageQuery), async (c) => {

@@ -6,6 +6,7 @@ import { databaseCalls } from '../../limits.ts'
 import { ClaimRequest } from '../../protocol.ts'
 import type { AppEnv } from '../app-env.ts'
 import { jsonBody } from '../json.ts'
+import { leaveSessions } from '../live/leave-session.ts'
 import { needsLogin, needsUser } from '../middleware/identity.ts'
 
 /** The caller must prove both identities: the signed-in user's by the JWT, and the visitor's by the token. */
@@ -21,6 +22,7 @@ export const claim = new Hono<AppEnv>().post(
     for (let calls = 0; calls < databaseCalls.perRequest; calls += 1) {
       const moved = await claimSomeSessions(c.get('deps').db, users)
       claimed += moved.claimed
+      leaveSessions(c, moved.running, { isErased: false })
       if (!moved.more) return c.json({ claimed })
     }
     throw new Problem('claim_unfinished', {

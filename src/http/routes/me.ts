@@ -3,6 +3,7 @@ import { eraseSomeOfUser } from '../../db/erasure/erase-user.ts'
 import { Problem } from '../../errors.ts'
 import { databaseCalls } from '../../limits.ts'
 import type { AppEnv } from '../app-env.ts'
+import { leaveSessions } from '../live/leave-session.ts'
 import { needsUser } from '../middleware/identity.ts'
 
 /**
@@ -11,7 +12,8 @@ import { needsUser } from '../middleware/identity.ts'
  */
 export const me = new Hono<AppEnv>().delete('/', needsUser, async (c) => {
   for (let calls = 0; calls < databaseCalls.perRequest; calls += 1) {
-    const { more } = await eraseSomeOfUser(c.get('deps').db, c.get('userId'))
+    const { more, running } = await eraseSomeOfUser(c.get('deps').db, c.get('userId'))
+    leaveSessions(c, running, { isErased: true })
     if (!more) return c.body(null, 204)
   }
   throw new Problem('erase_unfinished', {

@@ -19,6 +19,7 @@ import { newSessionId } from '../../turn/session-of-turn.ts'
 import type { AppEnv } from '../app-env.ts'
 import { userOrNewVisitor } from '../caller.ts'
 import { jsonBody } from '../json.ts'
+import { leaveSessions } from '../live/leave-session.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
 import { path, queryString } from '../validate.ts'
@@ -61,8 +62,9 @@ export const sessions = new Hono<AppEnv>()
   )
   .delete('/:session_id', needsUser, path(SessionPath), async (c) => {
     const { session_id: id } = c.req.valid('param')
-    if (!(await deleteSession(c.get('deps').db, c.get('userId'), id)))
-      throw new Problem('not_found')
+    const erased = await deleteSession(c.get('deps').db, c.get('userId'), id)
+    if (erased === undefined) throw new Problem('not_found')
+    leaveSessions(c, erased.running, { isErased: true })
     return c.body(null, 204)
   })
 

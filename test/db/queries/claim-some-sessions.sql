@@ -11,10 +11,14 @@ with locked as materialized (
   returning id
 )
 select (select count(*) from claimed)::integer as claimed,
-  (select count(*) from locked) = $5 as more;
+  (select count(*) from locked) = $5 as more,
+  array(
+    select id from messages where session_id = any (array(select id from claimed)) and status = 'streaming'
+  ) as running;
 -- returns:
 --   claimed integer
 --   more boolean
+--   running uuid[]
 
 with surplus as materialized (
   select id from sessions where user_id = $1 and empty_since is not null 

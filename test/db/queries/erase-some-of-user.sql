@@ -12,7 +12,11 @@ with mine as materialized (
   delete from sessions where id = any (array(select id from locked)) and user_id = $5 returning id
 )
 select (select count(*) from erased)::integer as erased,
-  (select count(*) from mine) > (select count(*) from locked) as more;
+  (select count(*) from mine) > (select count(*) from locked) as more,
+  array(
+    select id from messages where session_id = any (array(select id from erased)) and status = 'streaming'
+  ) as running;
 -- returns:
 --   erased integer
 --   more boolean
+--   running uuid[]
