@@ -164,6 +164,12 @@ describe('a text that comes in lumps', () => {
       expect(shown(seen, atMs).length, `at ${atMs}`).toBeGreaterThan(shown(seen, atMs - 200).length)
   })
 
+  test('is not hastened by quick reads that find nothing', async () => {
+    const nothing = Array.from({ length: 5 }, (): Step => [400, quiet])
+    const seen = await paced([...lumps(['', 'x'.repeat(500)]), ...nothing, [0, end]])
+    expect(shown(seen, 6_999).length).toBeLessThan(250)
+  })
+
   test('takes a piece in about a tenth of a second, and no piece without a character', async () => {
     const long = await paced([...lumps(['', 'x'.repeat(10_000)]), [5_000, end]])
     expect(piecesOf(long).length).toBeGreaterThan(35)
