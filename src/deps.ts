@@ -1,6 +1,6 @@
 import { createJwtVerifier, type JwtVerifier } from './auth/jwt-verifier.ts'
 import { createDatabase } from './db/database.ts'
-import { type Env, misconfigured, parseEnv } from './env.ts'
+import { type Env, longestLeaseMs, misconfigured, parseEnv } from './env.ts'
 import { databaseCalls } from './limits.ts'
 import { openaiModel } from './llm/openai.ts'
 import { checkpointCount } from './turn/checkpoints.ts'
@@ -26,8 +26,12 @@ export interface AccessSettings {
   retentionDays: number | undefined
 }
 
+/** The longest `MODEL_TIMEOUT_MS` of a turn that runs in the Worker itself. */
+const longestInWorkerMs = 128_000
 /** Calls of a turn beside the timed checkpoints: begin, finish, their repeats, and the checkpoint at a disconnect. */
 const otherCalls = 6
+/** The same in an object: finish and its repeats. The Worker begins the turn, and nobody's disconnect matters. */
+const otherCallsOfObject = 3
 
 /** @throws Problem `misconfigured`, which names the settings that are wrong */
 export function createDeps(bindings: unknown): Deps {
@@ -47,8 +51,8 @@ export function createDeps(bindings: unknown): Deps {
   }
   if (historyTokens(settings, 1) < 0) throw noRoom(settings)
   checkCaps(env)
-  const checkpoints = checkpointCount(env.MODEL_TIMEOUT_MS, env.TURN_LEASE_MS)
-  if (checkpoints + otherCalls > databaseCalls.perTurn) throw tooManyCalls()
+  checkTimeout(env, bindings)
+  checkCalls(env)
   return {
     db: databaseOf(env),
     model: modelOf(env),
@@ -76,9 +80,24 @@ function checkCaps(env: Env): void {
   throw misconfigured(tooSmall.map((name) => ({ name, message })))
 }
 
-function tooManyCalls() {
-  const message = `is too short for MODEL_TIMEOUT_MS: renewing it would take more than ${databaseCalls.perTurn} database calls a turn`
-  return misconfigured([{ name: 'TURN_LEASE_MS', message }])
+/** A Worker does not live long enough for a long reply once its client has left. */
+function checkTimeout({ MODEL_TIMEOUT_MS: timeoutMs }: Env, bindings: unknown): void {
+  const binding = (bindings as Record<string, unknown>)['LIVE_REPLIES']
+  if (timeoutMs <= longestInWorkerMs || typeof binding === 'object') return
+  const message = `must be at most ${longestInWorkerMs} without the Durable Object binding LIVE_REPLIES`
+  throw misconfigured([{ name: 'MODEL_TIMEOUT_MS', message }])
+}
+
+function checkCalls({ MODEL_TIMEOUT_MS: timeoutMs, TURN_LEASE_MS: leaseMs }: Env): void {
+  const isLong = timeoutMs > longestInWorkerMs
+  const calls = isLong ? databaseCalls.perLongTurn : databaseCalls.perTurn
+  const checkpoints = calls - (isLong ? otherCallsOfObject : otherCalls)
+  const isEnough = (ms: number) => checkpointCount(timeoutMs, ms) <= checkpoints
+  if (isEnough(leaseMs)) return
+  let enoughMs = Math.ceil(leaseMs / 1_000) * 1_000
+  while (!isEnough(enoughMs) && enoughMs < longestLeaseMs) enoughMs += 1_000
+  const message = `is too short for MODEL_TIMEOUT_MS: renewing it would take more than ${calls} database calls a turn; ${enoughMs} is enough`
+  throw misconfigured([{ name: 'TURN_LEASE_MS', message }])
 }
 
 function dailyCapsOf(env: Env) {

@@ -18,6 +18,8 @@ import {
 } from './env/fields.ts'
 import { Problem } from './errors.ts'
 
+export const longestLeaseMs = 120_000
+
 /** The Worker's settings, by their names in wrangler.toml, in secrets and in .dev.vars. */
 export const Env = z
   .object({
@@ -43,8 +45,8 @@ export const Env = z
     MAX_COMPLETION_TOKENS: integer(1_024, 1, 1_000_000),
     MODEL_FIRST_TOKEN_TIMEOUT_MS: integer(30_000, 10, 300_000),
     MODEL_IDLE_TIMEOUT_MS: integer(15_000, 10, 300_000),
-    MODEL_TIMEOUT_MS: integer(120_000, 10, 128_000),
-    TURN_LEASE_MS: integer(15_000, 7_000, 120_000),
+    MODEL_TIMEOUT_MS: integer(120_000, 10, 600_000),
+    TURN_LEASE_MS: integer(15_000, 7_000, longestLeaseMs),
     ALLOWED_ORIGINS: originList,
     ALLOW_NO_ORIGIN: bool(true),
     DAILY_TOKENS_PER_USER: dailyTokens(200_000),

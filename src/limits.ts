@@ -23,4 +23,9 @@ export const databaseCalls = {
   perRequest: subrequests - 5,
   /** Of a turn. The rest is for the model, which a turn may call twice, for the login's keys and in reserve. */
   perTurn: subrequests / 2,
+  /**
+   * Of a turn that may take longer than a Worker's request. Its Durable Object makes them in an event of its own. The rest
+   * is for the model and for what a Worker calls beside them, if it has to run the turn itself.
+   */
+  perLongTurn: subrequests - 10,
 } as const

@@ -69,7 +69,7 @@ async function start(settings: Record<string, string>, port: number): Promise<vo
 function check(settings: Record<string, string>): DevWorkerReply {
   const bindings = withVars(settings)
   try {
-    createDeps(bindings)
+    createDeps({ ...boundObjects(), ...bindings })
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'misconfigured') throw error
     return { kind: 'faults', faults: error.options.members?.['settings'] as SettingFault[] }
@@ -81,6 +81,12 @@ function check(settings: Record<string, string>): DevWorkerReply {
     unknownNames,
     model: `${env.OPENAI_MODEL} at ${new URL(env.OPENAI_BASE_URL ?? 'https://api.openai.com').host}`,
   }
+}
+
+/** A stand-in for each Durable Object that is bound, since some settings need one. */
+function boundObjects(): Record<string, object> {
+  const { durable_objects: objects } = unstable_readConfig({ config }, { hideWarnings: true })
+  return Object.fromEntries(objects.bindings.map(({ name }: { name: string }) => [name, {}]))
 }
 
 function withVars(settings: Record<string, string>): Record<string, string> {

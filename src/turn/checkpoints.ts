@@ -3,10 +3,19 @@ import { Problem } from '../errors.ts'
 const firstMs = 2_000
 const growth = 1.5
 const longestMs = 7_000
+/** From then on, the longest delay is this part of the time so far, since the calls of a turn are limited. */
+const rareAfterMs = 120_000
+const rarePart = 0.1
 
 /** Milliseconds from each checkpoint to the next: growing, and never more than half the lease that it renews. */
 export function* checkpointDelaysMs(leaseMs: number): Generator<number, never> {
-  for (let delay = firstMs; ; delay *= growth) yield Math.min(delay, longestMs, leaseMs / 2)
+  let elapsedMs = 0
+  for (let growingMs = firstMs; ; growingMs *= growth) {
+    const mostMs = elapsedMs < rareAfterMs ? longestMs : elapsedMs * rarePart
+    const delayMs = Math.min(growingMs, mostMs, leaseMs / 2)
+    elapsedMs += delayMs
+    yield delayMs
+  }
 }
 
 /** How many checkpoints a reply of `durationMs` costs. */

@@ -1,6 +1,8 @@
 import type { ReplyGrowth } from '../db/reply-growth.ts'
 import { Problem, storedProblem } from '../errors.ts'
+import { characterStart } from './character-start.ts'
 import type { EndedTurn } from './complete-turn.ts'
+import { pace } from './pace.ts'
 import type { StoredReply } from './turn.ts'
 import type { TurnNews } from './watch.ts'
 
@@ -25,16 +27,19 @@ export interface FollowOptions {
 }
 
 /**
- * Watches a reply that another isolate writes, by what its turn has stored. It ends without the news of an end if the
- * reads are used up or two of them in a row fail: the reply goes on, and the client joins again.
+ * Watches a reply that another isolate writes, by what its turn has stored, at an even pace. It ends without the news of an
+ * end if the reads are used up or two of them in a row fail: the reply goes on, and the client joins again.
  */
-export async function* followReply({
-  first,
-  readGrowth,
-  from,
-  maxReads,
-  load,
-}: FollowOptions): AsyncGenerator<TurnNews<EndedTurn>, void> {
+export function followReply(options: FollowOptions): AsyncGenerator<TurnNews<EndedTurn>, void> {
+  const gone = new AbortController()
+  return pace(readReply(options, gone.signal), gone)
+}
+
+/** The text in lumps: each read brings what was stored since the one before. It ends once the client is `gone`. */
+async function* readReply(
+  { first, readGrowth, from, maxReads, load }: FollowOptions,
+  gone: AbortSignal,
+): AsyncGenerator<TurnNews<EndedTurn>, void> {
   let place = from
   /** The text that has been read. */
   let units = 0
@@ -57,7 +62,8 @@ export async function* followReply({
   let pauseMs = firstPauseMs * Math.max(1, load / fewJoins)
   let failures = 0
   for (let reads = 0; reads < maxReads; reads += 1) {
-    await pause(Math.min(pauseMs, longestPauseMs))
+    await pause(Math.min(pauseMs, longestPauseMs), gone)
+    if (gone.aborted) return
     pauseMs *= growth
     const found = await readGrowth(codePoints).catch(() => 'failed' as const)
     if (found === undefined) {
@@ -80,14 +86,18 @@ export async function* followReply({
   }
 }
 
-function pause(ms: number): Promise<void> {
+/** Ends early once the client is gone. */
+function pause(ms: number, gone: AbortSignal): Promise<void> {
   const part = 1 - jitter + 2 * jitter * Math.random()
-  return new Promise((resolve) => setTimeout(resolve, ms * part))
-}
-
-/** A place in the text, or the one before it if it is inside a surrogate pair. */
-function characterStart(text: string, place: number): number {
-  return place > 0 && (text.charCodeAt(place) & 0xfc00) === 0xdc00 ? place - 1 : place
+  return new Promise((resolve) => {
+    function end() {
+      clearTimeout(timer)
+      gone.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms * part)
+    gone.addEventListener('abort', end)
+  })
 }
 
 /** The length of a text as Postgres counts it. */

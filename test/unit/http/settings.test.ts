@@ -56,7 +56,7 @@ describe('a setting that is missing or wrong', () => {
     MAX_COMPLETION_TOKENS: ['0', '1000001', ...noWholeNumber],
     MODEL_FIRST_TOKEN_TIMEOUT_MS: ['9', '300001', ...noWholeNumber],
     MODEL_IDLE_TIMEOUT_MS: ['9', '300001', ...noWholeNumber],
-    MODEL_TIMEOUT_MS: ['9', '128001', ...noWholeNumber],
+    MODEL_TIMEOUT_MS: ['9', '128001', '600001', ...noWholeNumber],
     TURN_LEASE_MS: ['6999', '120001', ...noWholeNumber],
     AUTH_JWT_SECRET: ['canary', 'canary'.padEnd(31, 'x')],
     AUTH_JWKS_URL: [
@@ -181,6 +181,62 @@ describe('settings that do not fit together', () => {
     const problem = await firstAnswer({ ...right, ...settings }, '/v1/chat')
     expect(problem).toMatchObject({ code: 'misconfigured', settings: [{ name }] })
     expect(JSON.stringify(problem)).not.toContain('Be kind')
+  })
+})
+
+describe('a reply of up to ten minutes', () => {
+  /** An object stands for the binding: nothing calls it. */
+  const LIVE_REPLIES = {}
+  const tenMinutes = { ...right, MODEL_TIMEOUT_MS: '600000', TURN_LEASE_MS: '120000' }
+
+  async function refusal(settings: Record<string, unknown>) {
+    const problem = await firstAnswer(settings, '/v1/chat')
+    return (problem['settings'] as { name: string; message: string }[] | undefined)?.[0]
+  }
+
+  test('needs the binding of Durable Objects, which the error names', async () => {
+    for (const bindings of [{}, { LIVE_REPLIES: undefined }, { LIVE_REPLIES: 'true' }])
+      for (const MODEL_TIMEOUT_MS of ['128001', '600000'])
+        expect(await refusal({ ...tenMinutes, ...bindings, MODEL_TIMEOUT_MS })).toEqual({
+          name: 'MODEL_TIMEOUT_MS',
+          message: 'must be at most 128000 without the Durable Object binding LIVE_REPLIES',
+        })
+    expect(() => createDeps({ ...tenMinutes, MODEL_TIMEOUT_MS: '128000' })).not.toThrow()
+    expect(() => createDeps({ ...tenMinutes, LIVE_REPLIES })).not.toThrow()
+    const tooLong = await refusal({ ...tenMinutes, LIVE_REPLIES, MODEL_TIMEOUT_MS: '600001' })
+    expect(tooLong).toEqual({
+      name: 'MODEL_TIMEOUT_MS',
+      message: 'must be a whole number from 10 to 600000',
+    })
+  })
+
+  test.each([
+    ['40', { MODEL_TIMEOUT_MS: '600000', TURN_LEASE_MS: '15000' }],
+    ['40', { MODEL_TIMEOUT_MS: '600000', TURN_LEASE_MS: '7001' }],
+    ['40', { MODEL_TIMEOUT_MS: '300000', TURN_LEASE_MS: '7000' }],
+    ['25', { MODEL_TIMEOUT_MS: '128000', TURN_LEASE_MS: '7000' }],
+  ])('is told the shortest lease that takes no more than %s calls: %j', async (calls, settings) => {
+    const bound = { ...right, LIVE_REPLIES, ...settings }
+    const { name, message = '' } = (await refusal(bound)) ?? {}
+    expect(name).toBe('TURN_LEASE_MS')
+    expect(message).toContain(`more than ${calls} database calls`)
+    const enough = Number(/; (\d+) is enough$/.exec(message)?.[1])
+    expect(() => createDeps({ ...bound, TURN_LEASE_MS: enough })).not.toThrow()
+    expect(() => createDeps({ ...bound, TURN_LEASE_MS: enough - 1_000 })).toThrow(
+      'TURN_LEASE_MS is too short',
+    )
+  })
+
+  test('of ten minutes needs a lease of about a minute', async () => {
+    const short = { ...tenMinutes, LIVE_REPLIES, TURN_LEASE_MS: '15000' }
+    expect((await refusal(short))?.message).toMatch(/; 6\d000 is enough$/)
+  })
+
+  test('has a lease that is enough, however long it is', () => {
+    for (let seconds = 1; seconds <= 600; seconds += 1)
+      expect(() =>
+        createDeps({ ...tenMinutes, LIVE_REPLIES, MODEL_TIMEOUT_MS: seconds * 1_000 }),
+      ).not.toThrow()
   })
 })
 

@@ -17,11 +17,35 @@ describe('checkpoints', () => {
 
   test('never wait longer than half the lease that they renew', () => {
     expect(Math.max(...first(20, checkpointDelaysMs(10_000)))).toBe(5_000)
+    expect(Math.max(...first(60, checkpointDelaysMs(60_000)))).toBe(30_000)
+  })
+
+  test('after two minutes wait for a tenth of the time so far', () => {
+    let elapsedMs = 0
+    for (const delayMs of first(36, checkpointDelaysMs(120_000))) {
+      if (elapsedMs < 120_000) expect(delayMs).toBeLessThanOrEqual(7_000)
+      else expect(delayMs).toBeCloseTo(elapsedMs / 10)
+      elapsedMs += delayMs
+    }
+    expect(elapsedMs).toBeGreaterThan(600_000)
   })
 
   test('a reply of under 2 s costs none, one of 120 s costs 18', () => {
     expect(checkpointCount(1_999, 15_000)).toBe(0)
     expect(checkpointCount(120_000, 15_000)).toBe(18)
+  })
+
+  test('of ten minutes cost 82 with a lease of 15 s, and 35 with one of two minutes', () => {
+    expect(checkpointCount(600_000, 15_000)).toBe(82)
+    expect(checkpointCount(600_000, 120_000)).toBe(35)
+  })
+
+  test('are no more with a longer lease', () => {
+    for (const durationMs of [10_000, 120_000, 128_000, 200_000, 600_000])
+      for (let leaseMs = 7_000; leaseMs < 120_000; leaseMs += 1_000)
+        expect(checkpointCount(durationMs, leaseMs + 1_000)).toBeLessThanOrEqual(
+          checkpointCount(durationMs, leaseMs),
+        )
   })
 })
 

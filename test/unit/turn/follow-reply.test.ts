@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ReplyGrowth } from '../../../src/db/reply-growth.ts'
 import { Problem } from '../../../src/errors.ts'
 import type { Message } from '../../../src/protocol.ts'
+import { checkpointDelaysMs } from '../../../src/turn/checkpoints.ts'
 import { followReply, placeOf } from '../../../src/turn/follow-reply.ts'
 import { createJoinLoad } from '../../../src/turn/join-load.ts'
 
@@ -95,7 +96,8 @@ describe('joining a reply', () => {
     expect(textOf(await all(once.news))).toBe(whole)
     const twice = growing(texts, { failing: [2, 3] })
     const seen = await all(twice.news)
-    expect(seen.at(-1)?.kind).toBe('quiet')
+    expect(textOf(seen)).toBe(texts[1])
+    expect(seen.some(({ kind }) => kind === 'end')).toBe(false)
     expect(twice.asked).toHaveLength(3)
   })
 
@@ -114,6 +116,89 @@ describe('joining a reply', () => {
       kind: 'end',
       end: { problem: { code: 'session_deleted' } },
     })
+  })
+})
+
+describe('joining a reply that grows evenly', () => {
+  const durationMs = 90_000
+  const unitsPerMs = 0.08
+
+  /** A database with the text of the newest checkpoint. */
+  function checkpointed(joinsAtMs: number) {
+    const beginsAtMs = Date.now() - joinsAtMs
+    const readsAtMs: number[] = []
+    const textAt = (ms: number) => {
+      let storedMs = 0
+      for (const delayMs of checkpointDelaysMs(15_000)) {
+        if (storedMs + delayMs > ms) break
+        storedMs += delayMs
+      }
+      return 'x'.repeat(unitsPerMs * storedMs)
+    }
+    const readGrowth = async (codePoints: number): Promise<ReplyGrowth> => {
+      const atMs = Date.now() - beginsAtMs
+      readsAtMs.push(atMs)
+      if (atMs < durationMs) return { more: textAt(atMs).slice(codePoints) }
+      return { ended: storedAs('x'.repeat(unitsPerMs * durationMs), 'complete') }
+    }
+    const first = storedAs(textAt(joinsAtMs), 'streaming')
+    return { readsAtMs, beginsAtMs, first, readGrowth }
+  }
+
+  /** The same chances each time (Park and Miller's generator). */
+  function chances() {
+    let state = 20_261_128
+    return () => {
+      state = (state * 48_271) % 2_147_483_647
+      return state / 2_147_483_647
+    }
+  }
+
+  /** How many reads it takes to find the end of a reply that ends after so long. */
+  function readsWithin(ms: number): number {
+    const chance = chances()
+    let reads = 0
+    for (let atMs = 0; atMs < ms; reads += 1)
+      atMs += Math.min(400 * 1.2 ** reads, 5_000) * (0.75 + 0.5 * chance())
+    return reads
+  }
+
+  test.each([1_000, 4_000, 12_000, 30_000, 60_000])(
+    'after %i ms shows it grow in nine of ten moments, and reads only at its pauses',
+    async (joinsAtMs) => {
+      vi.mocked(Math.random).mockImplementation(chances())
+      const { readsAtMs, beginsAtMs, first, readGrowth } = checkpointed(joinsAtMs)
+      const news = followReply({ first, readGrowth, from: 0, maxReads: 44, load: 0 })
+      const seen: { atMs: number; units: number }[] = []
+      const reading = (async () => {
+        for await (const each of news)
+          if (each.kind === 'text') seen.push({ atMs: Date.now() - beginsAtMs, units: each.place })
+      })()
+      await vi.runAllTimersAsync()
+      await reading
+
+      const unitsAt = (ms: number) => seen.findLast(({ atMs }) => atMs <= ms)?.units ?? 0
+      const beginsGrowing = seen[1]?.atMs ?? 0
+      const samples = Array.from(
+        { length: Math.floor((durationMs - beginsGrowing) / 200) },
+        (_, index) => beginsGrowing + index * 200,
+      )
+      const grown = samples.filter((ms) => unitsAt(ms + 200) > unitsAt(ms))
+      expect(grown.length / samples.length).toBeGreaterThan(0.9)
+      expect(readsAtMs).toHaveLength(readsWithin(durationMs - joinsAtMs))
+    },
+  )
+
+  test('a client that leaves ends the pause and the reads', async () => {
+    const { readsAtMs, first, readGrowth } = checkpointed(30_000)
+    const news = followReply({ first, readGrowth, from: 0, maxReads: 44, load: 0 })
+    await news.next()
+    const next = news.next()
+    await vi.advanceTimersByTimeAsync(200)
+    await news.return()
+    await next
+    expect(vi.getTimerCount()).toBe(0)
+    expect(readsAtMs).toHaveLength(0)
   })
 })
 
