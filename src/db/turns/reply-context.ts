@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import type { RecalledTurn, SentPrompt, WindowTurn } from '../../turn/turn.ts'
+import type { SentPrompt } from '../../turn/turn-end.ts'
+import type { RecalledTurn, WindowTurn } from '../../turn/turn.ts'
 import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
 import { type RowOf, rowsOf } from '../rows-of.ts'

@@ -17,6 +17,6 @@ export const stop = new Hono<AppEnv>().post(
     const { session_id: sessionId } = c.req.valid('param')
     const stopped = await stopTurn(c.get('deps').db, c.get('userId'), sessionId)
     if (stopped === undefined) throw new Problem('not_found')
-    return c.json({ stopped })
+    return c.json({ stopped: stopped.stopped })
   },
 )
