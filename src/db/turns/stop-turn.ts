@@ -23,7 +23,7 @@ with session as (
 ), stopped as (
   update messages set stop_requested = true from session
   where session_id = session.id and status = 'streaming' and lease_expires_at > statement_timestamp()
-  returning id
+  returning messages.id
 )
 select stopped.id as reply_id from session left join stopped on true`.compile(db.kysely)
   const [[row]] = await db.batch([query])

@@ -14,7 +14,9 @@ export const chat = new Hono<AppEnv>().post('/', jsonBody(ChatRequest), async (c
   const body = c.req.valid('json')
   const isStream = wantsStream(c)
   const historyLimit = isStream ? 0 : (body.history_limit ?? limits.historyMessages)
-  const turn = await openTurn(c, toTurnRequest(body, c.req.header('last-event-id')), { historyLimit })
+  const turn = await openTurn(c, toTurnRequest(body, c.req.header('last-event-id')), {
+    historyLimit,
+  })
   if (isStream) {
     const render = renderNative(c.get('requestId'), (ended) => ({
       server_timing: serverTiming(turn, ended),

@@ -46,7 +46,10 @@ export function continuedPart({ reply, tokens: maxTokens }: ContinuedReply): Con
 }
 
 /** The same with less of the text. */
-export function shorterContinuedPart({ text, tokens }: ContinuedPart, share: number): ContinuedPart {
+export function shorterContinuedPart(
+  { text, tokens }: ContinuedPart,
+  share: number,
+): ContinuedPart {
   return partOf(text, Math.ceil(share * (tokens - requestTokens)))
 }
 
@@ -56,7 +59,10 @@ function partOf(content: string, maxTokens: number): ContinuedPart {
 }
 
 /** The text and the request as a continued reply's receipt shows them. */
-export function sentAgain(content: string, continuedTokens: number): ContinuedPart & { isCut: boolean } {
+export function sentAgain(
+  content: string,
+  continuedTokens: number,
+): ContinuedPart & { isCut: boolean } {
   const part = partOf(content, Math.max(0, continuedTokens - requestTokens))
   return { ...part, tokens: continuedTokens, isCut: part.text.length < content.length }
 }
