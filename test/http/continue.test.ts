@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { continueRequest } from '../../src/turn/continue/request.ts'
 import { useRig } from '../rigs/start-rig.ts'
 

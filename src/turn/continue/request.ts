@@ -58,11 +58,16 @@ function partOf(content: string, maxTokens: number): ContinuedPart {
   return { kind: 'continued', tokens: tokens + requestTokens, text, request: continueRequest }
 }
 
-/** The text and the request as a continued reply's receipt shows them. */
-export function sentAgain(
-  content: string,
-  continuedTokens: number,
-): ContinuedPart & { isCut: boolean } {
+/** What was sent to continue a reply. */
+export interface SentAgain extends ContinuedPart {
+  isCut: boolean
+}
+
+/**
+ * What was sent to continue a reply, of the records of it.
+ * @param content the text as it was before
+ */
+export function sentAgain(content: string, continuedTokens: number): SentAgain {
   const part = partOf(content, Math.max(0, continuedTokens - requestTokens))
   return { ...part, tokens: continuedTokens, isCut: part.text.length < content.length }
 }
