@@ -22,6 +22,8 @@ export interface Receipt {
     turns: number
     recalled: number
     message: number
+    /** Of the reply so far and the request to continue it, if it was continued. */
+    continued?: number
     /** Of the chat format, beside that of the turns. */
     overhead: number
     /** Of what is known. */
@@ -96,6 +98,15 @@ export type ReceiptPart =
       seq?: number
       tokens: number
       messages: ReceiptMessage[]
+    }
+  | {
+      part: 'continued'
+      reason: 'cut_off'
+      tokens: number
+      /** Whether only the end of the reply so far was sent. */
+      cut: boolean
+      /** The reply so far, and the request to continue it. Absent in a receipt that would pass 1 MiB. */
+      messages?: ReceiptMessage[]
     }
 
 export interface ReceiptMessage {

@@ -21,11 +21,20 @@ export const ChatRequest = z
     context_text: nonBlank(limits.contextTextChars).optional(),
     metadata: metadata.optional(),
     regenerate: id.optional(),
+    continue: id.optional(),
     history_limit: z.int().min(0).max(limits.historyMessages).optional(),
   })
   .refine((body) => body.regenerate === undefined || body.message_id !== undefined, {
     path: ['message_id'],
     message: 'is required with regenerate',
+  })
+  .refine((body) => body.continue === undefined || body.message_id !== undefined, {
+    path: ['message_id'],
+    message: 'is required with continue',
+  })
+  .refine((body) => body.continue === undefined || body.regenerate === undefined, {
+    path: ['continue'],
+    message: 'cannot be combined with regenerate',
   })
 export type ChatRequest = z.infer<typeof ChatRequest>
 

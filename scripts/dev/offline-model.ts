@@ -13,6 +13,7 @@ import {
   type ChatRequest,
   parseChatRequest,
 } from './offline-model/chat-request.ts'
+import { readContinued, restOf } from './offline-model/continue.ts'
 import { errorResponse } from './offline-model/error-responses.ts'
 import { parseFaults, parseWantedReply, withoutDirectives } from './offline-model/faults.ts'
 import { answerOther } from './offline-model/other-routes.ts'
@@ -83,7 +84,9 @@ export async function startOfflineModel({
   const promptCache = createPromptCache()
 
   async function complete(chat: ChatRequest) {
-    const newest = chat.messages.findLast(({ role }) => role === 'user')?.content ?? ''
+    const continued = readContinued(chat.messages)
+    const messages = continued?.messages ?? chat.messages
+    const newest = messages.findLast(({ role }) => role === 'user')?.content ?? ''
     // A directive in a quotation of an earlier message has had its effect.
     const { message: asked } = splitReminder(newest)
     const directives = faults ? parseFaults(asked) : []
@@ -91,8 +94,11 @@ export async function startOfflineModel({
     const clean = faults ? forgetDirectives : undefined
     const delayMs = pace === 'reading' ? readingDelayMs : 0
 
-    let reply = await composeReply(chat, wanted ?? answer(chat.messages, clean), delayMs)
-    for (const { source, times, apply } of directives) {
+    const whole = wanted ?? answer(messages, clean)
+    const text = continued ? restOf(whole, continued.soFar) : whole
+    let reply = await composeReply(chat, text, delayMs)
+    for (const { source, times, meets, apply } of directives) {
+      if (meets !== 'both' && meets !== (continued ? 'continue' : 'message')) continue
       const met = timesMet.get(source) ?? 0
       if (met >= times) continue
       timesMet.set(source, met + 1)

@@ -54,6 +54,9 @@ export const tables = {
     rating_comment: column.nullable(column.text),
     terms: column.nullable(column.integers),
     message_terms: column.nullable(column.smallint),
+    continued_from: column.nullable(column.integer),
+    continued_after: column.nullable(column.text),
+    continued_tokens: column.nullable(column.integer),
   },
   spending: {
     day: column.date,
@@ -89,4 +92,4 @@ export type SessionRow = RowOf<typeof tables.sessions>
 export type MessageRow = RowOf<typeof tables.messages>
 
 /** The number of the newest file in `migrations/`, which this code needs. The Worker cannot read the folder: a test compares. */
-export const schemaVersion = 10
+export const schemaVersion = 11

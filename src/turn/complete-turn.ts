@@ -120,12 +120,12 @@ async function checkpoint(
 
 async function store(
   { db, settings }: TurnDeps,
-  { key, asked }: RunningTurn,
+  { key, asked, continued }: RunningTurn,
   content: string,
   completion: Completion,
   historyLimit: number,
 ): Promise<Pick<EndedTurn, 'reply' | 'history' | 'problem'>> {
-  const { problem, ...result } = turnEndOf(settings, content, completion)
+  const { problem, ...result } = turnEndOf(settings, content, completion, continued)
   const end = { ...result, ...turnTerms(asked.message, asked.contextText, content) }
   const stored = (limit: number) =>
     attempt((timeoutMs) => finishTurn(db, key, end, { historyLimit: limit, timeoutMs }), finish)

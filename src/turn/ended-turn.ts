@@ -6,30 +6,38 @@ import { turnOverheadTokens } from './prompt/window.ts'
 import type { Completion } from './read-completion.ts'
 import type { TurnSettings } from './start-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
-import type { Spent, TurnEnd, TurnTerms } from './turn.ts'
+import type { Spent, TurnEnd, TurnTerms } from './turn-end.ts'
+import type { StoredReply } from './turn.ts'
 
-/** How a turn ended, as it is to be stored: a pure function of what was sent and what came back. */
+/**
+ * How a turn ended, as it is to be stored: a pure function of what was sent and what came back.
+ * @param content the whole text of the reply, with what it had before if the turn continues it
+ */
 export function turnEndOf(
   settings: TurnSettings,
   content: string,
   completion: Completion,
+  continued?: StoredReply,
 ): Omit<TurnEnd, keyof TurnTerms> & { problem: Problem | undefined } {
-  const { usage, sent, finishReason } = completion
+  const { usage, sent } = completion
   const message = messageOf(sent)
   const tokens = { message: message.tokens, reply: countTokens(content) }
-  const problem = problemOf(content, completion)
+  const written = content.slice(continued?.reply.content.length ?? 0)
+  const problem = problemOf(written, completion)
   return {
-    status: statusOf(content, finishReason),
+    ...endingOf(written, completion, problem, continued),
     content,
-    finishReason: finishReason ?? null,
-    errorCode: problem?.code ?? null,
     problem,
     model: settings.model,
     usage: usage && toUsage(usage),
     cachedTokens: usage?.cachedTokens ?? null,
-    spent: spentOf(completion, tokens.reply, settings.maxCompletionTokens),
+    spent: spentOf(
+      completion,
+      continued ? countTokens(written) : tokens.reply,
+      settings.maxCompletionTokens,
+    ),
     tokens,
-    reportedReplyTokens: reportedReplyTokens(completion, content),
+    reportedReplyTokens: continued ? undefined : reportedReplyTokens(completion, content),
     messageBytes: byteLength(message.content),
     sent: sentPrompt(sent),
     overheadTokens: turnOverheadTokens,
@@ -42,16 +50,32 @@ export function messageOf(prompt: readonly PromptPart[]): { tokens: number; cont
   return prompt.find((part) => part.kind === 'message') ?? { tokens: 0, content: '' }
 }
 
-/** Only a finish reason makes a reply complete: a stream that ends without one was cut off. */
-function statusOf(content: string, finishReason: string | undefined): TurnEnd['status'] {
-  if (content === '') return 'failed'
-  return finishReason === undefined ? 'interrupted' : 'complete'
+/**
+ * Only a finish reason makes a reply complete: a stream that ends without one was cut off. A reply that was continued and
+ * has no new text is what it was.
+ */
+function endingOf(
+  written: string,
+  { finishReason }: Completion,
+  problem: Problem | undefined,
+  continued: StoredReply | undefined,
+): Pick<TurnEnd, 'status' | 'finishReason' | 'errorCode'> {
+  if (written === '' && continued !== undefined) {
+    const { reply, errorCode } = continued
+    const isComplete = reply.status === 'complete'
+    const status = isComplete ? 'complete' : 'interrupted'
+    return { status, finishReason: reply.finish_reason ?? null, errorCode }
+  }
+  const errorCode = problem?.code ?? null
+  if (written === '') return { status: 'failed', finishReason: finishReason ?? null, errorCode }
+  const status = finishReason === undefined ? 'interrupted' : 'complete'
+  return { status, finishReason: finishReason ?? null, errorCode }
 }
 
 /** Undefined if the reply is complete. A fault after the finish reason took nothing from the text. */
-function problemOf(content: string, { finishReason, problem }: Completion): Problem | undefined {
+function problemOf(written: string, { finishReason, problem }: Completion): Problem | undefined {
   if (finishReason === undefined) return problem ?? new Problem('model_unavailable')
-  return content === '' ? new Problem('model_empty_reply') : undefined
+  return written === '' ? new Problem('model_empty_reply') : undefined
 }
 
 /**
@@ -71,9 +95,12 @@ function toUsage({ promptTokens: prompt, completionTokens: completion }: Complet
 /** A provider's count may be up to 3.4 times o200k's. Far more is nonsense, which would use up everybody's day. */
 const mostTimesOwnCount = 8
 
-/** The cost of a turn: the usage as reported, or else the most that prompt, thinking and reply so far can hold. */
+/**
+ * The cost of a turn: the usage as reported, or else the most that prompt, thinking and reply so far can hold.
+ * @param replyTokens of what the turn itself has written
+ */
 function spentOf(
-  { usage, problem, sent, thinkingBytes }: Completion,
+  { usage, problem, sent, thinkingBytes, repeatedBytes }: Completion,
   replyTokens: number,
   maxCompletionTokens: number,
 ): Spent {
@@ -89,7 +116,8 @@ function spentOf(
   if (problem?.options.isUnspent)
     return { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 }
   // No tokenizer makes more tokens of a text than it has bytes.
-  const written = Math.min(replyTokens + thinkingBytes, Math.max(replyTokens, maxCompletionTokens))
+  const most = replyTokens + thinkingBytes + repeatedBytes
+  const written = Math.min(most, Math.max(replyTokens, maxCompletionTokens))
   return { prompt_tokens: bound, completion_tokens: written, cached_tokens: 0 }
 }
 

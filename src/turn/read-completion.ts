@@ -1,6 +1,7 @@
 import { Problem } from '../errors.ts'
 import type { CompletionUsage } from '../llm/chat-model.ts'
-import { cleanText, createTextCleaner } from './clean-text.ts'
+import { cleanText } from './clean-text.ts'
+import { type NewText, startNewText } from './continue/new-text.ts'
 import { promptMessages, type PromptPart, shorterPrompt } from './prompt/parts.ts'
 import type { RunningTurn, TurnDeps } from './start-turn.ts'
 
@@ -11,6 +12,8 @@ export interface Completion {
   usage?: CompletionUsage
   /** UTF-8 bytes of the thinking that is no part of the text. */
   thinkingBytes: number
+  /** UTF-8 bytes of what the model said again of a reply that it continued. */
+  repeatedBytes: number
   problem?: Problem
   /** The prompt that the model was sent. */
   sent: readonly PromptPart[]
@@ -35,30 +38,36 @@ export async function readCompletion(
   turn: RunningTurn,
   { signal, onPrompt, onText, onThinking, onTakeBack }: CompletionListener,
 ): Promise<Completion> {
-  const completion: Completion = { sent: turn.prompt, thinkingBytes: 0 }
+  const completion: Completion = { sent: turn.prompt, thinkingBytes: 0, repeatedBytes: 0 }
 
   async function read(prompt: readonly PromptPart[]) {
     completion.sent = prompt
     onPrompt(prompt)
-    let cleaner = createTextCleaner()
+    let text = newTextOf(turn, prompt)
     try {
       for await (const chunk of model(promptMessages(prompt), {
         signal,
         cacheKey: turn.cacheKey,
       })) {
         if (chunk.takesBack) {
-          cleaner = createTextCleaner()
+          text = newTextOf(turn, prompt)
           onTakeBack()
         }
         if (chunk.isThinking) onThinking()
         completion.thinkingBytes += chunk.thinkingBytes ?? 0
-        if (chunk.text !== undefined) onText(cleaner.push(chunk.text))
+        if (chunk.text !== undefined) onText(text.push(chunk.text))
+        if (text.isFull) throw tooLong()
         if (chunk.finishReason !== undefined)
           completion.finishReason = cleanText(chunk.finishReason)
         if (chunk.usage !== undefined) completion.usage = chunk.usage
       }
     } finally {
-      onText(cleaner.flush())
+      onText(text.flush())
+      completion.repeatedBytes += text.repeatedBytes
+    }
+    if (text.isFull) {
+      delete completion.finishReason
+      throw tooLong()
     }
   }
 
@@ -74,8 +83,18 @@ export async function readCompletion(
   return completion
 }
 
+function newTextOf({ continued }: RunningTurn, prompt: readonly PromptPart[]): NewText {
+  const part = prompt.find((each) => each.kind === 'continued')
+  return startNewText(continued && part && { stored: continued.reply.content, sent: part.text })
+}
+
+function tooLong(): Problem {
+  return new Problem('interrupted', { hint: 'a continued reply became longer than a reply may be' })
+}
+
+/** Whether there is a shorter prompt. */
 function hasHistory(prompt: readonly PromptPart[]): boolean {
-  return prompt.some((part) => part.kind === 'turn' || part.kind === 'recalled')
+  return prompt.some(({ kind }) => kind !== 'system' && kind !== 'message')
 }
 
 /** Providers report it before the first token, so nothing was written or paid for yet. */

@@ -1,8 +1,10 @@
 import { findNextContext } from '../db/turns/next-context.ts'
 import { findReplyContext } from '../db/turns/reply-context.ts'
 import type { Receipt } from '../protocol-receipt.ts'
+import { sentAgain } from './continue/request.ts'
+import { leftOutOf } from './prompt/left-out.ts'
 import { quoteRecalled, quotedAgain } from './prompt/quotation.ts'
-import { leftOutOf, receiptParts } from './prompt/receipt.ts'
+import { receiptParts } from './prompt/receipt.ts'
 import { renderMessage } from './prompt/render.ts'
 import {
   historyTokens,
@@ -118,7 +120,7 @@ export async function replyReceipt(
 ): Promise<Receipt | undefined> {
   const context = await findReplyContext(db, key, turnOverheadTokens)
   if (context === undefined) return undefined
-  const { promptTokens, completionTokens, cachedTokens, sent, message, before } = context
+  const { promptTokens, completionTokens, cachedTokens, sent, message, before, continued } = context
   const query = queryTerms(message.content, message.contextText)
   const quoted = quotedAgain(context.recalled, {
     query,
@@ -140,6 +142,7 @@ export async function replyReceipt(
         elsewhere: sent.recalledElsewhere,
       },
       message,
+      continued: continued && sentAgain(continued.content, continued.tokens),
       before,
       promptTokens,
     }),

@@ -1,11 +1,9 @@
-import { attempt } from '../db/attempt.ts'
 import type { Database } from '../db/database.ts'
-import { abandonTurn } from '../db/turns/abandon-turn.ts'
-import { beginTurn } from '../db/turns/begin-turn.ts'
-import { describeFault, Problem } from '../errors.ts'
 import type { ChatModel } from '../llm/chat-model.ts'
 import type { Message } from '../protocol.ts'
+import { begin, type BeginOptions } from './begin.ts'
 import { cacheKeyOf } from './cache-key.ts'
+import { continuedPart, continueLimits } from './continue/request.ts'
 import { type Caller, type DailyCaps, payersOf } from './payers.ts'
 import { promptParts, type PromptPart } from './prompt/parts.ts'
 import { quoteRecalled } from './prompt/quotation.ts'
@@ -18,7 +16,7 @@ import {
   type WindowSettings,
 } from './prompt/window.ts'
 import { queryTerms } from './recall/terms.ts'
-import { messageTooLong, refusal } from './refusal.ts'
+import { messageTooLong } from './refusal.ts'
 import { sessionIdOf, titleOf } from './session-of-turn.ts'
 import { countTokens } from './tokens/token-count.ts'
 import type { StoredReply, TurnKey, TurnRequest } from './turn.ts'
@@ -62,16 +60,9 @@ export interface RunningTurn {
   continued?: StoredReply | undefined
 }
 
-export interface StartOptions {
+export interface StartOptions extends BeginOptions {
   /** Of the reply, if the turn creates one. */
   replyId: string
-  /** Keeps work alive that goes on after the response. */
-  waitUntil: (work: Promise<void>) => void
-  /**
-   * Ends the session's running reply if nobody watches it. Resolves to whether it has ended; never rejects. Absent: no
-   * reply is ended.
-   */
-  endUnwatched?: ((replyId: string) => Promise<boolean>) | undefined
 }
 
 export interface StartedTurn {
@@ -81,16 +72,6 @@ export interface StartedTurn {
   next: { run: RunningTurn } | { replay: StoredReply }
 }
 
-/** Even after a definite failure: it may be that of a repeat, and the first attempt may have been committed. */
-const mayHaveBegun: readonly string[] = [
-  'database_unavailable',
-  'database_timeout',
-  'data_too_large',
-]
-
-/** The platform ends what runs 30 s after the response. The attempts span that time also if each is refused at once. */
-const abandon = { attempts: 8, timeoutMs: 25_000, pauseMs: 3_000 } as const
-
 /**
  * Everything of a turn that can be refused with a status, in one round trip. Once this resolves, the message is stored.
  * @throws Problem if the turn is refused, or the database cannot be reached
@@ -99,12 +80,14 @@ export async function startTurn(
   { db, settings }: TurnDeps,
   caller: Caller,
   request: TurnRequest,
-  { replyId, waitUntil }: StartOptions,
+  { replyId, ...options }: StartOptions,
 ): Promise<StartedTurn> {
   const content = renderMessage(request.message, request.contextText)
   const messageTokens = countTokens(content)
   const room = historyTokens(settings, messageTokens)
   if (room < 0) throw messageTooLong(-room)
+  const continues = request.continues && continueLimits(request.continues, room)
+  if (continues && continues.missingTokens > 0) throw messageTooLong(continues.missingTokens)
 
   const { userId } = caller
   const asked = { message: request.message, contextText: request.contextText ?? null }
@@ -128,6 +111,7 @@ export async function startTurn(
     metadata: request.metadata ?? {},
     messageTokens,
     regenerate: request.regenerate ?? null,
+    continues: continues?.limits,
     replyId,
     lease,
     leaseMs: settings.leaseMs,
@@ -147,28 +131,18 @@ export async function startTurn(
     maxTokens: fixedTokens(settings, messageTokens) + settings.maxCompletionTokens,
     payers,
   }
-  const abandonLater = () => waitUntil(abandonBegin(db, { sessionId, lease, payers }))
   const beginsAt = Date.now()
-  // A begin whose answer was lost may hold the lease. Repeated under the same lease, it finds what it did.
-  const begun = await attempt((timeoutMs) => beginTurn(db, start, { timeoutMs }), {
-    attempts: 2,
-    timeoutMs: db.timeoutMs,
-    pauseMs: 0,
-  }).catch((error: unknown) => {
-    if (!(error instanceof Problem) || mayHaveBegun.includes(error.code)) abandonLater()
-    throw error
-  })
-  // The first attempt was committed, and was erased or taken over before the second one: its debit is left.
-  if (begun.verdict === 'ended') abandonLater()
-  if (begun.verdict !== 'run' && begun.verdict !== 'replay') throw refusal(begun)
+  const begun = await begin(db, start, options)
   const { message } = begun
   const started = { sessionId, message, databaseMs: Date.now() - beginsAt }
   if (begun.verdict === 'replay') return { ...started, next: { replay: begun.replay } }
   const key = { sessionId, replyId: begun.replyId, lease, payers }
   const rendered = { content, tokens: messageTokens }
+  const { continued } = begun
+  const roomBeside = room - (continued ? start.continues!.tokens + continued.tokens : 0)
   const { quotation } = quoteRecalled(begun.recalled, {
     query,
-    maxTokens: maxRecallTokens,
+    maxTokens: recallTokens(settings, roomBeside),
     message: rendered,
   })
   const prompt = promptParts({
@@ -176,20 +150,8 @@ export async function startTurn(
     window: begun.window,
     recalled: quotation,
     message: { seq: message.seq, ...rendered },
+    continued: continued && continuedPart(continued),
   })
-  return { ...started, next: { run: { key, userId, asked, prompt, cacheKey: await cacheKey } } }
-}
-
-/** Without it, a begin that was committed unseen would lock the session for its lease and keep its debit for the day. */
-async function abandonBegin(
-  db: Database,
-  turn: Pick<TurnKey, 'sessionId' | 'lease' | 'payers'>,
-): Promise<void> {
-  const errorCode = 'database_unavailable'
-  try {
-    await attempt((timeoutMs) => abandonTurn(db, turn, { errorCode, timeoutMs }), abandon)
-  } catch (error) {
-    const fault = describeFault(error)
-    console.log(JSON.stringify({ session_id: turn.sessionId, code: 'abandon_failed', fault }))
-  }
+  const run = { key, userId, asked, prompt, continued, cacheKey: await cacheKey }
+  return { ...started, next: { run } }
 }

@@ -4,26 +4,27 @@
  */
 export interface TurnProgress<End> {
   readonly text: string
-  /** How often the text was taken back: a place in an earlier text means nothing in a later one. */
+  /** How often new text was taken back: a place in an earlier text means nothing in a later one. */
   readonly takenBack: number
-  /** Whether the model thinks, and has written no text yet. */
+  /** Whether the model thinks, and has written no new text yet. */
   readonly isThinking: boolean
   /** Undefined until the turn has ended. */
   readonly end: End | undefined
   readonly ended: Promise<End>
   append(text: string): void
   think(): void
-  /** The text was none, so another begins. */
+  /** The new text was none, so another begins. What the reply began with stays. */
   takeBack(): void
   finish(end: End): void
   /** Calls `listener` after each change, until the function that it returns is called. */
   onChange(listener: () => void): () => void
 }
 
-/** @param text what the reply begins with: that of the reply which the turn continues */
-export function createTurnProgress<End>(text = ''): TurnProgress<End> {
+/** @param stored what the reply begins with: that of the reply which the turn continues */
+export function createTurnProgress<End>(stored = ''): TurnProgress<End> {
   const { promise: ended, resolve: settle } = Promise.withResolvers<End>()
   const listeners = new Set<() => void>()
+  let text = stored
   let takenBack = 0
   let isThinking = false
   let end: End | undefined
@@ -40,7 +41,7 @@ export function createTurnProgress<End>(text = ''): TurnProgress<End> {
       return takenBack
     },
     get isThinking() {
-      return isThinking && text === ''
+      return isThinking && text === stored
     },
     get end() {
       return end
@@ -57,8 +58,8 @@ export function createTurnProgress<End>(text = ''): TurnProgress<End> {
       changed()
     },
     takeBack() {
-      if (text === '') return
-      text = ''
+      if (text === stored) return
+      text = stored
       takenBack += 1
       changed()
     },

@@ -1,6 +1,6 @@
-import type { Message, Metadata, Usage } from '../protocol.ts'
+import type { Message, Metadata } from '../protocol.ts'
 
-/** The vocabulary of a turn: what is asked, what runs, how it ended. */
+/** The vocabulary of a turn: what is asked, what runs. `turn-end.ts` has how it ended. */
 
 /** The request for a turn, in any protocol. Ids are lower-case UUIDs. */
 export interface TurnRequest {
@@ -46,6 +46,7 @@ export interface TurnStart {
   metadata: Metadata
   messageTokens: number
   regenerate: string | null
+  continues?: ContinueLimits | undefined
   /** The id of the reply, if this turn creates one. */
   replyId: string
   /** Names this turn: every later write of it names the lease. */
@@ -58,6 +59,14 @@ export interface TurnStart {
   maxTokens: number
   /** Each payer once, in the order in which all turns lock them. */
   payers: readonly Payer[]
+}
+
+/** The reply to continue, and how. */
+export interface ContinueLimits extends ContinueRequest {
+  /** Of the request to the model, overhead of the text so far included. */
+  tokens: number
+  /** The longest text that can be continued. */
+  maxBytes: number
 }
 
 export interface WindowLimits {
@@ -123,9 +132,12 @@ export type Begun =
       window: WindowTurn[]
       /** Best first. */
       recalled: RecalledTurn[]
+      continued?: ContinuedReply | undefined
     }
   | { verdict: 'replay'; message: Message; replay: StoredReply }
-  | { verdict: 'running' | 'busy'; retryAfterMs: number }
+  | { verdict: 'running'; retryAfterMs: number }
+  /** `replyId`: the running reply; null if a function of schema 10 does not tell. */
+  | { verdict: 'busy'; retryAfterMs: number; replyId: string | null }
   | { verdict: 'capped'; capped: Payer['kind']; retryAfterMs: number }
   /** `ended`: the lease was given up before this begin arrived. */
   | { verdict: 'mismatch' | 'not_last' | 'not_found' | 'ended' }
@@ -136,6 +148,12 @@ export interface StoredReply {
   errorCode: string | null
 }
 
+/** The reply that a turn continues, as it was stored. */
+export interface ContinuedReply extends StoredReply {
+  /** What its text may take in the prompt. */
+  tokens: number
+}
+
 /** A running turn. Its writes name its lease and no user: a claim may give the session another one meanwhile. */
 export interface TurnKey {
   sessionId: string
@@ -143,66 +161,4 @@ export interface TurnKey {
   lease: string
   /** Whom `beginTurn` debited. */
   payers: readonly Payer[]
-}
-
-/** A record of the history that the model was sent for a reply. */
-export interface SentPrompt {
-  /** `seq` of the window's first message; that of the turn's own message if the window is empty. */
-  windowFrom: number
-  /** `seq`s of the session's replies whose turns were sent beside the window. */
-  recalled: readonly number[]
-  /** How many turns of other sessions were. */
-  recalledElsewhere: number
-  /** A bound of what those took. */
-  recalledTokens: number
-}
-
-/** Bounds of a running turn's tokens, without overhead. */
-export interface TurnTokens {
-  message: number
-  reply: number
-}
-
-/** The terms that recall finds a turn by. */
-export interface TurnTerms {
-  /** Hashes of its words: those of the message first. */
-  terms: readonly number[]
-  /** How many of them are the message's. */
-  messageTerms: number
-}
-
-/** How far a running turn has come. */
-export interface TurnCheckpoint extends TurnTerms {
-  content: string
-  tokens: TurnTokens
-  sent: SentPrompt
-  leaseMs: number
-}
-
-/** The cost of a turn. */
-export interface Spent extends Usage {
-  /** The part of `prompt_tokens` that the provider's cache held; 0 also if the provider did not report it. */
-  cached_tokens: number
-}
-
-/** How a turn ended. */
-export interface TurnEnd extends TurnTerms {
-  status: 'complete' | 'interrupted' | 'failed'
-  content: string
-  finishReason: string | null
-  errorCode: string | null
-  model: string
-  usage: Usage | undefined
-  /** Tokens of the prompt that the provider's cache held; null if the provider did not report them. */
-  cachedTokens: number | null
-  /** The cost of the turn: the usage if the provider reported it. */
-  spent: Spent
-  tokens: TurnTokens
-  /** Tokens of the reply as the provider counted them. */
-  reportedReplyTokens: number | undefined
-  /** UTF-8 bytes of the message as it was sent: no tokenizer makes more tokens of it. */
-  messageBytes: number
-  sent: SentPrompt
-  overheadTokens: number
-  countedBy: string
 }

@@ -6,7 +6,8 @@ import { spentToday } from '../../src/db/spending.ts'
 import { abandonTurn } from '../../src/db/turns/abandon-turn.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
-import type { Payer, Spent, TurnStart } from '../../src/turn/turn.ts'
+import type { Spent } from '../../src/turn/turn-end.ts'
+import type { Payer, TurnStart } from '../../src/turn/turn.ts'
 import {
   expireLease,
   finish,

@@ -3,7 +3,8 @@ import { createDatabase, type Database } from '../../src/db/database.ts'
 import { beginTurn } from '../../src/db/turns/begin-turn.ts'
 import { type Finished, finishTurn } from '../../src/db/turns/finish-turn.ts'
 import { turnOverheadTokens } from '../../src/turn/prompt/window.ts'
-import type { Begun, SentPrompt, TurnCheckpoint, TurnEnd, TurnStart } from '../../src/turn/turn.ts'
+import type { SentPrompt, TurnCheckpoint, TurnEnd } from '../../src/turn/turn-end.ts'
+import type { Begun, TurnStart } from '../../src/turn/turn.ts'
 
 export function testDatabase(): Database {
   return createDatabase({ ...inject('database'), timeoutMs: 20_000 })

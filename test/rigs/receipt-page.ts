@@ -74,7 +74,13 @@ export async function expectProportions(chat: Chat, { parts, tokens }: Receipt):
   await receiptBar(chat).waitFor()
   const blocks = (await receiptBlocks(chat)).filter(({ kind }) => kind !== 'left-out')
   const sizes = parts.flatMap(({ part, tokens: size }) => {
-    const kind = { system: 'system', turn: 'window', recalled: 'recalled', message: 'asked' }[part]
+    const kind = {
+      system: 'system',
+      turn: 'window',
+      recalled: 'recalled',
+      message: 'asked',
+      continued: 'asked',
+    }[part]
     return size === null ? [] : [{ kind, size }]
   })
   sizes.push({ kind: 'format', size: tokens.overhead })

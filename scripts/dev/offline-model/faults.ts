@@ -22,7 +22,8 @@ import {
  * The faults that a message can request: `[[fault cut after=3]]`. The values here are the defaults. `after` counts
  * content deltas, `ms` milliseconds. Several faults in one message apply in their order. Every fault also takes `times=1`
  * (only the first request with exactly this directive meets it) and `id=…` (it has no effect, but makes the directive
- * different from others).
+ * different from others). A request to continue a reply that was cut off meets only `pace` and the faults with `in=continue`,
+ * which no other request meets.
  *
  * `[[fault finish reason=length]]` is a reply that the limit cut off, and `[[fault finish reason=error]]` one that broke off.
  * `[[fault thinking]]` is a reply that begins with thinking: `form=tag` in `<think>`, `form=field` in `reasoning_content`,
@@ -108,8 +109,12 @@ interface Directive {
   readonly source: string
   /** How many requests meet it. */
   readonly times: number
+  /** The requests that meet it. */
+  readonly meets: 'message' | 'continue' | 'both'
   readonly apply: (reply: Reply) => Reply
 }
+
+const commonOptions = ['times', 'id', 'in']
 
 const faultPattern = /\[\[fault ([^\][]*)\]\]/g
 const replyPattern = /\[\[reply ("(?:[^"\\]|\\.)*")\]\]/
@@ -126,7 +131,9 @@ export function parseFaults(text: string): Directive[] {
     const create = Object.hasOwn(faults, name) ? faults[name] : undefined
     if (!create) throw new ApiError(400, `No such fault: ${source}`, { code: 'unknown_fault' })
     const times = given.has('times') ? parseNumber('times', given.get('times')) : Infinity
-    return { source, times, apply: create(given) }
+    const isOfContinue = given.get('in') === 'continue'
+    const meets = isOfContinue ? 'continue' : name === 'pace' ? 'both' : 'message'
+    return { source, times, meets, apply: create(given) }
   })
 }
 
@@ -159,7 +166,7 @@ function fault<Defaults extends Options>(
     for (const [index, [key, value]] of [...given].entries()) {
       // The first word is the name of the fault, with or without a value: `[[fault status=500]]`.
       const isBareName = index === 0 && value === ''
-      if (isBareName || key === 'times' || key === 'id') continue
+      if (isBareName || commonOptions.includes(key)) continue
       if (!Object.hasOwn(defaults, key)) {
         throw new ApiError(400, `No such option of a fault: ${key}`, { code: 'unknown_fault' })
       }

@@ -27,6 +27,13 @@ export async function beginTurn(
         window: begun.turns.map(toWindowTurn),
         // The functions of schema 7 recall nothing: a new Worker meets them until the migrations have run.
         recalled: (begun.recalled ?? []).map(toRecalledTurn),
+        ...(begun.continued && {
+          continued: {
+            reply: toMessage(begun.continued),
+            errorCode: begun.continued.error_code,
+            tokens: begun.continued_tokens,
+          },
+        }),
       }
     case 'replay':
       return {
@@ -35,8 +42,13 @@ export async function beginTurn(
         replay: { reply: toMessage(begun.reply), errorCode: begun.reply.error_code },
       }
     case 'running':
+      return { verdict: 'running', retryAfterMs: begun.retry_after_ms }
     case 'busy':
-      return { verdict: begun.verdict, retryAfterMs: begun.retry_after_ms }
+      return {
+        verdict: 'busy',
+        retryAfterMs: begun.retry_after_ms,
+        replyId: begun.reply_id ?? null,
+      }
     case 'capped':
       return { verdict: 'capped', capped: begun.capped, retryAfterMs: begun.retry_after_ms }
     default:
@@ -74,6 +86,10 @@ function requestOf(start: TurnStart) {
     metadata: start.metadata,
     message_tokens: start.messageTokens,
     regenerate: start.regenerate,
+    continues: start.continues?.replyId,
+    continue_from: start.continues?.from,
+    continue_tokens: start.continues?.tokens,
+    continue_bytes: start.continues?.maxBytes,
     reply_id: start.replyId,
     lease: start.lease,
     lease_ms: start.leaseMs,

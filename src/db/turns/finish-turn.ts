@@ -1,6 +1,7 @@
 import { limits } from '../../limits.ts'
 import type { Message } from '../../protocol.ts'
-import type { TurnCheckpoint, TurnEnd, TurnKey } from '../../turn/turn.ts'
+import type { TurnCheckpoint, TurnEnd } from '../../turn/turn-end.ts'
+import type { TurnKey } from '../../turn/turn.ts'
 import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
 import { type History, toMessage } from '../messages.ts'
@@ -93,5 +94,6 @@ function endOf({ payers }: TurnKey, end: TurnEnd) {
     spent_cached_tokens: end.spent.cached_tokens,
     payers: payers.map(({ name }) => name),
     history_bytes: limits.historyBytes,
+    continued_tokens: end.sent.continuedTokens,
   }
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import type { RecalledTurn, SentPrompt, WindowTurn } from '../../turn/turn.ts'
+import type { SentPrompt } from '../../turn/turn-end.ts'
+import type { RecalledTurn, WindowTurn } from '../../turn/turn.ts'
 import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
 import { type RowOf, rowsOf } from '../rows-of.ts'
@@ -26,6 +27,8 @@ export interface ReplyContext {
   promptTokens: number | null
   completionTokens: number | null
   cachedTokens: number | null
+  /** The text that was continued last, and a bound of what was sent of it with the request; undefined if it never was. */
+  continued: { content: string; tokens: number } | undefined
   turns: WindowTurn[]
   /** Oldest first. */
   recalled: RecalledTurn[]
@@ -47,6 +50,8 @@ const replyColumns = {
   content: messages.content,
   context_text: messages.context_text,
   token_count: messages.token_count,
+  continued_tokens: messages.continued_tokens,
+  continued: column.nullable(column.text),
 }
 
 const quotedColumns = {
@@ -75,7 +80,8 @@ export async function findReplyContext(
     rowsOf(replyColumns)`
 select message.seq, reply.window_from, reply.recalled_elsewhere, reply.recalled_tokens, reply.system_tokens, reply.model,
   reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens,
-  message.content, message.context_text, message.token_count
+  message.content, message.context_text, message.token_count,
+  reply.continued_tokens, left(reply.content, reply.continued_from) as continued
 from ${reply} join messages message
   on message.session_id = reply.session_id and message.seq = reply.reply_to and message.status <> 'superseded'`.compile(
       db.kysely,
@@ -135,6 +141,10 @@ function toSent(row: RowOf<typeof replyColumns>) {
     promptTokens: row.prompt_tokens,
     completionTokens: row.completion_tokens,
     cachedTokens: row.cached_tokens,
+    continued:
+      row.continued === null
+        ? undefined
+        : { content: row.continued, tokens: row.continued_tokens ?? 0 },
   }
 }
 

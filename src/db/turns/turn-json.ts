@@ -63,9 +63,12 @@ export const Begun = z.discriminatedUnion('verdict', [
     reply_id: z.guid(),
     turns: z.array(WindowTurn),
     recalled: z.array(RecalledTurn),
+    continued: MessageJson.nullable(),
+    continued_tokens: count,
   }),
   z.strictObject({ verdict: z.literal('replay'), message: MessageJson, reply: MessageJson }),
-  z.strictObject({ verdict: z.enum(['running', 'busy']), retry_after_ms: count }),
+  z.strictObject({ verdict: z.literal('running'), retry_after_ms: count }),
+  z.strictObject({ verdict: z.literal('busy'), retry_after_ms: count, reply_id: z.guid() }),
   z.strictObject({
     verdict: z.literal('capped'),
     capped: z.enum(['user', 'address', 'site'] satisfies Payer['kind'][]),

@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 import { limits } from '../../limits.ts'
 import { ChatRequest } from '../../protocol.ts'
-import type { TurnRequest } from '../../turn/turn.ts'
+import type { ContinueRequest, TurnRequest } from '../../turn/turn.ts'
 import { awaitTurn, streamTurn } from '../answer-turn.ts'
 import type { AppEnv } from '../app-env.ts'
 import { jsonBody } from '../json.ts'
@@ -10,7 +10,7 @@ import { ownStream, serverTiming, turnResponse } from '../protocols/native.ts'
 
 export const chat = new Hono<AppEnv>().post('/', jsonBody(ChatRequest), async (c) => {
   const body = c.req.valid('json')
-  const request = toTurnRequest(body)
+  const request = toTurnRequest(body, c.req.header('last-event-id'))
   if (wantsStream(c)) return streamTurn(c, request, (turn) => ownStream(turn, c.get('requestId')))
   const historyLimit = body.history_limit ?? limits.historyMessages
   const { turn, ended } = await awaitTurn(c, request, { historyLimit })
@@ -18,7 +18,7 @@ export const chat = new Hono<AppEnv>().post('/', jsonBody(ChatRequest), async (c
   return c.json(turnResponse(turn, ended))
 })
 
-function toTurnRequest(body: ChatRequest): TurnRequest {
+function toTurnRequest(body: ChatRequest, lastEventId: string | undefined): TurnRequest {
   return {
     message: body.message,
     contextText: body.context_text,
@@ -26,7 +26,13 @@ function toTurnRequest(body: ChatRequest): TurnRequest {
     sessionId: body.session_id,
     messageId: body.message_id,
     regenerate: body.regenerate,
+    continues: body.continue === undefined ? undefined : continueOf(body.continue, lastEventId),
   }
+}
+
+/** `Last-Event-ID` is the length of the text that the client knows. */
+function continueOf(replyId: string, lastEventId = ''): ContinueRequest {
+  return { replyId, from: /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : undefined }
 }
 
 function wantsStream(c: Context<AppEnv>): boolean {

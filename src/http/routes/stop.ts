@@ -4,10 +4,14 @@ import { Problem } from '../../errors.ts'
 import { NoBody, SessionPath } from '../../protocol.ts'
 import type { AppEnv } from '../app-env.ts'
 import { jsonBody } from '../json.ts'
+import { liveReply } from '../live/live-replies.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { path } from '../validate.ts'
 
-/** Stops a turn from any tab and any isolate: the Worker that runs it ends it at its next checkpoint and keeps the text. */
+/**
+ * Stops a turn from any tab and any isolate, and keeps its text. The stop is written to the row first. Then the object that
+ * writes the reply ends it at once; a turn without an object ends at its next checkpoint.
+ */
 export const stop = new Hono<AppEnv>().post(
   '/',
   needsUser,
@@ -15,8 +19,10 @@ export const stop = new Hono<AppEnv>().post(
   jsonBody(NoBody),
   async (c) => {
     const { session_id: sessionId } = c.req.valid('param')
-    const stopped = await stopTurn(c.get('deps').db, c.get('userId'), sessionId)
-    if (stopped === undefined) throw new Problem('not_found')
+    const found = await stopTurn(c.get('deps').db, c.get('userId'), sessionId)
+    if (found === undefined) throw new Problem('not_found')
+    const { stopped, replyId } = found
+    if (replyId !== null) await liveReply(c.env.LIVE_REPLIES, replyId)?.stop()
     return c.json({ stopped })
   },
 )

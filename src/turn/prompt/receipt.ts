@@ -1,12 +1,12 @@
-import type { LeftOutTurns, PromptBefore } from '../../db/turns/sent-turns.ts'
+import type { PromptBefore } from '../../db/turns/sent-turns.ts'
 import { limits } from '../../limits.ts'
 import type {
-  LeftOut,
   Receipt,
   ReceiptMessage,
   ReceiptPart,
   ReceiptRecalled,
 } from '../../protocol-receipt.ts'
+import type { SentAgain } from '../continue/request.ts'
 import type { WindowTurn } from '../turn.ts'
 import type { QuotedTurn } from './quotation.ts'
 import { cacheableTokens, overhead } from './window.ts'
@@ -21,6 +21,8 @@ export interface ReceiptInput {
   turns: readonly WindowTurn[]
   recalled: ReceiptQuotation
   message: { seq?: number; content: string; contextText: string | null; tokens: number }
+  /** Of a reply that was continued. */
+  continued?: SentAgain | undefined
   /** Undefined if there was no reply before. */
   before: PromptBefore | undefined
   /** As the provider counted the prompt; null if it did not, or has not yet. */
@@ -42,20 +44,23 @@ type ReceiptOfParts = Pick<Receipt, 'parts' | 'tokens' | 'counts' | 'window' | '
  */
 export function receiptParts(input: ReceiptInput): ReceiptOfParts {
   const { systemTokens, message, recalled } = input
-  const turns = turnParts(input.turns)
+  const continued = continuedPart(input.continued)
+  const turns = turnParts(input.turns, limits.historyBytes - bytesOf(continued?.messages ?? []))
   const tokens = {
     system: systemTokens,
     turns: turns.reduce((sum, part) => sum + part.tokens, 0),
     recalled: recalled.tokens,
     message: message.tokens,
-    overhead: 2 * overhead.messageTokens + overhead.replyTokens,
+    ...(continued && { continued: continued.tokens }),
+    overhead: (continued ? 4 : 2) * overhead.messageTokens + overhead.replyTokens,
   }
-  const total =
-    (systemTokens ?? 0) + tokens.turns + tokens.recalled + tokens.message + tokens.overhead
+  const known = Object.values(tokens).filter((count) => count !== null)
+  const total = known.reduce((sum, count) => sum + count, 0)
   const asked = messageOf('user', message.content, message.contextText)
   return {
     tokens: { ...tokens, total },
-    counts: turns.every(({ exact }) => exact) && recalled.tokens === 0 ? 'exact' : 'bound',
+    counts:
+      turns.every(({ exact }) => exact) && recalled.tokens === 0 && !continued ? 'exact' : 'bound',
     window: { from_seq: input.windowFrom, turns: turns.length },
     // A bound of a part may be more than the provider's count of the whole.
     cacheable_tokens: cacheableTokens(
@@ -72,6 +77,7 @@ export function receiptParts(input: ReceiptInput): ReceiptOfParts {
         tokens: message.tokens,
         messages: [asked],
       },
+      ...(continued ? [continued] : []),
     ],
   }
 }
@@ -90,8 +96,26 @@ function commonTokens({ before, model, systemTokens, windowFrom, turns }: Receip
   return sentAgain.reduce((sum, { tokens }) => sum + tokens, system + message)
 }
 
-function turnParts(turns: readonly WindowTurn[]) {
-  let bytesLeft: number = limits.historyBytes
+function continuedPart(
+  sent: SentAgain | undefined,
+): Extract<ReceiptPart, { part: 'continued' }> | undefined {
+  if (sent === undefined) return undefined
+  const messages = [messageOf('assistant', sent.text, null), messageOf('user', sent.request, null)]
+  return {
+    part: 'continued',
+    reason: 'cut_off',
+    tokens: sent.tokens,
+    cut: sent.isCut,
+    ...(bytesOf(messages) <= limits.historyBytes && { messages }),
+  }
+}
+
+function bytesOf(messages: readonly ReceiptMessage[]): number {
+  return new TextEncoder().encode(JSON.stringify(messages)).length
+}
+
+function turnParts(turns: readonly WindowTurn[], mostBytes: number) {
+  let bytesLeft = mostBytes
   return turns
     .toReversed()
     .map((turn): Extract<ReceiptPart, { part: 'turn' }> => {
@@ -99,7 +123,7 @@ function turnParts(turns: readonly WindowTurn[]) {
         messageOf('user', turn.message, turn.contextText),
         messageOf('assistant', turn.reply, null),
       ]
-      bytesLeft -= new TextEncoder().encode(JSON.stringify(messages)).length
+      bytesLeft -= bytesOf(messages)
       return {
         part: 'turn',
         reason: 'newest_turns',
@@ -152,29 +176,4 @@ function messageOf(
   contextText: string | null,
 ): ReceiptMessage {
   return { role, content, ...(contextText !== null && { context_text: contextText }) }
-}
-
-/**
- * The turns that are left out, newest first: without those that are quoted, and with the reason why older ones are. A turn
- * that did not fit comes before the range that it is in, if that ends with it.
- * @param options.quoted `seq`s of replies of this session
- * @param options.dropped those that recall chose and that did not fit
- */
-export function leftOutOf(
-  ranges: readonly LeftOutTurns[],
-  { quoted, dropped, older }: { quoted: number[]; dropped: number[]; older: LeftOut['reason'] },
-): LeftOut[] {
-  const others = [...quoted, ...dropped]
-  return ranges
-    .map(({ reason, ...range }): LeftOut => {
-      const inside = others.filter((seq) => seq >= range.from_seq && seq <= range.to_seq)
-      return {
-        ...range,
-        turns: range.turns - inside.length,
-        reason: reason === 'older_than_window' ? older : reason,
-      }
-    })
-    .concat(dropped.map((seq) => ({ from_seq: seq, to_seq: seq, turns: 1, reason: 'recall_full' })))
-    .filter(({ turns }) => turns > 0)
-    .toSorted((a, b) => b.to_seq - a.to_seq || b.from_seq - a.from_seq)
 }

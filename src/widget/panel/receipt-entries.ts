@@ -35,6 +35,7 @@ export function receiptEntries(receipt: Receipt): ReceiptEntry[] {
   const turns = partsOf(parts, 'turn')
   const recalled = partsOf(parts, 'recalled')[0]
   const asked = partsOf(parts, 'message')[0]!
+  const continued = partsOf(parts, 'continued')[0]
   const entries: (ReceiptEntry | false | undefined)[] = [
     left_out.length > 0 && {
       kind: 'left-out',
@@ -71,6 +72,12 @@ export function receiptEntries(receipt: Receipt): ReceiptEntry[] {
       label: `Message: ${tokensOf(asked.tokens)}`,
       size: asked.tokens,
       texts: asked.messages.flatMap(textsOf),
+    },
+    continued && {
+      kind: 'asked',
+      label: `Reply so far, and the request to continue it: ${tokensOf(continued.tokens)}`,
+      size: continued.tokens,
+      texts: continued.messages?.flatMap(textsOf) ?? ['This receipt has no room for the words.'],
     },
     {
       kind: 'format',

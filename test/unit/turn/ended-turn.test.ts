@@ -26,7 +26,7 @@ const sent = promptParts({
 const bound = promptTokens(sent)
 
 function ended(content: string, completion: Partial<Omit<Completion, 'sent'>>) {
-  return turnEndOf(settings, content, { thinkingBytes: 0, ...completion, sent })
+  return turnEndOf(settings, content, { thinkingBytes: 0, repeatedBytes: 0, ...completion, sent })
 }
 
 function usage(prompt: number, completionTokens: number, reasoningTokens = 0) {

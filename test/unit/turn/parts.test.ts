@@ -7,7 +7,8 @@ import {
   shorterPrompt,
 } from '../../../src/turn/prompt/parts.ts'
 import { renderMessage } from '../../../src/turn/prompt/render.ts'
-import type { SentPrompt, WindowTurn } from '../../../src/turn/turn.ts'
+import type { SentPrompt } from '../../../src/turn/turn-end.ts'
+import type { WindowTurn } from '../../../src/turn/turn.ts'
 
 function turn(seq: number, tokens: number, contextText: string | null = null): WindowTurn {
   return {
