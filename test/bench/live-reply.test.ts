@@ -35,7 +35,10 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => server?.close())
 
-async function start(reply: { tokens: number; paceMs: number }): Promise<void> {
+async function startForms(
+  reply: { tokens: number; paceMs: number },
+  warmUpTurns: number,
+): Promise<void> {
   model = await startModel(reply)
   forms = []
   for (const name of ['in the Worker', 'in an object'] as const) {
@@ -50,10 +53,10 @@ async function start(reply: { tokens: number; paceMs: number }): Promise<void> {
     const client = productClient(worker.url, token, 'text/event-stream')
     forms.push({ name, worker, token, sessionId: session.sessionId, client })
   }
-  for (let count = 0; count < 15; count += 1) for (const form of forms) await take(form)
+  for (let count = 0; count < warmUpTurns; count += 1) for (const form of forms) await take(form)
 }
 
-async function end(): Promise<void> {
+async function closeForms(): Promise<void> {
   for (const { client, worker } of forms) {
     client.close()
     await worker.close()
@@ -65,7 +68,7 @@ const take = ({ client, sessionId }: Form) =>
   client.ask({ session_id: sessionId, message: turn.message })
 
 test("the time from the request to the model's call, with the object and without it", async () => {
-  await start({ tokens: turn.replyTokens, paceMs: 0 })
+  await startForms({ tokens: turn.replyTokens, paceMs: 0 }, 15)
   const rows = []
   for (const requestMs of networks) {
     Object.assign(server.delays, { requestMs, roundTripMs: 0 })
@@ -86,7 +89,7 @@ test("the time from the request to the model's call, with the object and without
   }
   Object.assign(server.delays, { requestMs: 0, roundTripMs: 0 })
   await report("Time from the request to the model's call, medians, of streamed turns", rows)
-  await end()
+  await closeForms()
 }, 300_000)
 
 /** Memory of a process in KiB (proc(5), `VmRSS`). */
@@ -98,7 +101,7 @@ function residentKiB(pid: number): number {
 test.runIf(process.platform === 'linux')(
   'CPU time and memory of a streamed turn, with the object and without it',
   async () => {
-    await start(long)
+    await startForms(long, 3)
     const cpu = new Map(forms.map(({ name }) => [name, 0]))
     const rounds = Math.min(turns, 15)
     for (let count = 0; count < rounds; count += 1)
@@ -126,13 +129,13 @@ test.runIf(process.platform === 'linux')(
         'memory, KiB a turn': round(memory.get(name) ?? 0, 0),
       })),
     )
-    await end()
+    await closeForms()
   },
   300_000,
 )
 
 test('from a piece of the model to the delta of the visitor and of somebody who joined', async () => {
-  await start(watched)
+  await startForms(watched, 1)
   const rows = []
   for (const form of forms) {
     const own: number[] = []
@@ -153,7 +156,7 @@ test('from a piece of the model to the delta of the visitor and of somebody who 
     })
   }
   await report(`From a piece of the model to the client, one piece each ${watched.paceMs} ms`, rows)
-  await end()
+  await closeForms()
 }, 300_000)
 
 function percentile(values: readonly number[], part: number): number {

@@ -3,16 +3,16 @@ import type { AppEnv } from '../app-env.ts'
 import { liveReply } from './live-replies.ts'
 
 /**
- * Tells the objects of running replies that their sessions were erased, or belong to another user. It does not wait for
- * them: without the news, they learn of an erasure at their next checkpoint.
+ * Tells the objects of running replies that their sessions were erased, or belong to another user: afterwards, nobody can
+ * join them by the identity that the turn began with. Never rejects. An object that does not answer learns of an erasure
+ * at its next checkpoint.
  */
-export function leaveSessions(
-  c: Pick<Context<AppEnv>, 'env' | 'executionCtx'>,
+export async function leaveSessions(
+  c: Pick<Context<AppEnv>, 'env'>,
   running: readonly string[],
   message: { isErased: boolean },
-): void {
-  for (const replyId of running) {
-    const left = liveReply(c.env.LIVE_REPLIES, replyId)?.leave(message)
-    if (left) c.executionCtx.waitUntil(left)
-  }
+): Promise<void> {
+  await Promise.all(
+    running.map((replyId) => liveReply(c.env.LIVE_REPLIES, replyId)?.leave(message)),
+  )
 }

@@ -64,7 +64,7 @@ export function liveReply(
   async function askToEnd(message: LiveMessage): Promise<boolean> {
     const answer = await ask(message, endMs)
     if (typeof answer === 'string') return false
-    const { ended } = await (answer.here.json() as Promise<LiveEnd>).catch(() => ({ ended: false }))
+    const { ended } = (await answer.here.json().catch(() => ({ ended: false }))) as LiveEnd
     return ended
   }
 

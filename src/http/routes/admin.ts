@@ -62,7 +62,7 @@ export const admin = new Hono<AppEnv>()
     const userId = await findSessionUser(db, id)
     const erased = userId === undefined ? undefined : await deleteSession(db, userId, id)
     if (erased === undefined) throw new Problem('not_found')
-    leaveSessions(c, erased.running, { isErased: true })
+    await leaveSessions(c, erased.running, { isErased: true })
     return c.body(null, 204)
   })
   .get('/usage', queryString(AdminUsageQuery), async (c) => {

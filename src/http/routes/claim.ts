@@ -22,7 +22,7 @@ export const claim = new Hono<AppEnv>().post(
     for (let calls = 0; calls < databaseCalls.perRequest; calls += 1) {
       const moved = await claimSomeSessions(c.get('deps').db, users)
       claimed += moved.claimed
-      leaveSessions(c, moved.running, { isErased: false })
+      await leaveSessions(c, moved.running, { isErased: false })
       if (!moved.more) return c.json({ claimed })
     }
     throw new Problem('claim_unfinished', {

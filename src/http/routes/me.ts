@@ -13,7 +13,7 @@ import { needsUser } from '../middleware/identity.ts'
 export const me = new Hono<AppEnv>().delete('/', needsUser, async (c) => {
   for (let calls = 0; calls < databaseCalls.perRequest; calls += 1) {
     const { more, running } = await eraseSomeOfUser(c.get('deps').db, c.get('userId'))
-    leaveSessions(c, running, { isErased: true })
+    await leaveSessions(c, running, { isErased: true })
     if (!more) return c.body(null, 204)
   }
   throw new Problem('erase_unfinished', {

@@ -64,7 +64,7 @@ export const sessions = new Hono<AppEnv>()
     const { session_id: id } = c.req.valid('param')
     const erased = await deleteSession(c.get('deps').db, c.get('userId'), id)
     if (erased === undefined) throw new Problem('not_found')
-    leaveSessions(c, erased.running, { isErased: true })
+    await leaveSessions(c, erased.running, { isErased: true })
     return c.body(null, 204)
   })
 
