@@ -14,14 +14,18 @@ export const chat = new Hono<AppEnv>().post('/', jsonBody(ChatRequest), async (c
   const body = c.req.valid('json')
   const isStream = wantsStream(c)
   const historyLimit = isStream ? 0 : (body.history_limit ?? limits.historyMessages)
-  const turn = await openTurn(c, toTurnRequest(body, c.req.header('last-event-id')), {
-    historyLimit,
-  })
+  const request = toTurnRequest(body, c.req.header('last-event-id'))
+  const turn = await openTurn(c, request, { historyLimit })
   if (isStream) {
     const render = renderNative(c.get('requestId'), (ended) => ({
       server_timing: serverTiming(turn, ended),
     }))
-    return sseResponse(c, watch(turn.progress), render, startedEvent(turn))
+    return sseResponse(
+      c,
+      watch(turn.progress, placeIn(turn.progress.text, request)),
+      render,
+      startedEvent(turn),
+    )
   }
   const ended = await turn.progress.ended
   c.header('server-timing', serverTiming(turn, ended))
@@ -43,6 +47,12 @@ function toTurnRequest(body: ChatRequest, lastEventId: string | undefined): Turn
 /** `Last-Event-ID` is the length of the text that the client knows. */
 function continueOf(replyId: string, lastEventId = ''): ContinueRequest {
   return { replyId, from: /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : undefined }
+}
+
+/** A client that knows more than is stored gets all of it: its text begins anew. */
+function placeIn(stored: string, { continues }: TurnRequest): number {
+  const from = continues?.from ?? 0
+  return from <= stored.length ? from : 0
 }
 
 function wantsStream(c: Context<AppEnv>): boolean {
