@@ -24,9 +24,17 @@ export async function streamTurn(
 ): Promise<Response> {
   const turn = await openTurn(c, request)
   const rendering = renderingOf(turn)
-  const from = request.continues?.from ?? 0
-  const body = await bodyOf(c, turn, { rendering, from })
+  const body = await bodyOf(c, turn, { rendering, from: placeIn(turn, request.continues?.from) })
   return c.body(body, 200, sseHeaders)
+}
+
+/**
+ * The place in the text at which the stream begins. A client that knows more than is stored gets all of it: its text begins
+ * anew.
+ */
+function placeIn({ next }: OpenedTurn, known = 0): number {
+  const stored = 'replay' in next ? next.replay : next.run.continued
+  return known <= (stored?.reply.content.length ?? 0) ? known : 0
 }
 
 async function bodyOf(

@@ -1,6 +1,7 @@
 select message.seq, reply.window_from, reply.recalled_elsewhere, reply.recalled_tokens, reply.system_tokens, reply.model,
   reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens,
-  message.content, message.context_text, message.token_count
+  message.content, message.context_text, message.token_count,
+  reply.continued_tokens, left(reply.content, reply.continued_from) as continued
 from (
   select r.* from messages r join sessions on sessions.id = r.session_id
   where r.session_id = $1 and r.id = $2 and r.role = 'assistant' and user_id = $3
@@ -19,6 +20,8 @@ from (
 --   content text (messages.content, not null)
 --   context_text text (messages.context_text)
 --   token_count integer (messages.token_count, not null)
+--   continued_tokens integer (messages.continued_tokens)
+--   continued text
 
 select message.seq, $1::integer
     + case when turn.counted_by = reply.counted_by then turn.turn_tokens else turn.turn_tokens_bound end as tokens,

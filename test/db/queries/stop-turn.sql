@@ -3,8 +3,8 @@ with session as (
 ), stopped as (
   update messages set stop_requested = true from session
   where session_id = session.id and status = 'streaming' and lease_expires_at > statement_timestamp()
-  returning seq
+  returning messages.id
 )
-select exists (select from stopped) as stopped from session;
+select stopped.id as reply_id from session left join stopped on true;
 -- returns:
---   stopped boolean
+--   reply_id uuid (messages.id, not null)

@@ -2,6 +2,9 @@ import { readdir } from 'node:fs/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type ImportProbe as Probe, refusedImports } from '../../rigs/refused-imports.ts'
 
+/** Files of `turn` with its types, which the database layer uses. */
+const turnTypes = ['turn/turn', 'turn/turn-end']
+
 /**
  * The rooms that each room of src may import. A room is a folder or a file of src, without `.ts`; the files named
  * `protocol-…` belong to the room `protocol`. .oxlintrc.json must refuse every other import.
@@ -10,7 +13,7 @@ const directions: Record<string, { values?: string[]; types?: string[] }> = {
   index: { values: ['app', 'deps', 'deps-cache', 'live-reply', 'retention'] },
   'live-reply': { values: ['http'], types: ['deps'] },
   app: { values: ['http', 'errors'], types: ['deps'] },
-  deps: { values: ['auth', 'db', 'llm', 'turn', 'turn/turn', 'env', 'errors', 'limits'] },
+  deps: { values: ['auth', 'db', 'llm', 'turn', ...turnTypes, 'env', 'errors', 'limits'] },
   'deps-cache': { types: ['deps'] },
   env: { values: ['errors', 'origin'] },
   retention: { values: ['db', 'errors', 'limits'], types: ['deps'] },
@@ -19,7 +22,7 @@ const directions: Record<string, { values?: string[]; types?: string[] }> = {
       'auth',
       'db',
       'turn',
-      'turn/turn',
+      ...turnTypes,
       'protocol',
       'errors',
       'limits',
@@ -30,7 +33,7 @@ const directions: Record<string, { values?: string[]; types?: string[] }> = {
   },
   auth: { values: ['protocol', 'errors', 'base64url', 'stored-text'] },
   turn: { values: ['db', 'llm', 'protocol', 'errors', 'limits', 'base64url'] },
-  db: { values: ['errors', 'limits'], types: ['protocol', 'turn/turn'] },
+  db: { values: ['errors', 'limits'], types: ['protocol', ...turnTypes] },
   llm: { values: ['errors'] },
   widget: { values: ['limits'], types: ['protocol'] },
   protocol: { values: ['limits', 'stored-text'], types: ['errors'] },
@@ -53,7 +56,7 @@ const roomOf = (entry: string) => entry.replace(/^protocol-.*/, 'protocol').repl
 
 /** An import of each other room from each place in a room, as a value and as a type. */
 function directionProbes(): Probe[] {
-  const rooms = [...Object.keys(directions), 'turn/turn']
+  const rooms = [...Object.keys(directions), ...turnTypes]
   return Object.entries(directions).flatMap(([room, { values = [], types = [] }]) => {
     const isFolder = folders.includes(room)
     const inside = ['', 'deep/', ...(subfolders[room] ?? []).map((name) => `${name}/`)]
