@@ -22,7 +22,7 @@ export async function startBareWorker(source: URL, vars: Record<string, string>)
       conditions: ['workerd', 'worker', 'browser'],
       logLevel: 'warning',
     })
-    return await startWorkerd(vars, outfile)
+    return await startWorkerd(vars, { script: outfile })
   } finally {
     await rm(folder, { recursive: true })
   }
