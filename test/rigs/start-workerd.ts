@@ -116,7 +116,8 @@ function configOf(vars: Record<string, string>, { hasOwnObjects, probe }: Config
     ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
   )
   // A setting of this name stands in for the binding, and turns the objects off.
-  if (vars['LIVE_REPLIES'] === undefined) settings.push(namespace)
+  const hasObjects = vars['LIVE_REPLIES'] === undefined
+  if (hasObjects) settings.push(namespace)
   const worker = (name: string, modules: string[], bindings: string[], more = '') => `
     (name = "${name}", worker = (
       modules = [${modules.map((module) => `(name = "${module}", esModule = embed "${module}")`).join(', ')}],
@@ -129,7 +130,7 @@ function configOf(vars: Record<string, string>, { hasOwnObjects, probe }: Config
       durableObjectNamespaces = [(className = "LiveReply", uniqueKey = "live-replies", enableSql = true)],
       durableObjectStorage = (inMemory = void)`
   const services = [
-    worker('main', ['index.js'], settings, hasOwnObjects ? '' : ofObjects),
+    worker('main', ['index.js'], settings, hasObjects && !hasOwnObjects ? ofObjects : ''),
     ...(hasOwnObjects ? [worker('objects', ['objects.js', 'index.js'], settings, ofObjects)] : []),
     ...(probe ? [worker('probe', ['probe.js'], [namespace])] : []),
     '\n    (name = "loopback", network = (allow = ["127.0.0.0/8"]))',
