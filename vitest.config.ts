@@ -22,6 +22,12 @@ export default defineConfig({
         ['test/{db,http,postgres,soak}/**/*.test.ts', 'test/dev/neon-http*.test.ts'],
         withDatabase('postgres'),
       ),
+      // The http tests again, with the Worker writing each reply itself.
+      project(
+        'alone',
+        ['test/http/*.test.ts'],
+        withDatabase('pglite', { TEST_LIVE_REPLIES: 'off' }),
+      ),
       project('browser', ['test/browser/**/*.test.ts'], withDatabase('pglite')),
       project('soak', ['test/soak/*.test.ts'], withDatabase('postgres')),
       project('bench', ['test/bench/*.test.ts'], withDatabase('postgres')),
@@ -35,10 +41,10 @@ function project(name: string, include: string[], options: object) {
   }
 }
 
-function withDatabase(kind: 'pglite' | 'postgres') {
+function withDatabase(kind: 'pglite' | 'postgres', env: Record<string, string> = {}) {
   return {
     globalSetup: 'test/global-setup.ts',
-    env: { TEST_DATABASE: kind },
+    env: { TEST_DATABASE: kind, ...env },
     // Most files wait for a Worker or a model, so one more than the cores of a small machine.
     maxWorkers: 3,
     testTimeout: 60_000,

@@ -14,6 +14,7 @@ import {
 } from '../rigs/fault-plan.ts'
 import { beginAndLeave } from '../rigs/leaving-client.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { withoutObjects } from '../rigs/start-workerd.ts'
 import { expectSound } from '../rigs/stored-session.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
@@ -63,7 +64,7 @@ const finish = (pace: number): Row[] => [
     plans: faults.map((fault) => ({ finish: [fault, fault, fault] })),
   },
 ]
-/** After the client has disconnected, which causes a checkpoint at once. */
+/** After the client has disconnected, which causes a checkpoint at once where the Worker writes the reply itself. */
 const onceLeft: Row[] = [
   { calls: 'the checkpoint', pace: 60, plans: faults.map((fault) => ({ checkpoint: [fault] })) },
   ...finish(60),
@@ -102,25 +103,32 @@ async function askForStream(visitor: Client, turn: Turn): Promise<FirstAnswer> {
 }
 
 async function askAndLeave(visitor: Client, turn: Turn, run: FaultRun): Promise<FirstAnswer> {
-  const client = beginAndLeave(rig.url, visitor, turn, { accept: 'text/event-stream' })
+  const client = beginAndLeave(alone.url, visitor, turn, { accept: 'text/event-stream' })
   await vi.waitFor(() => expect(client.text()).toContain('event: delta'), 10_000)
   client.leave('reset')
   await run.finished()
   return {}
 }
 
-let rig: Rig
+let usual: Rig
+/** Its Worker writes each reply itself. */
+let alone: Rig
 const running = new Map<string, FaultRun>()
 beforeAll(async () => {
-  rig = await startRig({ DATABASE_TIMEOUT_MS: '2000' })
-  rig.database.fault = (call) => {
-    for (const [sessionId, run] of running) if (call.body.includes(sessionId)) return run.meet(call)
-    return undefined
-  }
+  const vars = { DATABASE_TIMEOUT_MS: '2000' }
+  usual = await startRig(vars)
+  alone = await startRig({ ...vars, ...withoutObjects })
+  for (const { database } of [usual, alone])
+    database.fault = (call) => {
+      for (const [sessionId, run] of running)
+        if (call.body.includes(sessionId)) return run.meet(call)
+      return undefined
+    }
 })
-afterAll(() => rig.close())
+afterAll(() => Promise.all([usual.close(), alone.close()]))
 
 async function runCell(attempt: FirstAttempt, plan: FaultPlan, pace: number): Promise<void> {
+  const rig = attempt === askAndLeave ? alone : usual
   const visitor = await newVisitor(rig.url)
   const userId = visitorIdOf(visitor.token ?? '')
   const message_id = crypto.randomUUID()

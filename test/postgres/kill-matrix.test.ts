@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
 import { sessionIdOf } from '../../src/turn/session-of-turn.ts'
-import { newVisitor } from '../rigs/client.ts'
+import { createClient, newVisitor } from '../rigs/client.ts'
 import { expireLease, testDatabase } from '../rigs/conversation.ts'
 import {
   type DeadTurn,
@@ -26,9 +26,11 @@ import {
   until,
   words,
 } from '../rigs/doomed-turn.ts'
+import { evictableObjects } from '../rigs/faulty-objects.ts'
 import { type GatedWorker, startGatedWorker } from '../rigs/gated-worker.ts'
 import { beginAndLeave, type LeavingClient } from '../rigs/leaving-client.ts'
-import { expectSound } from '../rigs/stored-session.ts'
+import { withoutObjects } from '../rigs/start-workerd.ts'
+import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
 /** `fault`: what the first call to the model meets. */
@@ -67,14 +69,35 @@ const cells: Cell[] = [
   ['three pieces follow one', 'interrupted', 'pace ms=100', atPieceAfterCheckpoint(3)],
   ['a second one is sent', 'interrupted', 'pace ms=180', atCall('checkpoint', 'asked', second)],
   ['it is stored', 'interrupted', 'pace ms=180', atCall('checkpoint', 'committed', second)],
-  ['one is sent for a client that left', 'failed', 'stall after=4', leftAt(4, 'asked')],
-  ['it is stored for one that left', 'interrupted', 'stall after=4', leftAt(4, 'committed')],
   ['finish follows a checkpoint', 'interrupted', 'pace ms=80', atCall('finish', 'asked')],
   ['finish arrives late', 'complete', '', atCall('finish', 'asked', later)],
   ['finish is answered', 'complete', '', atCall('finish', 'answered')],
   ['finish was lost and is repeated', 'failed', '', atRepeatedFinish('asked')],
   ["finish's answer was lost", 'complete', '', atRepeatedFinish('committed')],
   ['the client read turn.completed', 'complete', '', atEvent('turn.completed', 40)],
+]
+
+/** For a Worker that writes the reply itself: only there does a disconnect cause a checkpoint. */
+const aloneCells: Cell[] = [
+  ...jsonCells,
+  ['a checkpoint is sent for a client that left', 'failed', 'stall after=4', leftAt(4, 'asked')],
+  ['it is stored for one that left', 'interrupted', 'stall after=4', leftAt(4, 'committed')],
+]
+
+/** For a Worker that lives on when the object of the reply is evicted: the turn has begun. */
+const evictedCells: Cell[] = [
+  ['the model was asked', 'failed', 'silent', atPiece(0)],
+  ['the model sent piece 1', 'failed', 'stall after=1', atPiece(1)],
+  ['the model is sending', 'failed', 'pace ms=5', atPiece(12)],
+  ['the client read 7 words', 'failed', 'stall after=7', atEvent('delta', 7)],
+  ['a checkpoint is on its way', 'failed', 'stall after=6', atCall('checkpoint', 'asked')],
+  ['one arrives late', 'interrupted', 'stall after=6', atCall('checkpoint', 'asked', later)],
+  ['one is committed', 'interrupted', 'stall after=6', atCall('checkpoint', 'committed')],
+  ['one is answered', 'interrupted', 'pace ms=100', atCall('checkpoint', 'answered')],
+  ['three pieces follow one', 'interrupted', 'pace ms=100', atPieceAfterCheckpoint(3)],
+  ['a second one is sent', 'interrupted', 'pace ms=180', atCall('checkpoint', 'asked', second)],
+  ['finish is on its way', 'failed', '', atCall('finish', 'asked')],
+  ['finish is committed', 'complete', '', atCall('finish', 'committed')],
 ]
 
 const db = testDatabase()
@@ -94,21 +117,53 @@ afterAll(async () => {
   await model.close()
 })
 
-type Run = Pick<DeadTurn, 'visitor' | 'body'> & { headers?: Record<string, string> }
+type Run = Pick<DeadTurn, 'visitor' | 'body'> & {
+  headers?: Record<string, string>
+  vars?: Record<string, string>
+}
 
 /** Runs a turn until its Worker is killed. @returns what its client has read, and what a checkpoint has stored */
 async function runAndDie(
-  { visitor, body, headers = accept }: Run,
+  { visitor, body, headers = accept, vars = {} }: Run,
   death: Death,
   { onTestFinished }: TestContext,
 ): Promise<{ client: LeavingClient; saved: string }> {
-  const worker = await startGatedWorker(model.baseUrl, lease)
+  const worker = await startGatedWorker(model.baseUrl, { ...lease, ...vars })
   onTestFinished(() => worker.close())
   const client = beginAndLeave(worker.url, visitor, body, headers)
   await death({ message: body.message, worker, model, client })
   await worker.gate.idle()
   await until(() => !callsOf({ ...body, model }).some(isRunning))
   return { client, saved: worker.gate.saved }
+}
+
+/** Evicts the object that writes the session's newest reply. */
+async function evict(worker: GatedWorker, sessionId: string): Promise<void> {
+  const [reply] = (await storedMessages(db, sessionId)).slice(-1)
+  const answer = await worker.askObject(reply?.id ?? '', JSON.stringify({ kind: 'evict' }))
+  expect(answer.status).toBe(500)
+}
+
+/**
+ * Runs a turn until its object is evicted.
+ * @param sessionId of the turn
+ * @returns the visitor at the same Worker, which lives on
+ */
+async function runAndEvict(
+  { visitor, body, headers = accept, sessionId }: Run & { sessionId: string },
+  death: Death,
+  { onTestFinished }: TestContext,
+) {
+  const options = { objects: evictableObjects, probe: true }
+  const worker = await startGatedWorker(model.baseUrl, lease, options)
+  onTestFinished(() => worker.close())
+  const client = beginAndLeave(worker.url, visitor, body, headers)
+  const doomed = { ...worker, kill: () => evict(worker, sessionId) }
+  await death({ message: body.message, worker: doomed, model, client })
+  worker.gate.at = async () => {}
+  await worker.gate.idle()
+  await until(() => !callsOf({ ...body, model }).some(isRunning))
+  return { client, saved: worker.gate.saved, visitor: createClient(worker.url, visitor.token) }
 }
 
 function newBody(fault: string) {
@@ -191,6 +246,47 @@ describe.concurrent("a Worker that is killed in a visitor's first turn, answered
     const { saved } = await runAndDie({ visitor, body, headers: {} }, death, context)
     const turn = { visitor, body, sessionId, before: 0, saved }
     await expectRescued(turn, kept)
+  })
+})
+
+describe.concurrent('a Worker that is killed while it writes the reply itself', () => {
+  test.for(aloneCells)('%s: %s is kept', async ([, kept, fault, death], context) => {
+    const visitor = await newVisitor(rescuer.url)
+    const { session_id } = await visitor.chat({ message: 'Hello' })
+    const body = { ...newBody(fault), session_id }
+    const run = { visitor, body, vars: withoutObjects }
+    const { client, saved } = await runAndDie(run, death, context)
+    const turn = { visitor, body, sessionId: session_id, before: 2, saved }
+    expectTrue(client, kept)
+    await expectRescued(turn, kept)
+  })
+})
+
+describe.concurrent('an object that is evicted', () => {
+  test.for(evictedCells)('%s: %s is kept', async ([, kept, fault, death], context) => {
+    const newcomer = await newVisitor(rescuer.url)
+    const { session_id: sessionId } = await newcomer.chat({ message: 'Hello' })
+    const body = { ...newBody(fault), session_id: sessionId }
+    const run = { visitor: newcomer, body, sessionId }
+    const { client, ...rest } = await runAndEvict(run, death, context)
+    expectTrue(client, kept)
+    await expectRescued({ ...rest, body, sessionId, before: 2 }, kept)
+  })
+
+  test('under a JSON turn: its Worker answers with the text that was kept, once the lease has ended', async (context) => {
+    const newcomer = await newVisitor(rescuer.url)
+    const { session_id: sessionId } = await newcomer.chat({ message: 'Hello' })
+    const body = { ...newBody('pace ms=100'), session_id: sessionId }
+    const run = { visitor: newcomer, body, headers: {}, sessionId }
+    const { client, saved, visitor } = await runAndEvict(run, atPieceAfterCheckpoint(2), context)
+    expect(saved).not.toBe('')
+    expect(client.text()).toBe('')
+    await expireLease(db, { sessionId })
+    await until(() => client.text() !== '')
+    const { reply, history } = JSON.parse(client.text())
+    expect(reply).toMatchObject({ status: 'interrupted', content: saved })
+    expect(history).toHaveLength(4)
+    await expectRescued({ visitor, body, sessionId, before: 2, saved }, 'interrupted')
   })
 })
 

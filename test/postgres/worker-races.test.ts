@@ -7,6 +7,7 @@ import { expireLease, testDatabase, turnStart } from '../rigs/conversation.ts'
 import { callsOf, doomedMessage, until, untilRead, words } from '../rigs/doomed-turn.ts'
 import { type GatedWorker, startGatedWorker } from '../rigs/gated-worker.ts'
 import { beginAndLeave } from '../rigs/leaving-client.ts'
+import { withoutObjects } from '../rigs/start-workerd.ts'
 import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
 
@@ -18,25 +19,30 @@ const times = <Item>(count: number, make: (index: number) => Item) =>
   Array.from({ length: count }, (_, index) => make(index))
 
 let model: OfflineModel
-let workers: [GatedWorker, GatedWorker]
+type Pair = [GatedWorker, GatedWorker]
+let workers: Pair
+/** They write each reply themselves, and save it when its client disconnects. */
+let alone: Pair
 beforeAll(async () => {
   model = await startOfflineModel()
-  workers = await Promise.all([startGatedWorker(model.baseUrl), startGatedWorker(model.baseUrl)])
+  const start = (vars = {}) => startGatedWorker(model.baseUrl, vars)
+  workers = await Promise.all([start(), start()])
+  alone = await Promise.all([start(withoutObjects), start(withoutObjects)])
 })
 afterAll(async () => {
-  await Promise.all(workers.map((worker) => worker.close()))
+  await Promise.all([...workers, ...alone].map((worker) => worker.close()))
   await model.close()
 })
 
 /** One visitor, through either Worker. */
-async function visitorOfBoth(): Promise<[Client, Client]> {
-  const left = await newVisitor(workers[0].url)
-  return [left, createClient(workers[1].url, left.token)]
+async function visitorOfBoth([first, other] = workers): Promise<[Client, Client]> {
+  const left = await newVisitor(first.url)
+  return [left, createClient(other.url, left.token)]
 }
 
 /** A session of a visitor who has had one turn in it. */
-async function newSession() {
-  const both = await visitorOfBoth()
+async function newSession(pair = workers) {
+  const both = await visitorOfBoth(pair)
   const { session_id } = await both[0].chat({ message: 'Hello' })
   return { both, session_id, path: `/v1/sessions/${session_id}` }
 }
@@ -170,11 +176,12 @@ describe('a session that is erased', () => {
   test.each(['begin', 'checkpoint'] as const)(
     'while a turn is at its %s leaves no row',
     async (kind) => {
+      const pair = kind === 'begin' ? workers : alone
       for (const groups of rounds('erase', kind)) {
-        const { both, session_id, path } = await newSession()
-        const { came, all } = conduct(workers, session_id, groups)
+        const { both, session_id, path } = await newSession(pair)
+        const { came, all } = conduct(pair, session_id, groups)
         const message = doomedMessage(kind === 'begin' ? 'pace ms=2' : 'stall after=3')
-        const client = beginAndLeave(workers[0].url, both[0], { message, session_id }, accept)
+        const client = beginAndLeave(pair[0].url, both[0], { message, session_id }, accept)
         if (kind === 'checkpoint') {
           await untilRead(client, 'turn.started', 3)
           client.leave('reset')
@@ -210,10 +217,10 @@ describe('a stop', () => {
   test('while a checkpoint is stored loses none of its text, in whatever order', async () => {
     for (const groups of rounds('stop', 'checkpoint')) {
       const stopsFirst = groups[0]?.length === 1 && groups[0][0] === 'stop'
-      const { both, session_id, path } = await newSession()
-      const { came, all } = conduct(workers, session_id, [...groups, ['finish']])
+      const { both, session_id, path } = await newSession(alone)
+      const { came, all } = conduct(alone, session_id, [...groups, ['finish']])
       const message = doomedMessage(stopsFirst ? 'stall after=3' : 'pace ms=10')
-      const client = beginAndLeave(workers[0].url, both[0], { message, session_id }, accept)
+      const client = beginAndLeave(alone[0].url, both[0], { message, session_id }, accept)
       await untilRead(client, 'delta', 3)
       client.leave('reset')
       await came('checkpoint')

@@ -5,7 +5,7 @@ import { type Client, createClient } from './client.ts'
 import { type DatabaseProxy, startDatabaseProxy } from './database-proxy.ts'
 import { expectNoCredential } from './expect-no-credential.ts'
 import type { TestDatabase } from './start-database.ts'
-import { startWorkerd, type Workerd } from './start-workerd.ts'
+import { startWorkerd, type Workerd, type WorkerdOptions } from './start-workerd.ts'
 
 type Vars = Record<string, string>
 
@@ -24,7 +24,7 @@ export interface Rig {
   close(): Promise<void>
 }
 
-export interface RigOptions {
+export interface RigOptions extends WorkerdOptions {
   /** A database of its own, for a test that would disturb others in the one that all share. */
   database?: Pick<TestDatabase, 'endpoint' | 'connectionString'>
 }
@@ -32,19 +32,22 @@ export interface RigOptions {
 /** The built Worker in a workerd process, with a model and a database that fail on request. */
 export async function startRig(
   vars: Vars = {},
-  { database: { endpoint, connectionString } = inject('database') }: RigOptions = {},
+  { database: { endpoint, connectionString } = inject('database'), ...options }: RigOptions = {},
 ): Promise<Rig> {
   // Loads the model's vocabulary, so that a first completion keeps within the short deadlines of a test.
   await countPromptTokens([])
   const timeline: Rig['timeline'] = []
   const model = await startOfflineModel({ onRequest: () => timeline.push('model') })
   const database = await startDatabaseProxy(endpoint, () => timeline.push('database'))
-  const worker = await startWorkerd({
-    DATABASE_URL: connectionString,
-    NEON_HTTP_ENDPOINT: database.url,
-    OPENAI_BASE_URL: model.baseUrl,
-    ...vars,
-  })
+  const worker = await startWorkerd(
+    {
+      DATABASE_URL: connectionString,
+      NEON_HTTP_ENDPOINT: database.url,
+      OPENAI_BASE_URL: model.baseUrl,
+      ...vars,
+    },
+    options,
+  )
   return {
     url: worker.url,
     worker,
@@ -73,13 +76,14 @@ export async function startRig(
  */
 export function useRig(
   vars: Vars | (() => Vars | Promise<Vars>) = {},
+  options: RigOptions = {},
 ): Readonly<{ rig: Rig; visitor: Client }> {
   let started: Rig | undefined
   // Its members exist only after it has started.
   const rig = new Proxy({} as Rig, { get: (_, name) => Reflect.get(started ?? {}, name) })
   const visitor = createClient(() => rig.url)
   beforeAll(async () => {
-    started = await startRig(typeof vars === 'function' ? await vars() : vars)
+    started = await startRig(typeof vars === 'function' ? await vars() : vars, options)
     visitor.token = (await visitor.expect(201, 'POST', '/v1/visitors')).visitor_token
   })
   beforeEach(() => rig.clear())

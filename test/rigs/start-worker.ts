@@ -7,13 +7,14 @@ import { startDatabaseProxy } from './database-proxy.ts'
 import { expectNoCredential } from './expect-no-credential.ts'
 import { noSharedCaps } from './no-shared-caps.ts'
 import type { Rig, RigOptions } from './start-rig.ts'
+import { usualObjects } from './start-workerd.ts'
 
 export interface TestWorker extends Omit<Rig, 'worker'> {
   /** Runs the cron trigger, as the platform does; resolves once it is done. */
   scheduled(): Promise<void>
 }
 
-export interface TestWorkerOptions extends RigOptions {
+export interface TestWorkerOptions extends Pick<RigOptions, 'database'> {
   /** Settings in addition to those of this test's parts. */
   vars?: Record<string, string>
   /** Per period of wrangler.toml. By default there are none, since tests send more requests than people. */
@@ -40,6 +41,7 @@ export async function startWorker({
     OPENAI_BASE_URL: model.baseUrl,
     ...(!rateLimits && noRateLimits),
     ...noSharedCaps,
+    ...usualObjects,
     ...vars,
   }
   const secrets = { DATABASE_URL: vars?.['DATABASE_URL'] ?? connectionString }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text as readText } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { startWorkerd, type Workerd } from '../../rigs/start-workerd.ts'
+import { startWorkerd, withoutObjects, type Workerd } from '../../rigs/start-workerd.ts'
 
 /** A Worker of `test/bench`, bundled and minified as the product is. */
 export async function startBareWorker(source: URL, vars: Record<string, string>): Promise<Workerd> {
@@ -22,7 +22,7 @@ export async function startBareWorker(source: URL, vars: Record<string, string>)
       conditions: ['workerd', 'worker', 'browser'],
       logLevel: 'warning',
     })
-    return await startWorkerd({ ...vars, LIVE_REPLIES: '' }, outfile)
+    return await startWorkerd({ ...vars, ...withoutObjects }, { script: outfile })
   } finally {
     await rm(folder, { recursive: true })
   }
