@@ -188,11 +188,11 @@ test('a stop ends the continuation and keeps its text', async () => {
     '[[fault cut after=5]] [[fault pace ms=100]]',
     `${poem} ${poem.repeat(3)}`,
   )
+  const calls = rig.model.requests.length
   const continuing = visitor.chat(request)
-  await vi.waitUntil(async () => {
-    const { stopped } = await visitor.expect(200, 'POST', `/v1/sessions/${request.session_id}/stop`)
-    return stopped
-  }, 10_000)
+  await vi.waitUntil(() => (rig.model.requests[calls]?.deltasSent ?? 0) > 3, 10_000)
+  const stop = `/v1/sessions/${request.session_id}/stop`
+  expect(await visitor.expect(200, 'POST', stop)).toEqual({ stopped: true })
   const { reply } = await continuing
   expect(reply).toMatchObject({ id: request.continue, status: 'interrupted' })
   expect(reply.content.startsWith(`${soFar} the`)).toBe(true)
