@@ -88,39 +88,39 @@ function expectSeen(events: ServerEvent[], text: string, reply: Message) {
   expect(events.at(-1)).toMatchObject({ event: 'turn.completed', data: { reply } })
 }
 
-describe.concurrent('a reply of 90 s is whole and paid for once, whoever leaves it', () => {
+/** All of them at once. @param come what the visitor does after it has left */
+async function fromEachMoment(come: (long: LongReply, word: number) => Promise<void>) {
+  await Promise.all(moments.map(async (word) => come(await beginAndLeaveAt(rig, word), word)))
+}
+
+describe.concurrent('a reply of 90 s is whole and paid for once, at whatever moment its visitor leaves', () => {
   const timeout = 240_000
 
-  test.for(moments)('after %i words, and reloads the page', { timeout }, async (word) => {
-    const long = await beginAndLeaveAt(rig, word)
-    const events = await join(long, `${long.path}/stream`)
-    expectSeen(events, '', await expectWhole(long))
-    // It came as it was written, and not as the checkpoints stored it.
-    expect(events.length).toBeGreaterThan((words - word) / 3)
-  })
-
-  test.for(moments)(
-    'after %i words, and does not come back before its end',
-    { timeout },
-    async (word) => {
-      const long = await beginAndLeaveAt(rig, word)
-      const reply = await expectWhole(long)
-      expectSeen(await join(long, `${long.path}/messages/${reply.id}/stream`), '', reply)
-    },
+  test('and reloads the page', { timeout }, () =>
+    fromEachMoment(async (long, word) => {
+      const events = await join(long, `${long.path}/stream`)
+      expectSeen(events, '', await expectWhole(long))
+      // It came as it was written, and not as the checkpoints stored it.
+      expect(events.length).toBeGreaterThan((words - word) / 3)
+    }),
   )
 
-  test.for(moments)(
-    'after %i words, and comes back from where it was',
-    { timeout },
-    async (word) => {
-      const long = await beginAndLeaveAt(rig, word)
+  test('and does not come back before its end', { timeout }, () =>
+    fromEachMoment(async (long) => {
+      const reply = await expectWhole(long)
+      expectSeen(await join(long, `${long.path}/messages/${reply.id}/stream`), '', reply)
+    }),
+  )
+
+  test('and comes back, to go on from where it was', { timeout }, () =>
+    fromEachMoment(async (long, word) => {
       const text = textOf(long.read)
       await longUntil(() => long.sent() >= Math.min(words - 5, word + 20))
       const replyId: string = long.read[0]?.data.reply_id
       const path = `${long.path}/messages/${replyId}/stream`
       const events = await join(long, path, text.length)
       expectSeen(events, text, await expectWhole(long))
-    },
+    }),
   )
 })
 
