@@ -79,5 +79,5 @@ function read(body: Buffer): Pick<GatedCall, 'kind' | 'text'> {
 function otherCall(statements: readonly string[]): GatedCall['kind'] {
   const has = (part: string) => statements.some((statement) => statement.includes(part))
   if (has('set stop_requested = true from session')) return 'stop'
-  return has('delete from "sessions"') ? 'erase' : 'other'
+  return has('delete from sessions') || has('delete from "sessions"') ? 'erase' : 'other'
 }
