@@ -254,8 +254,13 @@ begin
     if t.content <> '' then
       perform turn_supersede(t.session_id, older_reply);
     end if;
-    -- The prompt of a continued reply has its text too, so no difference of prompts tells the tokens of its message.
-    reported_tokens := case when not mine.is_continued then turn_reported_tokens(t, mine.reply_to) end;
+    -- The prompt of a continued reply has its text too, so no difference of prompts tells the tokens of its message. Its
+    -- last call tells nothing of the whole text either.
+    if mine.is_continued then
+      t.reported_reply_tokens := null;
+    else
+      reported_tokens := turn_reported_tokens(t, mine.reply_to);
+    end if;
     if reported_tokens is not null then
       update messages set token_count = reported_tokens
       where session_id = t.session_id and seq = mine.reply_to and status <> 'superseded';

@@ -12,12 +12,13 @@ import {
   expireLease,
   finish,
   newUserId,
+  sentFrom,
   takeTurn,
   testDatabase,
   turnCheckpoint,
   turnStart,
 } from '../rigs/conversation.ts'
-import { expectSound } from '../rigs/stored-session.ts'
+import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 
 const db = testDatabase()
 
@@ -248,28 +249,26 @@ describe('a continued reply', () => {
     expect(await replyOf(second.start)).toMatchObject({ ...usage, cached_tokens: 4 })
   })
 
-  test('tells no exact counts: neither its own, nor those of the message after it', async () => {
-    const counted = { reportedReplyTokens: 5, usage: { prompt_tokens: 30, completion_tokens: 5 } }
-    const { start, run } = await continued({}, { ...atLimit, ...counted })
-    await finish(db, run, {
-      content: 'So far so good',
-      ...counted,
-      reportedReplyTokens: undefined,
-      tokens: { message: 10, reply: 12 },
-    })
-    expect(await replyOf(start)).toMatchObject({
-      token_count: 12,
-      turn_tokens: 22,
-      turn_tokens_bound: 22,
-      turn_tokens_exact: false,
-      counted_by: null,
-    })
-    const next = { userId: start.userId, sessionId: start.sessionId }
-    await takeTurn(db, next, {
+  test('tells no exact counts: neither its own, nor those of its message and the next one', async () => {
+    const counted = (prompt: number) => ({
       reportedReplyTokens: 5,
-      usage: { prompt_tokens: 80, completion_tokens: 5 },
+      usage: { prompt_tokens: prompt, completion_tokens: 5 },
     })
-    expect(await replyOf(start)).toMatchObject({ turn_tokens_exact: false })
+    const { start: first } = await takeTurn(db, {}, counted(30))
+    const session = { userId: first.userId, sessionId: first.sessionId }
+    const window = { sent: sentFrom(1) }
+    const { start, run } = await continued(session, { ...atLimit, ...counted(60), ...window })
+    const exact = { turn_tokens_exact: false, counted_by: null }
+    expect(await replyOf(start)).toMatchObject(exact)
+    const tokens = { message: 10, reply: 12 }
+    await finish(db, run, { content: 'So far so good', ...counted(80), ...window, tokens })
+    expect(await replyOf(start)).toMatchObject({ ...exact, turn_tokens: 22, turn_tokens_bound: 22 })
+    const messages = async () =>
+      (await storedMessages(db, start.sessionId)).filter(({ role }) => role === 'user')
+    // As the first call told it: 60 less the prompt before, its reply and the overhead.
+    expect((await messages())[1]).toMatchObject({ token_count: 60 - 30 - 5 - 8 })
+    await takeTurn(db, session, { ...counted(200), ...window })
+    expect((await messages())[2]).toMatchObject({ token_count: 10 })
   })
 
   test('that its turn leaves where it was is what it was', async () => {

@@ -5,6 +5,7 @@ import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
 import { answer } from '../../scripts/dev/offline-model/answer.ts'
+import { continueRequest } from '../../src/turn/continue/request.ts'
 import { renderMessage } from '../../src/turn/prompt/render.ts'
 
 interface Message {
@@ -400,6 +401,46 @@ describe('the answer', () => {
 function countTimers(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
 }
+
+describe('a request to continue', () => {
+  const poem = 'The river is quiet in the morning.'
+  const asked = `[[reply "${poem}"]]`
+
+  test.each(['The river is quiet in', 'The river is qui', 'The river ', 'river is quiet in'])(
+    'is answered by the last words and the rest: %s',
+    async (soFar) => {
+      const said = await answerTo(asked, soFar, continueRequest)
+      const overlap = /(?:\S+\s+){0,2}\S*\s*$/.exec(soFar)![0]
+      expect(said.startsWith(overlap)).toBe(true)
+      expect(soFar.slice(0, -overlap.length) + said).toBe(poem.slice(poem.indexOf(soFar)))
+    },
+  )
+
+  test('goes on with an answer of its own', async () => {
+    const whole = await answerTo('Write 30 words')
+    const soFar = whole.slice(0, 50)
+    const said = await answerTo('Write 30 words', soFar, continueRequest)
+    expect(said.endsWith(whole.slice(50))).toBe(true)
+  })
+
+  test('says something also if nothing is left to say', async () => {
+    expect(await answerTo(asked, poem, continueRequest)).toMatch(/morning\. That is all\.$/)
+  })
+
+  test('meets no fault of the message but its pace, and faults of its own', async () => {
+    const cut = `[[fault cut after=2]] [[fault finish after=4 in=continue]] ${asked}`
+    const messages = conversation(cut, 'The river', continueRequest)
+    const { choices } = await ask(messages)
+    expect(choices[0]).toMatchObject({
+      finish_reason: 'length',
+      message: { content: 'The river is quiet' },
+    })
+  })
+
+  test('is one only after an answer', async () => {
+    expect(await answerTo(continueRequest)).toContain(continueRequest.slice(0, 40))
+  })
+})
 
 describe('a client that leaves', () => {
   test('ends the reply, which is recorded as aborted', async () => {

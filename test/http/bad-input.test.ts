@@ -203,7 +203,7 @@ describe('a number or an id in a body', () => {
   test.each(['x', '1', `${uuid}0`, `{${uuid}}`, uuid.replaceAll('-', ''), `${uuid}'--`])(
     'is a 400 if it is the malformed id %s, which is a 404 in a path',
     async (id) => {
-      for (const field of ['session_id', 'message_id', 'regenerate']) {
+      for (const field of ['session_id', 'message_id', 'regenerate', 'continue']) {
         const body = JSON.stringify({ message: 'Hello', message_id: uuid, [field]: id })
         await refusesField(field, chat, [body])
       }
@@ -215,8 +215,9 @@ describe('a number or an id in a body', () => {
     },
   )
 
-  test('needs message_id if it is regenerate', () =>
-    refusesField('message_id', chat, [JSON.stringify({ message: 'Hello', regenerate: uuid })]))
+  test.each(['regenerate', 'continue'])('needs message_id if it is %s', (name) =>
+    refusesField('message_id', chat, [JSON.stringify({ message: 'Hello', [name]: uuid })]),
+  )
 })
 
 test('odd headers cause no error, and no answer repeats them', async () => {

@@ -73,6 +73,7 @@ export function sessionRequests(
       ['POST', '/v1/chat', turn],
       ['POST', '/v1/chat', { ...turn, message_id: messageId }],
       ['POST', '/v1/chat', { ...turn, message_id: messageId, regenerate: messageId }],
+      ['POST', '/v1/chat', { ...turn, message_id: messageId, continue: messageId }],
     ],
     'GET /v1/sessions/:session_id': [['GET', path]],
     'PATCH /v1/sessions/:session_id': [['PATCH', path, { title: 'Mine' }]],

@@ -83,6 +83,34 @@ const regenerate = fc
     ),
   )
 
+/** Any reply, most of which cannot be continued. */
+const continueAny = fc
+  .record({ fromEnd: fc.nat(4), reply: fc.nat(1), how, database })
+  .map((given) =>
+    command(
+      'continue',
+      given,
+      (world, real) => {
+        const { request, replies } = pick(world.session?.turns.toReversed(), given.fromEnd)
+        const { id } = pick(replies.toReversed(), given.reply)
+        return takeTurn(world, real, request, { ...given, continues: id })
+      },
+      hasTurns,
+    ),
+  )
+
+const continueLast = fc.record({ how, database }).map((given) =>
+  command(
+    'continue the last reply',
+    given,
+    (world, real) => {
+      const { request, replies } = pick(world.session?.turns.toReversed(), 0)
+      return takeTurn(world, real, request, { ...given, continues: replies.at(-1)?.id })
+    },
+    ({ session }) => session?.turns.at(-1)?.replies.at(-1)?.status === 'interrupted',
+  ),
+)
+
 const hold = fc.constant(
   command(
     'a long reply begins',
@@ -164,6 +192,8 @@ const weighed: [number, fc.Arbitrary<Command>][] = [
   [6, retry],
   [2, mismatch],
   [5, regenerate],
+  [2, continueAny],
+  [9, continueLast],
   [3, hold],
   [2, stop],
   [4, takeOver],

@@ -3,10 +3,18 @@ import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 import { expect } from 'vitest'
 import type { RecordedRequest } from '../../../scripts/dev/offline-model.ts'
 import type { Message } from '../../../src/protocol.ts'
+import { continueRequest } from '../../../src/turn/continue/request.ts'
 import { expectSound, storedMessages } from '../../rigs/stored-session.ts'
 import { shown } from './quotations.ts'
 import type { Heard } from './send.ts'
-import { countableBefore, type Outcome, type Session, standing, type Turn } from './session.ts'
+import {
+  countableBefore,
+  type Outcome,
+  type Reply,
+  type Session,
+  standing,
+  type Turn,
+} from './session.ts'
 import { limits, type Real } from './world.ts'
 
 /** The session as its user reads it, with superseded replies. The stored rows must be sound and the same. */
@@ -66,13 +74,14 @@ function rowsOf({ seq, request, replies }: Turn) {
       check: ({ id, content }: Message) =>
         id === (reply.id ?? id) &&
         (reply.content === undefined
-          ? isTextOf(content, reply.status, request.says)
+          ? isTextOf(content, reply, request.says)
           : content === reply.content),
     })),
   ]
 }
 
-function isTextOf(content: string, status: Message['status'], says: string): boolean {
+function isTextOf(content: string, { status, from }: Reply, says: string): boolean {
+  if (from !== undefined) return content.startsWith(from)
   if (status === 'complete') return content === says
   if (status === 'failed') return content === ''
   return says.startsWith(content) && (content !== '' || status !== 'interrupted')
@@ -118,7 +127,16 @@ export function expectWindow(session: Session, messageId: string, calls: Recorde
   const turn = session.turns.find(({ request }) => request.body.message_id === messageId)
   const countable = countableBefore(session, messageId)
   const turns = countable.map((each) => [shown(each.request.body), standing(each).content ?? ''])
-  for (const { messages } of calls) {
+  for (const { messages: all } of calls) {
+    const isContinued = all.at(-1)?.content === continueRequest
+    expect(
+      tokensOf(all.map(({ content }) => content)) + limits.completionTokens,
+    ).toBeLessThanOrEqual(limits.budget)
+    if (isContinued) {
+      expect(all.at(-2)?.role).toBe('assistant')
+      expect(turn && (standing(turn).from ?? '').endsWith(all.at(-2)!.content)).toBe(true)
+    }
+    const messages = isContinued ? all.slice(0, -2) : all
     const sent = messages.map(({ content }) => content)
     const rest = sent.slice(1)
     const newest = rest.pop()
@@ -129,10 +147,9 @@ export function expectWindow(session: Session, messageId: string, calls: Recorde
     const older = turns.slice(0, turns.length - window.length)
     expectMessage(newest ?? '', turn ? shown(turn.request.body) : '', older.flat())
     expect(window.length).toBeLessThanOrEqual(limits.maxTurns)
-    expect(tokensOf(sent) + limits.completionTokens).toBeLessThanOrEqual(limits.budget)
     // If the newest turns surely fit, none of them is left out: no tokenizer makes more tokens than bytes.
     const allowed = turns.slice(-limits.maxTurns)
-    if (window.length === allowed.length || calls.length > 1) continue
+    if (window.length === allowed.length || calls.length > 1 || isContinued) continue
     const forPrompt = limits.budget - limits.completionTokens
     const forRecall = turns.length > limits.maxTurns ? forPrompt / 2 : 0
     const bytes = bytesOf([sent[0] ?? '', ...allowed.flat(), turn ? shown(turn.request.body) : ''])

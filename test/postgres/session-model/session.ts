@@ -22,6 +22,8 @@ export interface Reply {
   id?: string
   /** As it was read after its end. */
   content?: string
+  /** What it had before it was continued. */
+  from?: string
 }
 
 export interface TurnRequest {
@@ -63,6 +65,8 @@ export interface Asked {
   isOther?: boolean
   /** The id of a reply. */
   regenerate?: string | undefined
+  /** The id of a reply. */
+  continues?: string | undefined
   isStream: boolean
   /** Calls to the model for this message before. */
   calledBefore: number
@@ -100,7 +104,7 @@ export function countableBefore(session: Session, messageId: string): Turn[] {
     .filter((turn) => ['complete', 'interrupted'].includes(standing(turn).status))
 }
 
-type Verdict = 'new' | 'again' | 'instead' | 'replay' | Refusal
+type Verdict = 'new' | 'again' | 'instead' | 'continue' | 'replay' | Refusal
 type Refusal = keyof typeof refusals
 const refusals = {
   not_found: 'not_found',
@@ -110,23 +114,28 @@ const refusals = {
   not_last: 'not_last_turn',
 } as const
 
-function decide(session: Session | undefined, { request, isOther, regenerate }: Asked): Verdict {
+function decide(
+  session: Session | undefined,
+  { request, isOther, regenerate, continues }: Asked,
+): Verdict {
+  const named = regenerate ?? continues
   if (session === undefined) return request.body.session_id === undefined ? 'new' : 'not_found'
   const turn = session.turns.find(
     (each) => each.request.body.message_id === request.body.message_id,
   )
   if (turn === undefined) {
-    if (regenerate !== undefined) return 'mismatch'
+    if (named !== undefined) return 'mismatch'
     return runningTurn(session) ? 'busy' : 'new'
   }
   if (isOther) return 'mismatch'
   const reply = standing(turn)
   if (reply.status === 'streaming') return 'running'
-  if (regenerate !== undefined && !turn.replies.some(({ id }) => id === regenerate))
-    return 'mismatch'
-  if (reply.status !== 'failed' && reply.id !== regenerate) return 'replay'
+  if (named !== undefined && !turn.replies.some(({ id }) => id === named)) return 'mismatch'
+  if (reply.status !== 'failed' && reply.id !== named) return 'replay'
+  if (continues !== undefined && reply.status === 'complete') return 'replay'
   if (turn !== session.turns.at(-1)) return 'not_last'
-  return reply.status === 'failed' ? 'again' : 'instead'
+  if (reply.status === 'failed') return 'again'
+  return continues === undefined ? 'instead' : 'continue'
 }
 
 /** All possible outcomes of a turn: several only if the model's fault allows them. */
@@ -139,8 +148,9 @@ export function predictTurn(before: Session | undefined, asked: Asked): Outcome[
   const only = (outcome: Outcome) => [outcome]
   if (!begin.heard) {
     // The Worker abandons what it may have begun.
-    const isBegun = begin.ran && ['new', 'again', 'instead'].includes(verdict)
-    const session = isBegun ? withEnd(begun as Session, asked.request, 'failed') : begun
+    const isBegun = begin.ran && ['new', 'again', 'instead', 'continue'].includes(verdict)
+    const status = verdict === 'continue' ? 'interrupted' : 'failed'
+    const session = isBegun ? withEnd(begun as Session, asked.request, status) : begun
     return only({ session, answer: { code: 'database_unavailable' }, modelCalls: 0 })
   }
   switch (verdict) {
@@ -148,6 +158,8 @@ export function predictTurn(before: Session | undefined, asked: Asked): Outcome[
     case 'again':
     case 'instead':
       return afterModel(begun as Session, asked, attempt(fates, 3))
+    case 'continue':
+      return afterContinuing(begun as Session, asked, attempt(fates, 3))
     case 'replay': {
       // Its history is read by a separate call.
       const isUnread = !asked.isStream && !attempt(fates, 1).heard
@@ -194,6 +206,11 @@ function afterBegin(
       ...opened(seq),
       ...(id !== undefined && { id }),
     })
+  } else if (verdict === 'continue' && last) {
+    const reply = standing(last)
+    reply.status = 'streaming'
+    if (reply.content !== undefined) reply.from = reply.content
+    delete reply.content
   } else if (verdict === 'instead' && last) {
     last.replies.push(opened(session.nextSeq))
     session.nextSeq += 1
@@ -214,6 +231,15 @@ function afterModel(begun: Session, { request, calledBefore }: Asked, finish: Fa
     return 'code' in end && end.status === 'failed'
       ? { session, answer: { code: end.code }, modelCalls }
       : { session, answer: { status: end.status as 'complete', replayed: false }, modelCalls }
+  })
+}
+
+/** The model goes on. In a text of few or equal words, its repetition may be taken for new text or new text for it. */
+function afterContinuing(begun: Session, { request }: Asked, finish: Fate): Outcome[] {
+  return (['complete', 'interrupted'] as const).map((status): Outcome => {
+    const session = finish.ran ? withEnd(begun, request, status) : begun
+    const answer = finish.heard ? { status, replayed: false } : { code: 'not_saved' }
+    return { session, answer, modelCalls: 1 }
   })
 }
 

@@ -73,6 +73,7 @@ export interface TurnOptions {
   /** The faults of the calls to the database, in their order. */
   database?: readonly (DatabaseFault | undefined)[]
   regenerate?: string | undefined
+  continues?: string | undefined
   /** Replaces the message that this `message_id` came with before. */
   otherMessage?: string
   /** Sent twice at the same moment. */
@@ -84,7 +85,7 @@ export async function takeTurn(
   world: World,
   real: Real,
   request: TurnRequest,
-  { how, database = [], regenerate, otherMessage, isTwice }: TurnOptions,
+  { how, database = [], regenerate, continues, otherMessage, isTwice }: TurnOptions,
 ): Promise<boolean> {
   const { rig, visitor } = real
   const { body, sessionId } = request
@@ -93,6 +94,7 @@ export async function takeTurn(
   const asked: Asked = {
     request,
     regenerate,
+    continues,
     isOther: otherMessage !== undefined,
     isStream: how !== 'json',
     calledBefore,
@@ -103,6 +105,7 @@ export async function takeTurn(
     ...body,
     ...(otherMessage !== undefined && { message: otherMessage }),
     ...(regenerate !== undefined && { regenerate }),
+    ...(continues !== undefined && { continue: continues }),
   }
 
   const requests = rig.model.requests.length

@@ -4,6 +4,8 @@ import { turnEndOf } from '../../../src/turn/ended-turn.ts'
 import { promptParts, promptTokens } from '../../../src/turn/prompt/parts.ts'
 import type { Completion } from '../../../src/turn/read-completion.ts'
 import type { TurnSettings } from '../../../src/turn/start-turn.ts'
+import { countTokens } from '../../../src/turn/tokens/token-count.ts'
+import type { StoredReply } from '../../../src/turn/turn.ts'
 
 const settings: TurnSettings = {
   model: 'm',
@@ -142,5 +144,55 @@ describe('what a turn cost', () => {
     expect(cost(20, 0)).toBe(0)
     expect(cost(20, 16)).toBe(16)
     expect(cost(1_000_000, 900_000)).toBe(8 * bound)
+  })
+})
+
+describe('a turn that continues a reply', () => {
+  const stored = (status: 'complete' | 'interrupted', errorCode: string | null) =>
+    ({
+      reply: {
+        content: 'So far',
+        status,
+        ...(status === 'complete' && { finish_reason: 'length' }),
+      },
+      errorCode,
+    }) as StoredReply
+  const whole = { thinkingBytes: 0, repeatedBytes: 0, sent }
+
+  test.each([
+    [stored('complete', null), 'complete', 'length', null],
+    [stored('interrupted', 'stopped'), 'interrupted', null, 'stopped'],
+  ])(
+    'and adds nothing leaves it as it was, and has failed',
+    (before, status, finishReason, errorCode) => {
+      for (const completion of [
+        { finishReason: 'stop' },
+        { problem: new Problem('model_timeout') },
+        {},
+      ]) {
+        const end = turnEndOf(settings, 'So far', { ...whole, ...completion }, before)
+        expect(end).toMatchObject({ status, finishReason, errorCode, content: 'So far' })
+        expect(end.problem).toBeInstanceOf(Problem)
+      }
+    },
+  )
+
+  test('counts all of the text, pays for what it wrote itself, and tells no exact count', () => {
+    const before = stored('interrupted', 'stopped')
+    const end = turnEndOf(settings, 'So far so good', { ...whole, finishReason: 'stop' }, before)
+    expect(end).toMatchObject({
+      status: 'complete',
+      tokens: { reply: countTokens('So far so good') },
+      spent: { prompt_tokens: bound, completion_tokens: countTokens(' so good') },
+    })
+    const told = { ...whole, finishReason: 'stop', usage: usage(40, 3) }
+    expect(turnEndOf(settings, 'So far so good', told, before)).toMatchObject({
+      reportedReplyTokens: undefined,
+      spent: { prompt_tokens: 40, completion_tokens: 3 },
+    })
+    const repeated = { ...whole, repeatedBytes: 7 }
+    expect(turnEndOf(settings, 'So far so', repeated, before).spent.completion_tokens).toBe(
+      countTokens(' so') + 7,
+    )
   })
 })

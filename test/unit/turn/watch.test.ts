@@ -122,3 +122,28 @@ describe('whoever watches a reply', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 })
+
+describe('a reply that is continued', () => {
+  test('begins with its stored text, and thinks before there is more', () => {
+    const progress = createTurnProgress<string>('So far')
+    expect([progress.text, progress.isThinking]).toEqual(['So far', false])
+    progress.think()
+    expect(progress.isThinking).toBe(true)
+    progress.append(' so good')
+    expect([progress.text, progress.isThinking]).toEqual(['So far so good', false])
+  })
+
+  test('takes back only what is new, and is told anew with its stored text', async () => {
+    const progress = createTurnProgress<string>('So far')
+    const news = watch(progress, 6)
+    progress.takeBack()
+    expect(progress.takenBack).toBe(0)
+    progress.append(' I think')
+    expect((await news.next()).value).toEqual({ kind: 'text', text: ' I think', place: 14 })
+    progress.takeBack()
+    expect([progress.text, progress.takenBack]).toEqual(['So far', 1])
+    progress.append(' so good')
+    const text = 'So far so good'
+    expect((await news.next()).value).toEqual({ kind: 'text', text, place: text.length })
+  })
+})
