@@ -17,7 +17,8 @@ let rig: Rig
 let alone: Rig
 beforeAll(async () => {
   // Sixty replies at once are slower than one on a small machine.
-  rig = await startRig({ MODEL_TIMEOUT_MS: '300000', DATABASE_TIMEOUT_MS: '30000' })
+  const limits = { MODEL_TIMEOUT_MS: '300000', TURN_LEASE_MS: '20000' }
+  rig = await startRig({ ...limits, DATABASE_TIMEOUT_MS: '30000' })
   alone = await startRig(withoutObjects)
 })
 afterAll(() => Promise.all([rig.close(), alone.close()]))
