@@ -33,7 +33,7 @@ afterAll(async () => {
 })
 
 /** What meets the finish of the running reply, at the same instant. `begin`: a new message. */
-const rivals: GatedCall['kind'][][] = [
+const finishRivals: GatedCall['kind'][][] = [
   ['stop', 'begin'],
   ['erase', 'begin'],
   ['stop', 'erase'],
@@ -157,7 +157,7 @@ const allowed: Record<string, number[]> = { stop: [200, 404], erase: [204], begi
 test('60 sessions at once: stop, erase, new messages and the finish of a reply at the same instant', async () => {
   const races = await Promise.all(
     Array.from({ length: 60 }, (_, index) =>
-      newRace(rivals[index % rivals.length] ?? [], index % 2 === 0),
+      newRace(finishRivals[index % finishRivals.length] ?? [], index % 2 === 0),
     ),
   )
   const ends = await Promise.all(races.map((race) => run(race)))
