@@ -286,8 +286,46 @@ describe.concurrent('an object that is evicted', () => {
     const { reply, history } = JSON.parse(client.text())
     expect(reply).toMatchObject({ status: 'interrupted', content: saved })
     expect(history).toHaveLength(4)
-    await expectRescued({ visitor, body, sessionId, before: 2, saved }, 'interrupted')
+    const turn = { visitor, body, sessionId, before: 2, saved }
+    await expectRetried(turn, 'interrupted')
+    await expectContinued(turn)
   })
+})
+
+describe.concurrent('a reply that was cut off, with text,', () => {
+  test.for([
+    ['its Worker was killed', false],
+    ['its object was evicted', true],
+  ] as const)(
+    'because %s: is continued in its place, and the rest is paid for once',
+    async ([, isEvicted], context) => {
+      const newcomer = await newVisitor(rescuer.url)
+      const { session_id: sessionId } = await newcomer.chat({ message: 'Hello' })
+      const body = { ...newBody('pace ms=100'), session_id: sessionId }
+      const run = { visitor: newcomer, body, sessionId }
+      const death = atPieceAfterCheckpoint(3)
+      const { saved, visitor } = isEvicted
+        ? await runAndEvict(run, death, context)
+        : { ...(await runAndDie(run, death, context)), visitor: newcomer }
+      await expireLease(db, { sessionId })
+      const turn = { visitor, body, sessionId, before: 2, saved }
+      const [, cut] = await messagesOf(turn)
+      expect(cut).toMatchObject({ status: 'interrupted', content: saved })
+      const calls = () =>
+        model.requests.filter(({ messages }) =>
+          messages.some(({ content }) => content === body.message),
+        )
+      const { reply, replayed } = await visitor.chat({ ...body, continue: cut?.id })
+      expect(replayed).toBeUndefined()
+      expect(reply).toMatchObject({ id: cut?.id, status: 'complete', content: said })
+      expect(await visitor.chat({ ...body, continue: cut?.id })).toMatchObject({
+        replayed: true,
+        reply,
+      })
+      expect(calls()).toHaveLength(2)
+      await expectContinued(turn)
+    },
+  )
 })
 
 describe.concurrent('a turn whose Worker was killed', () => {

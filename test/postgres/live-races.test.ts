@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type OfflineModel, startOfflineModel } from '../../scripts/dev/offline-model.ts'
+import type { MessageRow } from '../../src/db/schema.ts'
 import { type Client, newVisitor, type ServerEvent } from '../rigs/client.ts'
 import { testDatabase } from '../rigs/conversation.ts'
 import type { GatedCall } from '../rigs/database-gate.ts'
@@ -32,7 +33,7 @@ afterAll(async () => {
 })
 
 /** What meets the finish of the running reply, at the same instant. `begin`: a new message. */
-const rivals: GatedCall['kind'][][] = [
+const finishRivals: GatedCall['kind'][][] = [
   ['stop', 'begin'],
   ['erase', 'begin'],
   ['stop', 'erase'],
@@ -66,7 +67,12 @@ async function newRace(kinds: GatedCall['kind'][], isWatched: boolean): Promise<
   return { isWatched, kinds, visitor, sessionId, message: doomedMessage('pace ms=20'), next }
 }
 
-async function ask(race: Race, method: string, path: string, body?: object): Promise<Answer> {
+async function ask(
+  race: Pick<Race, 'visitor'>,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<Answer> {
   const response = await race.visitor.request(method, path, body)
   const text = await response.text()
   return { status: response.status, json: text === '' ? undefined : JSON.parse(text) }
@@ -104,7 +110,7 @@ async function expectNothingLost(
   events: ServerEvent[],
   answers: Map<string, Answer[]>,
 ) {
-  const { sessionId, next, isWatched } = race
+  const { sessionId, next, isWatched, kinds } = race
   const isErased = answers.has('erase')
   if (isErased) {
     expect(answers.get('erase')?.[0]?.status).toBe(204)
@@ -113,10 +119,14 @@ async function expectNothingLost(
     const rows = await expectSound(db, sessionId)
     const statuses = rows.map(({ status }) => status)
     expect(statuses).not.toContain('streaming')
-    expect(statuses).not.toContain('failed')
+    // A stop that comes after a new message has begun stops that one.
+    if (!kinds.includes('stop')) expect(new Set(statuses)).toEqual(new Set(['complete']))
     // All words had come before the finish: a stop that comes now takes none of them away.
     expect(rows[3]).toMatchObject({ status: 'complete', content: said })
-    const accepted = next.filter((_, index) => answers.get('begin')?.[index]?.status === 200)
+    const accepted = next.filter((_, index) => {
+      const { status, json } = answers.get('begin')?.[index] ?? {}
+      return status === 200 || json?.code === 'stopped'
+    })
     expect(
       rows
         .slice(4)
@@ -133,7 +143,7 @@ async function expectNothingLost(
 }
 
 /** Expects that the visitor's turns count with what they cost, and not with all that they may have cost. */
-async function expectSettled({ visitor }: Race): Promise<void> {
+async function expectSettled({ visitor }: Pick<Race, 'visitor'>): Promise<void> {
   const [row] = await db.kysely
     .selectFrom('spending')
     .selectAll()
@@ -147,7 +157,7 @@ const allowed: Record<string, number[]> = { stop: [200, 404], erase: [204], begi
 test('60 sessions at once: stop, erase, new messages and the finish of a reply at the same instant', async () => {
   const races = await Promise.all(
     Array.from({ length: 60 }, (_, index) =>
-      newRace(rivals[index % rivals.length] ?? [], index % 2 === 0),
+      newRace(finishRivals[index % finishRivals.length] ?? [], index % 2 === 0),
     ),
   )
   const ends = await Promise.all(races.map((race) => run(race)))
@@ -162,5 +172,72 @@ test('60 sessions at once: stop, erase, new messages and the finish of a reply a
     expect(callsOf({ ...race, model })).toHaveLength(1)
     for (const message of race.next)
       expect(callsOf({ message, model }).length).toBeLessThanOrEqual(1)
+  }
+}, 120_000)
+
+type Rival = 'stop' | 'erase' | 'message' | 'continue'
+
+/** What comes at the same instant for a reply that was cut off. */
+const continueRivals: Rival[][] = [
+  ['continue', 'continue'],
+  ['continue', 'continue', 'stop'],
+  ['continue', 'message'],
+  ['continue', 'erase'],
+  ['continue', 'continue', 'stop', 'message', 'erase'],
+  ['continue', 'stop', 'message', 'message'],
+]
+
+/** A session whose second reply was cut off, and the requests that come for it at once. */
+async function raceToContinue(rivals: Rival[]) {
+  const visitor = await newVisitor(worker.url)
+  const { session_id } = await visitor.chat({ message: 'Hello' })
+  const message = doomedMessage('cut after=12')
+  const turn = { session_id, message, message_id: crypto.randomUUID() }
+  const { reply } = await visitor.chat(turn)
+  expect(reply.status).toBe('interrupted')
+  const race = { visitor, sessionId: session_id }
+  const path = `/v1/sessions/${session_id}`
+  const send = {
+    stop: () => ask(race, 'POST', `${path}/stop`),
+    erase: () => ask(race, 'DELETE', path),
+    message: () => ask(race, 'POST', '/v1/chat', { session_id, message: 'Next' }),
+    continue: () => ask(race, 'POST', '/v1/chat', { ...turn, continue: reply.id }),
+  }
+  const kinds = rivals.map((rival) => (rival === 'stop' || rival === 'erase' ? rival : 'begin'))
+  const met = meetings.meet(session_id, kinds)
+  const answers = await Promise.all(rivals.map((rival) => send[rival]()))
+  await met
+  return { ...race, message, reply, rivals, answers }
+}
+
+test('60 sessions at once: continue, stop, erase and new messages for a reply that was cut off, at the same instant', async () => {
+  const races = await Promise.all(
+    Array.from({ length: 60 }, (_, index) =>
+      raceToContinue(continueRivals[index % continueRivals.length] ?? []),
+    ),
+  )
+  await worker.gate.idle()
+  for (const race of races) {
+    const { rivals, answers, message, sessionId, reply } = race
+    for (const { status, json } of answers)
+      expect([200, 204, 404, 409], JSON.stringify(json)).toContain(status)
+    const calls = model.requests.filter(
+      ({ messages }) =>
+        messages.at(-1)?.content !== 'Next' && messages.some(({ content }) => content === message),
+    )
+    // One for the reply that was cut off, and at most one for its rest.
+    expect(calls.length).toBeLessThanOrEqual(2)
+    await expectSettled(race)
+    if (rivals.includes('erase')) {
+      expect(await storedMessages(db, sessionId)).toEqual([])
+      continue
+    }
+    const rows = await expectSound(db, sessionId)
+    const [{ status, content }] = rows.slice(3) as [MessageRow]
+    expect(rows[3]?.id).toBe(reply.id)
+    expect(content.startsWith(reply.content) && said.startsWith(content)).toBe(true)
+    expect(status).toBe(content === said ? 'complete' : 'interrupted')
+    if (!rivals.includes('message') && !rivals.includes('stop')) expect(content).toBe(said)
+    expect(rows.map((row) => row.status)).not.toContain('streaming')
   }
 }, 120_000)

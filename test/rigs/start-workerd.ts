@@ -95,10 +95,12 @@ export async function startWorkerd(
   }
 }
 
-/** Passes a message on to the object that its path names. */
+/** Passes a message on to the object that its path names. 500: the object failed. */
 const probeScript = `export default {
   fetch: (request, { LIVE_REPLIES }) =>
-    LIVE_REPLIES.getByName(new URL(request.url).pathname.slice(1)).fetch(request),
+    LIVE_REPLIES.getByName(new URL(request.url).pathname.slice(1))
+      .fetch(request)
+      .catch(() => new Response(null, { status: 500 })),
 }`
 
 interface ConfigOptions {

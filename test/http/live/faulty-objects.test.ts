@@ -6,7 +6,7 @@ import { startRig } from '../../rigs/start-rig.ts'
 import { turnCall } from '../../rigs/turn-call.ts'
 
 /** A lease as short as it may be: a turn that nobody runs ends with it. */
-const vars = { TURN_LEASE_MS: '7000', MODEL_TIMEOUT_MS: '30000' }
+const vars = { TURN_LEASE_MS: '7000', MODEL_TIMEOUT_MS: '30000', DATABASE_TIMEOUT_MS: '30000' }
 const words = 20
 const message = `[[fault pace ms=20]] write ${words} words`
 
