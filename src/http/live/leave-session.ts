@@ -13,6 +13,6 @@ export async function leaveSessions(
   message: { isErased: boolean },
 ): Promise<void> {
   await Promise.all(
-    running.map((replyId) => liveReply(c.env.LIVE_REPLIES, replyId)?.leave(message)),
+    running.map(async (replyId) => liveReply(c.env.LIVE_REPLIES, replyId)?.leave(message)),
   )
 }
