@@ -297,6 +297,15 @@ describe('with little room', () => {
     expect(sent.at(-2)!.content).toMatch(/^word\d+ /)
   })
 
+  test('a message that leaves no room for any of the text is refused', async () => {
+    const message = `[[fault cut after=5]] write 20 words ${'word '.repeat(600)}`
+    const turn = { message, message_id: crypto.randomUUID() }
+    const { session_id, reply } = await small.visitor.chat(turn)
+    const request = { ...turn, session_id, continue: reply.id }
+    const response = await small.visitor.request('POST', '/v1/chat', request)
+    expect(await problemOf(response)).toMatchObject({ status: 413, code: 'message_too_long' })
+  })
+
   test('a prompt that is too long for the provider is sent once more with a shorter end of the text', async () => {
     const message =
       '[[fault cut after=200]] [[fault context-length over=0 in=continue times=1]] write 240 words'
@@ -363,7 +372,8 @@ describe('the seam', () => {
       .selectAll('spending')
       .where('sessions.id', '=', session_id)
       .execute()
-    const said = countTokens(soFar) + countTokens(' the morning.')
+    // The first call wrote it too.
+    const said = 2 * countTokens(soFar) + countTokens(' the morning.')
     expect(Number(row!.completion_tokens)).toBeGreaterThanOrEqual(said)
   })
 

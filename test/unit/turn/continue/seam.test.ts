@@ -165,6 +165,12 @@ describe('the seam', () => {
       '- green\n- blue\n- white',
       '- red\n- green\n- blue\n- white',
     ],
+    [
+      'a phrase in a text of the same',
+      'on and on and on',
+      'on and on and on and so',
+      'on and on and on and so',
+    ],
     ['only the words again', 'The quick brown', 'quick brown', 'The quick brown'],
     ['all of it again and no more', 'The quick brown', 'The quick brown', 'The quick brown'],
     [
@@ -183,6 +189,7 @@ describe('the seam', () => {
     ['a part of a word', 'I was in', 'interested in art'],
     ['a word said twice after a space', 'It is very', ' very good'],
     ['words that part ways', 'The quick brown', 'The quick red fox and the quick brown dog'],
+    ['a longer word than the last one', 'It is quick ', 'quicker than that'],
     ['the end of a word', 'The outside', 'side by side'],
     ['punctuation', 'Wait...', '... what'],
     ['a table rule', '| a | b |\n| --- |', ' --- |\n| 1 | 2 |'],
