@@ -26,14 +26,16 @@ export async function openTurn(c: Context<AppEnv>, request: TurnRequest): Promis
   const { userId, visitorToken } = await userOrNewVisitor(c)
   const caller = { userId, address: clientAddress(c.req.raw.headers) }
   const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work)
-  const objects = c.env.LIVE_REPLIES
-  const replyId = request.continues?.replyId ?? crypto.randomUUID()
-  const woken = liveReply(objects, replyId)
-  void woken?.wake()
+  const liveOf = (id: string) =>
+    liveReply(c.env.LIVE_REPLIES, { replyId: id, requestId: c.get('requestId') })
+  const newId = crypto.randomUUID()
+  const likely = request.continues?.replyId ?? newId
+  const woken = liveOf(likely)
   const starting = startTurn(c.get('deps'), caller, request, {
-    replyId: request.continues ? crypto.randomUUID() : replyId,
+    replyId: newId,
     waitUntil,
-    endUnwatched: async (id) => (await liveReply(objects, id)?.endUnwatched()) ?? false,
+    prepare: () => void woken?.wake(),
+    endUnwatched: async (id) => (await liveOf(id)?.endUnwatched()) ?? false,
   })
   // If the client disconnects now, begin may still commit: keep it alive.
   waitUntil(starting.catch(() => {}))
@@ -42,7 +44,7 @@ export async function openTurn(c: Context<AppEnv>, request: TurnRequest): Promis
   if ('replay' in next) return { ...opened, replyId: next.replay.reply.id, next }
   const { key } = next.run
   // A failed reply that is tried again has kept its id.
-  const live = key.replyId === replyId ? woken : liveReply(objects, key.replyId)
+  const live = key.replyId === likely ? woken : liveOf(key.replyId)
   return { ...opened, replyId: key.replyId, next: { run: next.run, live } }
 }
 

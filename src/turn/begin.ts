@@ -7,6 +7,8 @@ import { refusal } from './refusal.ts'
 import type { Begun, TurnStart } from './turn.ts'
 
 export interface BeginOptions {
+  /** Called as soon as only the database can still refuse the turn. */
+  prepare?: (() => void) | undefined
   /** Keeps work alive that goes on after the response. */
   waitUntil: (work: Promise<void>) => void
   /**
@@ -33,8 +35,9 @@ const abandon = { attempts: 8, timeoutMs: 25_000, pauseMs: 3_000 } as const
 export async function begin(
   db: Database,
   start: TurnStart,
-  { waitUntil, endUnwatched }: BeginOptions,
+  { prepare, waitUntil, endUnwatched }: BeginOptions,
 ): Promise<Extract<Begun, { verdict: 'run' | 'replay' }>> {
+  prepare?.()
   const begun = await beginOnce(db, start, waitUntil)
   if (begun.verdict === 'run' || begun.verdict === 'replay') return begun
   const mayEnd = begun.verdict === 'busy' && begun.replyId !== null && endUnwatched !== undefined

@@ -1,3 +1,4 @@
+import { characterStart } from './character-start.ts'
 import type { TurnProgress } from './turn-progress.ts'
 
 /** A change of a reply, for any protocol to render. A place is a length of the text, in UTF-16 units. */
@@ -43,8 +44,8 @@ export async function* watch<End>(
         place = 0
       }
       if (progress.text.length > place) {
-        const text = progress.text.slice(place)
-        place += text.length
+        const text = progress.text.slice(characterStart(progress.text, place))
+        place = progress.text.length
         isQuiet = false
         yield { kind: 'text', text, place }
       } else if (progress.end !== undefined) {

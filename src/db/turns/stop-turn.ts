@@ -1,15 +1,15 @@
+import type { TurnKey } from '../../turn/turn.ts'
 import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
 import { rowsOf } from '../rows-of.ts'
 
-/** Whether a turn was running, and its reply. */
+/** What was stopped: null if no turn was running. */
 export interface StoppedTurn {
-  stopped: boolean
-  replyId: string | null
+  running: Pick<TurnKey, 'replyId' | 'lease'> | null
 }
 
 /**
- * Asks the running turn of a session to stop. The turn learns of it at its next checkpoint.
+ * Asks the running turn of a session to stop, which learns of it at its next checkpoint if nobody tells it sooner.
  * @returns undefined if the user has no such session
  */
 export async function stopTurn(
@@ -17,15 +17,22 @@ export async function stopTurn(
   userId: string,
   sessionId: string,
 ): Promise<StoppedTurn | undefined> {
-  const query = rowsOf({ reply_id: column.nullable(column.uuid) })`
+  const query = rowsOf({
+    reply_id: column.nullable(column.uuid),
+    lease: column.nullable(column.uuid),
+  })`
 with session as (
   select id from sessions where id = ${sessionId} and user_id = ${userId}
 ), stopped as (
   update messages set stop_requested = true from session
   where session_id = session.id and status = 'streaming' and lease_expires_at > statement_timestamp()
-  returning messages.id
+  returning messages.id, messages.lease
 )
-select stopped.id as reply_id from session left join stopped on true`.compile(db.kysely)
+select stopped.id as reply_id, stopped.lease from session left join stopped on true`.compile(
+    db.kysely,
+  )
   const [[row]] = await db.batch([query])
-  return row && { stopped: row.reply_id !== null, replyId: row.reply_id }
+  if (row === undefined) return undefined
+  const { reply_id: replyId, lease } = row
+  return { running: replyId === null || lease === null ? null : { replyId, lease } }
 }

@@ -6,7 +6,8 @@ import type { Rendering } from '../protocols/protocols.ts'
 
 /**
  * What the Worker sends to the object of a reply: one message a request, as JSON. After a deploy, a Worker and an object of
- * different versions can meet: neither takes a message of another version.
+ * different versions can meet: neither takes a message of another version. An object takes no message that arrives late
+ * either, since its sender has given up on it.
  */
 export type LiveMessage =
   /** Prepares the object for a turn that may begin. */
@@ -21,28 +22,35 @@ export type LiveMessage =
       from: number
       rendering?: Rendering | undefined
     }
-  | { kind: 'join'; userId: string; from: number; rendering: Rendering }
-  /** Ends the turn. Answered once it has ended. */
-  | { kind: 'stop' }
+  | { kind: 'join'; userId: string; sessionId: string; from: number; rendering: Rendering }
+  /** Ends the turn that has this lease, also if it arrives before the turn does. Answered once it has ended. */
+  | { kind: 'stop'; lease: string }
   /** Ends the turn if nobody watches it. Answered once it has ended. */
   | { kind: 'end_unwatched' }
-  /** The session was erased, or belongs to another user. */
-  | { kind: 'leave'; isErased: boolean }
+  /** The session belongs to another user. */
+  | { kind: 'moved'; userId: string }
+  /** The session was erased. */
+  | { kind: 'erased' }
 
 /** To be raised with every change of a message, of `RunningTurn` or of `Rendering`. */
 const liveVersion = 1
 
+/** The longest wait for an object that begins to answer. It is less than any lease. */
+export const answerMs = 5_000
+
 export function writeLiveMessage(message: LiveMessage): string {
-  return JSON.stringify({ version: liveVersion, ...message })
+  return JSON.stringify({ version: liveVersion, sentAtMs: Date.now(), ...message })
 }
 
-const versioned = z.object({ version: z.literal(liveVersion) })
+const envelope = z.object({ version: z.literal(liveVersion), sentAtMs: z.number() })
 
-/** @returns undefined for a message of another version */
+/** @returns undefined for a message of another version, or one that is late */
 export async function readLiveMessage(request: Request): Promise<LiveMessage | undefined> {
   // Only this Worker can reach the object, so the version vouches for the rest.
   const message: unknown = await request.json()
-  return versioned.safeParse(message).success ? (message as LiveMessage) : undefined
+  const { data } = envelope.safeParse(message)
+  if (data === undefined || Date.now() - data.sentAtMs > answerMs) return undefined
+  return message as LiveMessage
 }
 
 /** Whether a turn has ended that was to be ended. */

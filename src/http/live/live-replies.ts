@@ -1,7 +1,13 @@
 import { describeFault } from '../../errors.ts'
 import type { EndedTurn } from '../../turn/complete-turn.ts'
 import type { Rendering } from '../protocols/protocols.ts'
-import { type LiveEnd, type LiveMessage, readEnded, writeLiveMessage } from './live-message.ts'
+import {
+  answerMs,
+  type LiveEnd,
+  type LiveMessage,
+  readEnded,
+  writeLiveMessage,
+} from './live-message.ts'
 
 /** The part of a Durable Object binding that the Worker uses. */
 export interface LiveReplyObjects {
@@ -19,23 +25,24 @@ export interface LiveReplyCalls {
   runToEnd(message: Message<'run'>): Promise<LiveAnswer<Promise<EndedTurn>>>
   join(message: Message<'join'>): Promise<ReadableStream | undefined>
   /** Resolves once the turn has ended, or if it is not here. */
-  stop(): Promise<void>
+  stop(message: Message<'stop'>): Promise<void>
   /** @returns whether the turn has ended */
   endUnwatched(): Promise<boolean>
-  leave(message: Message<'leave'>): Promise<void>
+  moved(message: Message<'moved'>): Promise<void>
+  erased(): Promise<void>
 }
 
 type Message<Kind> = Omit<Extract<LiveMessage, { kind: Kind }>, 'kind'>
 
-/** The longest wait for an object that begins to answer. */
-const answerMs = 5_000
 /** For the end of a turn, the object itself waits up to 10 s. */
 const endMs = 12_000
+/** For news of a session: without an answer, the reply's checkpoints tell it what they can. */
+const newsMs = 1_500
 
 /** @param objects undefined without the binding */
 export function liveReply(
   objects: LiveReplyObjects | undefined,
-  replyId: string,
+  { replyId, requestId }: { replyId: string; requestId: string },
 ): LiveReplyCalls | undefined {
   if (!objects) return undefined
   const object = objects.getByName(replyId)
@@ -43,15 +50,20 @@ export function liveReply(
 
   async function ask(message: LiveMessage, timeoutMs = answerMs): Promise<LiveAnswer<Response>> {
     const body = writeLiveMessage(message)
-    const asked = object.fetch(new Request('https://live-reply/', { method: 'POST', body }))
     try {
+      const asked = object.fetch(new Request('https://live-reply/', { method: 'POST', body }))
       const response = await within(timeoutMs, asked)
+      if (response === 'late') return unknown(message, { reason: 'silent' })
       return response.ok ? { here: response } : 'not_here'
     } catch (error) {
-      const line = { reply_id: replyId, code: 'live_reply_failed', ask: message.kind }
-      console.log(JSON.stringify({ ...line, fault: describeFault(error) }))
-      return 'unknown'
+      return unknown(message, { reason: 'failed', fault: describeFault(error) })
     }
+  }
+
+  function unknown({ kind }: LiveMessage, why: object): 'unknown' {
+    const ids = { request_id: requestId, reply_id: replyId }
+    console.log(JSON.stringify({ ...ids, code: 'live_reply_failed', ask: kind, ...why }))
+    return 'unknown'
   }
 
   async function askToRun(message: LiveMessage): Promise<LiveAnswer<ReadableStream>> {
@@ -82,21 +94,23 @@ export function liveReply(
       const answer = await ask({ kind: 'join', ...message })
       return typeof answer === 'string' ? undefined : (answer.here.body ?? undefined)
     },
-    async stop() {
-      await askToEnd({ kind: 'stop' })
+    async stop(message) {
+      await askToEnd({ kind: 'stop', ...message })
     },
     endUnwatched: () => askToEnd({ kind: 'end_unwatched' }),
-    async leave(message) {
-      await ask({ kind: 'leave', ...message })
+    async moved(message) {
+      await ask({ kind: 'moved', ...message }, newsMs)
+    },
+    async erased() {
+      await ask({ kind: 'erased' }, newsMs)
     },
   }
 }
 
-/** @throws Error if nothing has come after `ms` */
-async function within<Value>(ms: number, coming: Promise<Value>): Promise<Value> {
+async function within<Value>(ms: number, coming: Promise<Value>): Promise<Value | 'late'> {
   let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('The object of a live reply did not answer')), ms)
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), ms)
   })
   try {
     return await Promise.race([coming, late])

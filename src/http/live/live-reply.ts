@@ -17,8 +17,13 @@ interface LiveTurn {
   stop: AbortController
   /** Responses that wait for the turn, open streams and others. */
   watchers: number
-  /** Whether the session has left the user, so that the database decides who may join. */
-  isLeft: boolean
+}
+
+/** What became of the session before its turn arrived here. */
+interface EarlyNews {
+  stoppedLease?: string
+  userId?: string
+  isErased?: boolean
 }
 
 /**
@@ -31,6 +36,7 @@ export function createLiveReply(
   waitUntil: (work: Promise<void>) => void,
 ): { fetch: (request: Request) => Promise<Response> } {
   let live: LiveTurn | undefined
+  let early: EarlyNews = {}
 
   async function take(message: LiveMessage | undefined): Promise<Response> {
     switch (message?.kind) {
@@ -41,18 +47,24 @@ export function createLiveReply(
       case 'run':
         return run(message)
       case 'join':
-        if (!live || live.isLeft || live.turn.userId !== message.userId) return notHere()
-        return show(live, message)
+        return live && mayJoin(live, message) ? show(live, message) : notHere()
       case 'stop':
-        return live ? end(live, new Problem('stopped')) : notHere()
+        if (live?.turn.key.lease === message.lease) return end(live, new Problem('stopped'))
+        early.stoppedLease = message.lease
+        return notHere()
       case 'end_unwatched':
         if (!live) return notHere()
-        return live.watchers > 0 ? ended(false) : end(live, new Problem('interrupted'))
-      case 'leave':
-        if (!live) return notHere()
-        live.isLeft = true
-        if (message.isErased) live.stop.abort(new Problem('session_deleted'))
-        return new Response(null, { status: 204 })
+        // A turn that was told to end is only waited for.
+        if (live.watchers > 0 && !live.stop.signal.aborted) return ended(false)
+        return end(live, new Problem('interrupted'))
+      case 'moved':
+        early.userId = message.userId
+        if (live) live.turn.userId = message.userId
+        return live ? new Response(null, { status: 204 }) : notHere()
+      case 'erased':
+        early.isErased = true
+        live?.stop.abort(new Problem('session_deleted'))
+        return live ? new Response(null, { status: 204 }) : notHere()
       case undefined:
         return notHere()
     }
@@ -60,9 +72,11 @@ export function createLiveReply(
 
   function run(message: Extract<LiveMessage, { kind: 'run' }>): Response {
     const { turn, requestId, historyLimit } = message
-    // Two models must not work at once: the turn that was here has lost its lease to this one.
-    if (live && live.turn.key.lease !== turn.key.lease) live.stop.abort(new Problem('interrupted'))
-    if (live?.turn.key.lease !== turn.key.lease) live = start(turn, { requestId, historyLimit })
+    if (live?.turn.key.lease !== turn.key.lease) {
+      // Two models must not work at once: the turn that was here has lost its lease to this one.
+      live?.stop.abort(new Problem('interrupted'))
+      live = start(turn, { requestId, historyLimit })
+    }
     return message.rendering
       ? show(live, { ...message, rendering: message.rendering })
       : tellEnd(live)
@@ -73,8 +87,12 @@ export function createLiveReply(
     options: { requestId: string; historyLimit: number },
   ): LiveTurn {
     const stop = new AbortController()
-    const progress = runTurn(deps(), turn, { ...options, stop, waitUntil })
-    const started = { turn, progress, stop, watchers: 0, isLeft: false }
+    if (early.stoppedLease === turn.key.lease) stop.abort(new Problem('stopped'))
+    if (early.isErased) stop.abort(new Problem('session_deleted'))
+    const mine = { ...turn, userId: early.userId ?? turn.userId }
+    early = {}
+    const progress = runTurn(deps(), mine, { ...options, stop, waitUntil })
+    const started = { turn: mine, progress, stop, watchers: 0 }
     void forget(started)
     return started
   }
@@ -90,6 +108,13 @@ export function createLiveReply(
       return take(await readLiveMessage(request))
     },
   }
+}
+
+function mayJoin(
+  { turn }: LiveTurn,
+  { userId, sessionId }: Extract<LiveMessage, { kind: 'join' }>,
+): boolean {
+  return turn.userId === userId && turn.key.sessionId === sessionId
 }
 
 function show(

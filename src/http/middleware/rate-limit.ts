@@ -14,7 +14,7 @@ export function userRateLimit() {
   return rateLimit('USER_RATE_LIMITER', (c) => c.get('userId'))
 }
 
-/** Limits how many replies one user may join per minute. Each join reads from the database until the reply ends. */
+/** Limits how many replies one user may join per minute. A join without the reply's object reads from the database until the reply ends. */
 export function joinRateLimit() {
   return rateLimit('JOIN_RATE_LIMITER', (c) => c.get('userId'))
 }

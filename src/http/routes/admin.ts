@@ -12,7 +12,7 @@ import {
 } from '../../protocol-admin.ts'
 import { MessagesQuery, SessionPath } from '../../protocol.ts'
 import type { AppEnv } from '../app-env.ts'
-import { leaveSessions } from '../live/leave-session.ts'
+import { tellLiveReplies } from '../live/session-news.ts'
 import { messagePage } from '../message-page.ts'
 import { ownerOnly } from '../middleware/owner-only.ts'
 import { decodeSearchCursor, encodeSearchCursor } from '../sessions-cursor.ts'
@@ -62,7 +62,7 @@ export const admin = new Hono<AppEnv>()
     const userId = await findSessionUser(db, id)
     const erased = userId === undefined ? undefined : await deleteSession(db, userId, id)
     if (erased === undefined) throw new Problem('not_found')
-    await leaveSessions(c, erased.running, { isErased: true })
+    await tellLiveReplies(c, erased.running)
     return c.body(null, 204)
   })
   .get('/usage', queryString(AdminUsageQuery), async (c) => {

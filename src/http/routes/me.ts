@@ -3,7 +3,7 @@ import { eraseSomeOfUser } from '../../db/erasure/erase-user.ts'
 import { Problem } from '../../errors.ts'
 import { databaseCalls } from '../../limits.ts'
 import type { AppEnv } from '../app-env.ts'
-import { leaveSessions } from '../live/leave-session.ts'
+import { tellLiveReplies } from '../live/session-news.ts'
 import { needsUser } from '../middleware/identity.ts'
 
 /**
@@ -11,11 +11,15 @@ import { needsUser } from '../middleware/identity.ts'
  * turn that has not been answered yet counts as a later request: it may store its session after the erasure.
  */
 export const me = new Hono<AppEnv>().delete('/', needsUser, async (c) => {
+  const told: Promise<void>[] = []
   for (let calls = 0; calls < databaseCalls.perRequest; calls += 1) {
     const { more, running } = await eraseSomeOfUser(c.get('deps').db, c.get('userId'))
-    await leaveSessions(c, running, { isErased: true })
-    if (!more) return c.body(null, 204)
+    told.push(tellLiveReplies(c, running))
+    if (more) continue
+    await Promise.all(told)
+    return c.body(null, 204)
   }
+  await Promise.all(told)
   throw new Problem('erase_unfinished', {
     detail: 'Send the same request again to erase the other sessions',
     retryAfterSeconds: 1,

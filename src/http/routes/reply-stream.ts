@@ -23,9 +23,9 @@ type Joining = Context<AppEnv & { Variables: { userId: string } }>
 /** Joins a reply of any status. */
 export const replyStream = new Hono<AppEnv>().get('/', needsUser, path(ReplyPath), async (c) => {
   const { session_id: sessionId, reply_id: id } = c.req.valid('param')
-  const live = await joinLive(c, id)
-  if (live) return live
   const session = { userId: c.get('userId'), sessionId }
+  const live = await joinLive(c, session, id)
+  if (live) return live
   const reply = await findReply(c.get('deps').db, { ...session, id })
   if (reply === undefined) throw new Problem('not_found')
   return joinStored(c, session, reply)
@@ -41,24 +41,45 @@ export const sessionStream = new Hono<AppEnv>().get(
     const running = await findRunningReply(c.get('deps').db, session)
     if (running === undefined) throw new Problem('not_found')
     if (running === 'none') return c.body(null, 204)
-    return (await joinLive(c, running.reply.id)) ?? joinStored(c, session, running)
+    return (await joinLive(c, session, running.reply.id)) ?? joinStored(c, session, running)
   },
 )
 
-async function joinLive(c: Joining, replyId: string): Promise<Response | undefined> {
-  const body = await liveReply(c.env.LIVE_REPLIES, replyId)?.join({
-    userId: c.get('userId'),
+interface SessionKey {
+  userId: string
+  sessionId: string
+}
+
+async function joinLive(
+  c: Joining,
+  session: SessionKey,
+  replyId: string,
+): Promise<Response | undefined> {
+  const requestId = c.get('requestId')
+  const body = await liveReply(c.env.LIVE_REPLIES, { replyId, requestId })?.join({
+    ...session,
     from: placeOf(c.req.header('last-event-id')),
-    rendering: joinedStream(c.get('requestId')),
+    rendering: joinedStream(requestId),
   })
   return body && c.body(body, 200, sseHeaders)
 }
 
-function joinStored(
-  c: Joining,
-  session: { userId: string; sessionId: string },
-  reply: StoredReply,
-): Response {
-  const news = watchStored(c.get('deps').db, session, reply, placeOf(c.req.header('last-event-id')))
+/** A reply that has just begun may still be on its way to its object. */
+const handOver = { ageMs: 5_000, pauseMs: 300 }
+
+async function joinStored(c: Joining, session: SessionKey, stored: StoredReply): Promise<Response> {
+  const { reply } = stored
+  const ageMs = Date.now() - Date.parse(reply.created_at)
+  if (c.env.LIVE_REPLIES && reply.status === 'streaming' && ageMs < handOver.ageMs) {
+    await new Promise((resolve) => setTimeout(resolve, handOver.pauseMs))
+    const live = await joinLive(c, session, reply.id)
+    if (live) return live
+  }
+  const news = watchStored(
+    c.get('deps').db,
+    session,
+    stored,
+    placeOf(c.req.header('last-event-id')),
+  )
   return c.body(streamOf(news, rendererOf(joinedStream(c.get('requestId')))), 200, sseHeaders)
 }

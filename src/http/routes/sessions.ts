@@ -19,7 +19,7 @@ import { newSessionId } from '../../turn/session-of-turn.ts'
 import type { AppEnv } from '../app-env.ts'
 import { userOrNewVisitor } from '../caller.ts'
 import { jsonBody } from '../json.ts'
-import { leaveSessions } from '../live/leave-session.ts'
+import { tellLiveReplies } from '../live/session-news.ts'
 import { needsUser } from '../middleware/identity.ts'
 import { decodeCursor, encodeCursor } from '../sessions-cursor.ts'
 import { path, queryString } from '../validate.ts'
@@ -64,7 +64,7 @@ export const sessions = new Hono<AppEnv>()
     const { session_id: id } = c.req.valid('param')
     const erased = await deleteSession(c.get('deps').db, c.get('userId'), id)
     if (erased === undefined) throw new Problem('not_found')
-    await leaveSessions(c, erased.running, { isErased: true })
+    await tellLiveReplies(c, erased.running)
     return c.body(null, 204)
   })
 

@@ -21,8 +21,11 @@ export const stop = new Hono<AppEnv>().post(
     const { session_id: sessionId } = c.req.valid('param')
     const found = await stopTurn(c.get('deps').db, c.get('userId'), sessionId)
     if (found === undefined) throw new Problem('not_found')
-    const { stopped, replyId } = found
-    if (replyId !== null) await liveReply(c.env.LIVE_REPLIES, replyId)?.stop()
-    return c.json({ stopped })
+    const { running } = found
+    if (running !== null) {
+      const ids = { replyId: running.replyId, requestId: c.get('requestId') }
+      await liveReply(c.env.LIVE_REPLIES, ids)?.stop({ lease: running.lease })
+    }
+    return c.json({ stopped: running !== null })
   },
 )
