@@ -114,7 +114,7 @@ export async function showTurn(
 
   function fail(failure: ChatFailure): void {
     const { code, reply: kept } = failure
-    const isLonger = !continued || kept!.content.length > continued.from
+    const isLonger = !continued || (kept?.content.length ?? 0) > continued.from
     if (kept?.status === 'interrupted' && (isLonger || code === 'interrupted')) return end(kept)
     const message = explain(words, failure)
     emit('error', { code, message, retryable: failure.retryable })

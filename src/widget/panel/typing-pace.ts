@@ -33,14 +33,15 @@ export function createTypingPace(length: number): TypingPace {
       due.push({ length: next, at: now + spreadMs })
     },
     shown(now) {
-      const passedMs = Math.max(0, now - shownAt)
+      // The time of a frame is that of its beginning, so it can be before an arrival.
+      const time = Math.max(now, shownAt)
       let next = shown
       for (const { length: end, at } of due) {
-        const part = at > now ? passedMs / (at - shownAt) : 1
+        const part = at > time ? (time - shownAt) / (at - shownAt) : 1
         next = Math.max(next, shown + (end - shown) * part)
       }
       shown = next
-      shownAt = Math.max(now, shownAt)
+      shownAt = time
       due = due.filter((each) => each.length > shown)
       return Math.floor(shown)
     },
