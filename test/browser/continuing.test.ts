@@ -173,6 +173,20 @@ describe('with the Worker', () => {
     ).toEqual([[], ['continue'], [], ['regenerate']])
   })
 
+  test('an open receipt is of the shorter reply, so it closes', async () => {
+    const chat = await visitCutOff()
+    await chat.page.evaluate(() =>
+      document.querySelector('chatbot-widget')!.toggleAttribute('receipts', true),
+    )
+    await chat.page.getByRole('button', { name: 'What the model was sent' }).click()
+    const receipt = chat.page.locator('div.receipt > *')
+    await receipt.first().waitFor()
+    await more(chat).click()
+    await expectText(chat, tenWords)
+    await chat.settled()
+    expect(await receipt.count()).toBe(0)
+  })
+
   test('only the last reply has the button', async () => {
     const chat = await visitCutOff()
     await chat.say(reply('The second'))

@@ -52,10 +52,10 @@ test('a joined reply grows in nine of ten samples while the model writes evenly,
   await expectText(one, 'The first')
   const two = await openTab(one)
   await expectText(two, 'The first')
-  await one.say(`${reply(words(150))} [[fault pace ms=${wordMs}]] id=live-1`)
+  await one.say(`${reply(words(100))} [[fault pace ms=${wordMs}]] id=live-1`)
   for (const { page } of [one, two]) await page.locator('.message.is-open').waitFor()
   const [own, joined] = await Promise.all([sample(one.page), sample(two.page)])
-  await Promise.all([one, two].map((tab) => expectText(tab, 'word140')))
+  await Promise.all([one, two].map((tab) => expectText(tab, 'word95')))
   const samples = { own: await own.jsonValue(), joined: await joined.jsonValue() }
   for (const [name, all] of Object.entries(samples)) {
     const grown = all.filter(({ length }, index) => length > (all[index - 1]?.length ?? 0))

@@ -229,10 +229,11 @@ describe('the caret', () => {
     expect(style!.color).not.toBe(ground)
   })
 
-  test('is there while the model thinks, and is neither announced nor copied', async () => {
+  test('comes with the first word after “Thinking…”, and is neither announced nor copied', async () => {
     const { chat } = await begin()
     await sendEvent(chat.page, 'turn.thinking', {})
     await chat.lastNote.getByText('Thinking…').waitFor()
+    expect(await caret(chat)).toMatchObject({ content: 'none' })
     // A reply without text has its dots.
     expect(
       await chat.lastReply.evaluate((body) => getComputedStyle(body, '::before').content),

@@ -24,10 +24,10 @@ export const scriptStreams = {
     const { fetch } = globalThis
     globalThis.scripted = { requests: [], streams: [], isOn: true }
     globalThis.fetch = async (input, init) => {
-      const isChat = String(input).endsWith('/v1/chat')
-      if (!isChat || !scripted.isOn) return fetch(input, init)
-      const lastEventId = new Headers(init?.headers).get('last-event-id')
-      scripted.requests.push({ body: JSON.parse(String(init?.body)), lastEventId })
+      const request = new Request(input, init)
+      if (!request.url.endsWith('/v1/chat') || !scripted.isOn) return fetch(input, init)
+      const lastEventId = request.headers.get('last-event-id')
+      scripted.requests.push({ body: await request.json(), lastEventId })
       const body = new ReadableStream<Uint8Array>({
         start(controller) {
           scripted.streams.push(controller)

@@ -51,8 +51,8 @@ export async function* runTurn(
   { signal, reply, control = {}, sleep = sleepUntilOnline }: TurnRun,
 ): AsyncGenerator<TurnUpdate, void, undefined> {
   const { continue: place } = turn
-  const { id, content: text = '' } = reply ?? {}
-  const progress: Progress = { replyId: place ? undefined : id, text, from: text.length }
+  const text = reply?.content ?? ''
+  const progress: Progress = { replyId: place ? undefined : reply?.id, text, from: text.length }
   let accepted = reply !== undefined
   let restarted = false
   let ranAgain = false

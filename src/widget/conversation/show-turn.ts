@@ -114,8 +114,9 @@ export async function showTurn(
 
   function fail(failure: ChatFailure): void {
     const { code, reply: kept } = failure
-    const isLonger = !continued || (kept?.content.length ?? 0) > continued.from
-    if (kept?.status === 'interrupted' && (isLonger || code === 'interrupted')) return end(kept)
+    const isNews =
+      !continued || code === 'interrupted' || (kept?.content.length ?? 0) > continued.from
+    if (isNews && kept?.status === 'interrupted') return end(kept)
     const message = explain(words, failure)
     emit('error', { code, message, retryable: failure.retryable })
     if (continued) removePending(store, turn.id)

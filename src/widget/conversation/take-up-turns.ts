@@ -22,7 +22,11 @@ export function takeUpTurns(
 ): void {
   const last = turns.last()
   const reply = last?.reply.stored()
-  if (last && reply?.status === 'streaming') void runner.run(last, reply)
+  if (last && reply?.status === 'streaming') {
+    // It runs already, so this tab joins it, also if it asked to continue it once.
+    last.turn.continue = undefined
+    void runner.run(last, reply)
+  }
   if (last && reply?.status === 'failed') runner.offerRetry(last, words.noReply)
   for (const { turn, isFresh } of readPending(store, client.sessionId())) {
     const { continue: place } = turn

@@ -56,8 +56,6 @@ export function createTurnRunner(
 
   function run(shown: ShownTurn, reply?: Message): Promise<void> {
     const { signal } = scope
-    // The reply that is joined is not the one that this tab has continued.
-    if (reply) shown.turn = { ...shown.turn, continue: undefined }
     composer.setBusy('running')
     queue = queue.then(() => (signal.aborted ? undefined : runNow(shown, signal, reply)))
     return queue

@@ -134,11 +134,13 @@ export function createMessageView(options: MessageViewOptions): MessageView {
     node,
     stored: () => stored,
     show(message, news = '') {
-      // An open receipt is of the reply that this one takes the place of.
-      if (receipt.firstElementChild && message.id !== stored?.id) void toggleReceipt()
+      // An open receipt is of the reply or of the text that this one takes the place of.
+      const { id, content } = message
+      const isOther = stored?.id !== id || stored.content !== content
+      if (isOther && receipt.firstElementChild) void toggleReceipt()
       stored = message
       tools.node.hidden = false
-      setText(message.content)
+      setText(content)
       const own = noteOf(words, message)
       setNote(`${news} ${own}`.trim(), canGrow(message) && toContinue)
       tools.setRating(message.feedback?.rating ?? null)
@@ -169,12 +171,11 @@ function canGrow({ status, finish_reason }: Message): boolean {
   return status === 'interrupted' || (status === 'complete' && finish_reason === 'length')
 }
 
-/** Tells the visitor why a reply is not the whole answer; empty if it is. */
+/** Tells the visitor why a reply is not the whole answer; empty if it is, and for a visitor's message. */
 export function noteOf(
   words: Words,
-  { role, status, finish_reason }: Pick<Message, 'role' | 'status' | 'finish_reason'>,
+  { status, finish_reason }: Pick<Message, 'status' | 'finish_reason'>,
 ): string {
-  if (role === 'user') return ''
   if (status === 'interrupted') return words.interrupted
   if (status === 'failed') return words.noReply
   if (finish_reason === 'length') return words.cutAtLimit
