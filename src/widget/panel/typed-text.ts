@@ -8,6 +8,12 @@ export interface TypedText {
   stop: () => undefined
 }
 
+/**
+ * The pause between two steps. Not an animation frame: a page that a browser takes for covered gets only one of these in
+ * a second, also while `document.hidden` is false.
+ */
+const stepMs = 33
+
 let sheet: CSSStyleSheet | undefined
 
 /**
@@ -25,7 +31,7 @@ export function typeText(options: {
   const { body, draw, follow } = options
   let { text } = options
   let pace = createTypingPace(text.length)
-  let frame = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
   let end: Element | undefined
   addStyles(body)
   markEnd()
@@ -36,10 +42,10 @@ export function typeText(options: {
     markEnd()
   }
 
-  function drawFrame(now: number): void {
-    const length = pace.shown(now)
+  function step(): void {
+    const length = pace.shown(performance.now())
     follow(() => drawTo(length))
-    frame = length < text.length ? requestAnimationFrame(drawFrame) : 0
+    timer = length < text.length ? setTimeout(step, stepMs) : undefined
   }
 
   /** The caret is a pseudo-element of the last element with content. */
@@ -57,16 +63,16 @@ export function typeText(options: {
       text = next
       if (isMore && !document.hidden && !prefersNoMotion()) {
         pace.arrived(text.length, performance.now())
-        frame ||= requestAnimationFrame(drawFrame)
+        timer ??= setTimeout(step, stepMs)
         return
       }
-      cancelAnimationFrame(frame)
-      frame = 0
+      clearTimeout(timer)
+      timer = undefined
       pace = createTypingPace(text.length)
       drawTo(text.length)
     },
     stop() {
-      cancelAnimationFrame(frame)
+      clearTimeout(timer)
       end?.removeAttribute('data-end')
     },
   }

@@ -1,4 +1,4 @@
-/** The pace at which a growing text is shown. All times are in milliseconds, on one clock. */
+/** The pace at which a growing text is shown. All times are in milliseconds, on one clock that never goes back. */
 export interface TypingPace {
   /** The text has grown to this length. */
   arrived: (length: number, now: number) => void
@@ -6,7 +6,7 @@ export interface TypingPace {
   shown: (now: number) => number
 }
 
-/** Less than a second, because a frame can be late. */
+/** Less than a second, because a step can be late. */
 export const maxLagMs = 900
 /** After this time without such a pause, a pause counts half. */
 const halfLifeMs = 1_000
@@ -33,15 +33,13 @@ export function createTypingPace(length: number): TypingPace {
       due.push({ length: next, at: now + spreadMs })
     },
     shown(now) {
-      // The time of a frame is that of its beginning, so it can be before an arrival.
-      const time = Math.max(now, shownAt)
       let next = shown
       for (const { length: end, at } of due) {
-        const part = at > time ? (time - shownAt) / (at - shownAt) : 1
+        const part = at > now ? (now - shownAt) / (at - shownAt) : 1
         next = Math.max(next, shown + (end - shown) * part)
       }
       shown = next
-      shownAt = time
+      shownAt = now
       due = due.filter((each) => each.length > shown)
       return Math.floor(shown)
     },
