@@ -74,6 +74,10 @@ export const scenes: Record<string, Scene> = {
     asks: [['Can I change my plan later?', `${proseReply} [[fault pace ms=120]]`]],
     finish: (page) => page.locator('.assistant').getByText('at once').waitFor(),
   },
+  cut: {
+    asks: [['Can I change my plan later?', `${proseReply} [[fault cut after=24]]`]],
+    finish: (page) => page.getByRole('button', { name: 'Continue' }).waitFor(),
+  },
   code: { asks: [['How do I put it on my site?', codeReply]] },
   table: { asks: [['What does it cost?', tableReply]] },
   error: {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { hostScript, visitHost } from '../rigs/host-page.ts'
-import { type Chat, setUpSite } from '../rigs/visit-page.ts'
+import { type Chat, patience, setUpSite } from '../rigs/visit-page.ts'
 
 const site = setUpSite()
 
@@ -141,5 +141,8 @@ test.each([
       new ClipboardEvent('paste', { clipboardData, bubbles: true, composed: true }),
     )
   }, types)
-  expect(await chat.page.locator('.composer .note').textContent()).toBe(notice)
+  // The refusal is loaded with the first paste.
+  const chunk = () => chat.requests.find((request) => request.url().includes('refuse-files'))
+  await expect.poll(async () => (await chunk()?.response())?.ok(), patience).toBe(true)
+  await expect.poll(() => chat.page.locator('.composer .note').textContent()).toBe(notice)
 })

@@ -81,10 +81,10 @@ test('a reply that was cut at its length limit says so, and only that reply, als
   const shown = await chat.lastReply.innerText()
   await expect.poll(() => heard.jsonValue(), patience).toEqual(['Short', `${shown} ${cutAtLimit}`])
   const notes = () => chat.page.locator('.note:visible').allInnerTexts()
-  expect(await notes()).toEqual([cutAtLimit])
+  expect(await notes()).toEqual([`${cutAtLimit} Continue`])
   await chat.page.reload()
   await chat.lastNote.getByText(cutAtLimit).waitFor()
-  expect(await notes()).toEqual([cutAtLimit])
+  expect(await notes()).toEqual([`${cutAtLimit} Continue`])
 })
 
 test('a reply that the content filter ended says so', async () => {

@@ -308,9 +308,8 @@ describe('a continued reply', () => {
     await beginTurn(db, request)
     const checkpoint = turnCheckpoint({ content: 'So far' })
     expect(await checkpointTurn(db, running(request), checkpoint)).toBe('go_on')
-    expect(await stopTurn(db, start.userId, start.sessionId)).toEqual({
-      stopped: true,
-      replyId: start.replyId,
+    expect(await stopTurn(db, start.userId, start.sessionId)).toMatchObject({
+      running: { replyId: start.replyId },
     })
     expect(await checkpointTurn(db, running(request), checkpoint)).toBe('stop')
   })

@@ -226,9 +226,8 @@ describe('a failed reply', () => {
   test('whose turn was stopped leaves no stop behind for the next try', async () => {
     const start = turnStart()
     await beginTurn(db, start)
-    expect(await stopTurn(db, start.userId, start.sessionId)).toEqual({
-      stopped: true,
-      replyId: start.replyId,
+    expect(await stopTurn(db, start.userId, start.sessionId)).toMatchObject({
+      running: { replyId: start.replyId },
     })
     await finish(db, start, { status: 'failed', content: '', finishReason: null })
     const retry = { ...again(start), replyId: start.replyId }

@@ -6,7 +6,13 @@ import type { TurnProgress } from '../../turn/turn-progress.ts'
 import { type TurnNews, watch } from '../../turn/watch.ts'
 import { rendererOf } from '../protocols/protocols.ts'
 import { sseHeaders, streamOf } from '../sse.ts'
-import { type LiveEnd, type LiveMessage, readLiveMessage, writeEnded } from './live-message.ts'
+import {
+  answerMs,
+  type LiveEnd,
+  type LiveMessage,
+  readLiveMessage,
+  writeEnded,
+} from './live-message.ts'
 
 /** The longest wait for the end of a turn that was told to end: its model call ends at once, and the store may be slow. */
 const endMs = 10_000
@@ -19,8 +25,9 @@ interface LiveTurn {
   watchers: number
 }
 
-/** What became of the session before its turn arrived here. */
+/** What became of the session while its turn was on its way here. */
 interface EarlyNews {
+  atMs: number
   stoppedLease?: string
   userId?: string
   isErased?: boolean
@@ -36,7 +43,7 @@ export function createLiveReply(
   waitUntil: (work: Promise<void>) => void,
 ): { fetch: (request: Request) => Promise<Response> } {
   let live: LiveTurn | undefined
-  let early: EarlyNews = {}
+  let early: EarlyNews | undefined
 
   async function take(message: LiveMessage | undefined): Promise<Response> {
     switch (message?.kind) {
@@ -50,24 +57,29 @@ export function createLiveReply(
         return live && mayJoin(live, message) ? show(live, message) : notHere()
       case 'stop':
         if (live?.turn.key.lease === message.lease) return end(live, new Problem('stopped'))
-        early.stoppedLease = message.lease
-        return notHere()
+        return keep({ stoppedLease: message.lease })
       case 'end_unwatched':
         if (!live) return notHere()
         // A turn that was told to end is only waited for.
         if (live.watchers > 0 && !live.stop.signal.aborted) return ended(false)
         return end(live, new Problem('interrupted'))
       case 'moved':
-        early.userId = message.userId
-        if (live) live.turn.userId = message.userId
-        return live ? new Response(null, { status: 204 }) : notHere()
+        if (!live) return keep({ userId: message.userId })
+        live.turn.userId = message.userId
+        return new Response(null, { status: 204 })
       case 'erased':
-        early.isErased = true
-        live?.stop.abort(new Problem('session_deleted'))
-        return live ? new Response(null, { status: 204 }) : notHere()
+        if (!live) return keep({ isErased: true })
+        live.stop.abort(new Problem('session_deleted'))
+        return new Response(null, { status: 204 })
       case undefined:
         return notHere()
     }
+  }
+
+  /** For the turn, if it arrives within the time in which its sender expects an answer. */
+  function keep(news: Omit<EarlyNews, 'atMs'>): Response {
+    early = { ...early, ...news, atMs: Date.now() }
+    return notHere()
   }
 
   function run(message: Extract<LiveMessage, { kind: 'run' }>): Response {
@@ -87,10 +99,10 @@ export function createLiveReply(
     options: { requestId: string; historyLimit: number },
   ): LiveTurn {
     const stop = new AbortController()
-    if (early.stoppedLease === turn.key.lease) stop.abort(new Problem('stopped'))
-    if (early.isErased) stop.abort(new Problem('session_deleted'))
-    const mine = { ...turn, userId: early.userId ?? turn.userId }
-    early = {}
+    const news = early && Date.now() - early.atMs < answerMs ? early : undefined
+    if (news?.stoppedLease === turn.key.lease) stop.abort(new Problem('stopped'))
+    if (news?.isErased) stop.abort(new Problem('session_deleted'))
+    const mine = { ...turn, userId: news?.userId ?? turn.userId }
     const progress = runTurn(deps(), mine, { ...options, stop, waitUntil })
     const started = { turn: mine, progress, stop, watchers: 0 }
     void forget(started)

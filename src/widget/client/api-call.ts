@@ -17,9 +17,6 @@ export interface ApiCallOptions {
  */
 export const silenceMs = 45_000
 
-/** The Workers that have refused this page, so that the console names each of them once. */
-const refusedBy = new Set<string>()
-
 export type ApiCall = (
   method: string,
   path: string,
@@ -80,19 +77,12 @@ export function createApiCall(options: ApiCallOptions): ApiCall {
     }
     if (response.ok) return response
     const failure = await failureOf(response)
-    if (failure.code === 'origin_not_allowed') reportOrigin(server)
+    if (failure.code === 'origin_not_allowed') {
+      import('./report-origin.ts').then(
+        ({ reportOrigin }) => reportOrigin(server),
+        () => {},
+      )
+    }
     throw failure
   }
-}
-
-/** Tells the site's owner, in the browser's console, which setting lets this page use the chat. */
-function reportOrigin(server: string): void {
-  if (refusedBy.has(server)) return
-  refusedBy.add(server)
-  const { origin } = globalThis
-  const advice =
-    origin === 'null'
-      ? 'This page has the origin "null", which cannot be allowed: it is a file, or a sandboxed frame without "allow-same-origin".'
-      : `Add ${origin} to its setting ALLOWED_ORIGINS.`
-  console.error(`The chat at ${server} refuses this page. ${advice}`)
 }

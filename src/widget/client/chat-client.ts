@@ -11,6 +11,15 @@ export interface Turn {
   metadata?: Metadata | undefined
   /** The id of the reply to replace. */
   regenerate?: string | undefined
+  /** The reply to continue, and the length of its text when the visitor asked for more. */
+  continue?: ReplyPlace | undefined
+}
+
+/** A place in the text of a reply. */
+export interface ReplyPlace {
+  id: string
+  /** In UTF-16 units. */
+  from: number
 }
 
 export type Rating = 'up' | 'down'
@@ -25,7 +34,7 @@ export interface ChatClient {
   streamTurn(turn: Turn, signal: AbortSignal): AsyncGenerator<ServerSentEvent, void, undefined>
   /** Yields the events of a running reply, from a place in its text on. A lost stream may simply end. */
   joinReply(
-    reply: { id: string; from: number },
+    place: ReplyPlace,
     signal: AbortSignal,
   ): AsyncGenerator<ServerSentEvent, void, undefined>
   stopReply(): Promise<void>
@@ -115,7 +124,7 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
       }
     },
 
-    streamTurn: ({ id, message, contextText, metadata, regenerate }, signal) =>
+    streamTurn: ({ id, message, contextText, metadata, regenerate, continue: place }, signal) =>
       readEvents(async (whileAlive) => {
         await ensureToken(whileAlive)
         return call('POST', '/v1/chat', {
@@ -126,17 +135,18 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
             context_text: contextText,
             metadata,
             regenerate,
+            continue: place?.id,
           },
-          headers: { accept: 'text/event-stream' },
+          headers: { accept: 'text/event-stream', ...(place && textFrom(place)) },
           signal: whileAlive,
         })
       }, signal),
 
-    joinReply: ({ id, from }, signal) =>
+    joinReply: (place, signal) =>
       readEvents(
         (whileAlive) =>
-          call('GET', `${pathOf(sessionId)}/messages/${encodeURIComponent(id)}/stream`, {
-            headers: { 'last-event-id': String(from) },
+          call('GET', `${pathOf(sessionId)}/messages/${encodeURIComponent(place.id)}/stream`, {
+            headers: textFrom(place),
             signal: whileAlive,
           }),
         signal,
@@ -164,6 +174,9 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
     },
   }
 }
+
+/** Asks for the text from this place on. */
+const textFrom = ({ from }: ReplyPlace) => ({ 'last-event-id': String(from) })
 
 async function readJson<Body>(response: Response): Promise<Body> {
   return response.json().catch(() => {

@@ -13,13 +13,13 @@ const failureName = 'ChatFailure'
 
 /** A failed request or turn. `status` is 0 if there was no complete answer. */
 export class ChatFailure extends Error {
-  readonly status: number
-  readonly code: string
-  readonly detail: string | undefined
-  readonly retryAfterMs: number | undefined
-  readonly retryable: boolean
+  declare readonly status: number
+  declare readonly code: string
+  declare readonly detail: string | undefined
+  declare readonly retryAfterMs: number | undefined
+  declare readonly retryable: boolean
   /** The stored part of the reply. */
-  readonly reply: Message | undefined
+  declare readonly reply: Message | undefined
 
   constructor(status: number, problem: Partial<ReadProblem>, retryAfterMs?: number) {
     super(problem.code ?? `status ${status}`)
@@ -59,21 +59,20 @@ export async function failureOf(response: Response): Promise<ChatFailure> {
   )
 }
 
-/** Reads the members of a problem that have the right type, and leaves out all others. */
+/** Leaves out the members of a problem that have a wrong type. */
 export function readProblem(body?: {
   [Name in keyof ReadProblem]?: unknown
 }): Partial<ReadProblem> {
-  return {
-    ...(typeof body?.code === 'string' && { code: body.code }),
-    ...(typeof body?.title === 'string' && { title: body.title }),
-    ...(typeof body?.detail === 'string' && { detail: body.detail }),
-    ...(typeof body?.retryable === 'boolean' && { retryable: body.retryable }),
-    ...(isMessage(body?.reply) && { reply: body.reply }),
-  }
+  const isMember = ([name, value]: [string, unknown]) =>
+    name === 'reply'
+      ? isMessage(value)
+      : typeof value === (name === 'retryable' ? 'boolean' : 'string')
+  return Object.fromEntries(Object.entries(Object(body)).filter(isMember))
 }
 
 function isMessage(value: unknown): value is Message {
-  return typeof value === 'object' && value !== null && 'content' in value && 'status' in value
+  const message: object = Object(value)
+  return 'content' in message && 'status' in message
 }
 
 /** `Retry-After`, in seconds or as a date, as milliseconds; undefined if it cannot be read. */

@@ -1,9 +1,9 @@
 /** A random UUID (version 4). Pages without TLS lack `crypto.randomUUID`. */
 export function randomUuid(): string {
   if (crypto.randomUUID) return crypto.randomUUID()
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  bytes[6] = (bytes[6]! & 0x0f) | 0x40
-  bytes[8] = (bytes[8]! & 0x3f) | 0x80
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5')
+  // Each x becomes 4 random bits, and y 2 of them after the bits of the variant.
+  return 'xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx'.replace(/[xy]/g, (place) => {
+    const bits = crypto.getRandomValues(new Uint8Array(1))[0]! & 15
+    return (place === 'x' ? bits : (bits & 3) | 8).toString(16)
+  })
 }

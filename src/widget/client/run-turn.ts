@@ -24,7 +24,10 @@ export type Wait = 'network' | 'connection' | 'reply' | 'limit'
 
 export interface TurnRun {
   signal: AbortSignal
-  /** A running reply. Its stream is joined at the end of this text, and the message is not sent. */
+  /**
+   * The reply that the turn continues, with its text. For any other turn, a running reply: its stream is joined at the
+   * end of this text, and the message is not sent.
+   */
   reply?: Pick<Message, 'id' | 'content'> | undefined
   /** Receives a function that reconnects at once, instead of waiting. */
   control?: { renew?: () => void }
@@ -47,7 +50,9 @@ export async function* runTurn(
   turn: Turn,
   { signal, reply, control = {}, sleep = sleepUntilOnline }: TurnRun,
 ): AsyncGenerator<TurnUpdate, void, undefined> {
-  const progress: Progress = { replyId: reply?.id, text: reply?.content ?? '' }
+  const { continue: place } = turn
+  const text = reply?.content ?? ''
+  const progress: Progress = { replyId: place ? undefined : reply?.id, text, from: text.length }
   let accepted = reply !== undefined
   let restarted = false
   let ranAgain = false
@@ -58,15 +63,21 @@ export async function* runTurn(
     const renewed = new AbortController()
     control.renew = () => renewed.abort()
     const whileWanted = AbortSignal.any([signal, renewed.signal])
-    const { text } = progress
+    const { length } = progress.text
     const failure = yield* attempt(client, turn, progress, whileWanted)
     if (!failure || signal.aborted) return
     if (renewed.signal.aborted) continue
-    if (progress.text.length > text.length) losses = 0
+    if (progress.text.length > length) losses = 0
 
     const { status, code, retryAfterMs } = failure
     const joined = progress.replyId !== undefined
     accepted ||= joined
+    // Somebody else continues the reply.
+    if (place && code === 'turn_running' && busyMs === 0) {
+      progress.replyId = place.id
+      busyMs = 1
+      continue
+    }
     if (status === 404 && accepted) {
       yield { type: 'failed', failure: new ChatFailure(404, { code: 'session_deleted' }) }
       return
@@ -115,6 +126,8 @@ interface Progress {
   /** The reply whose stream to join; undefined to send the turn. */
   replyId: string | undefined
   text: string
+  /** The place at which to join: the text after it may be thinking. */
+  from: number
 }
 
 /** One connection. Returns the reason if it did not end the turn. */
@@ -124,13 +137,11 @@ async function* attempt(
   progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<TurnUpdate, ChatFailure | undefined, undefined> {
-  const { replyId } = progress
-  // The stream of a turn begins with the first character of the reply.
-  if (replyId === undefined) progress.text = ''
+  const { replyId, from } = progress
   const events =
     replyId === undefined
       ? client.streamTurn(turn, signal)
-      : client.joinReply({ id: replyId, from: progress.text.length }, signal)
+      : client.joinReply({ id: replyId, from }, signal)
   try {
     for await (const { event, data, id } of events) {
       if (event === 'turn.started') {
@@ -140,12 +151,14 @@ async function* attempt(
         yield { type: 'accepted', seq: started.message.seq, replyId: started.reply_id }
       } else if (event === 'delta') {
         const delta: TurnEvents['delta'] = JSON.parse(data)
-        // The id is the length of the text with this piece. It can be less than before: the text so far was thinking.
+        // The id is the length of the text with this piece. It can be less than before: the text so far was thinking,
+        // or the turn was sent again.
         progress.text = progress.text.slice(0, Number(id) - delta.text.length) + delta.text
+        progress.from = progress.text.length
         yield { type: 'text', text: progress.text }
       } else if (event === 'turn.thinking') {
-        // All text so far was thinking too.
-        progress.text = ''
+        // All new text so far was thinking too. The next piece takes its place.
+        progress.from = turn.continue?.from ?? 0
         yield { type: 'thinking' }
       } else if (event === 'turn.completed') {
         const completed: TurnEvents['turn.completed'] = JSON.parse(data)

@@ -3,14 +3,14 @@ export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>
 /** Waits for `ms`, or until the network is back, or until `signal` is aborted. Always resolves. */
 export function sleepUntilOnline(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    const end = new AbortController()
     const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done)
-    globalThis.addEventListener?.('online', done)
+    signal.addEventListener('abort', done, end)
+    globalThis.addEventListener?.('online', done, end)
     if (signal.aborted) done()
     function done() {
       clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      globalThis.removeEventListener?.('online', done)
+      end.abort()
       resolve()
     }
   })

@@ -1,27 +1,26 @@
-import type { ApiCall } from '../client/api-call.ts'
-import type { ChatClient, Turn } from '../client/chat-client.ts'
-import type { ChatFailure } from '../client/chat-failure.ts'
+import type { ApiCallOptions } from '../client/api-call.ts'
+import type { ChatClient, createChatClient, Turn } from '../client/chat-client.ts'
+import type { asFailure } from '../client/chat-failure.ts'
 import type { runTurn } from '../client/run-turn.ts'
 import type { SiteStore } from '../client/site-store.ts'
 import type { backoffMs, sleepUntilOnline } from '../client/sleep.ts'
+import type { Panel } from '../panel/panel.ts'
 import type { Draft } from './draft.ts'
 import { movePending, readPending, removePending } from './pending-turns.ts'
+import type { ShownTurns } from './shown-turns.ts'
 
-export interface ClaimSite {
-  /** The visitor's entries in this browser, and the user's. */
-  visitor: SiteStore
-  store: SiteStore
-  /** Calls the API as the user. */
-  call: ApiCall
-  /** The user's composer. */
+/** The user's conversation. */
+export interface ClaimSite extends ApiCallOptions {
+  client: ChatClient
+  panel: Panel
   draft: Draft
-  /** Shows a claimed session, if the user has no other on the screen. */
-  show: (session: string) => Promise<void>
+  turns: ShownTurns
+  setSession: (id: string) => Promise<void>
   signal: AbortSignal
-  /** Parts of the conversation's chunk, so that this chunk is small. */
+  /** Functions of the conversation's chunk, so that this chunk is small. */
   parts: {
-    connect: (store: SiteStore) => ChatClient
-    asFailure: (error: unknown) => ChatFailure
+    connect: typeof createChatClient
+    asFailure: typeof asFailure
     runTurn: typeof runTurn
     backoffMs: typeof backoffMs
     sleep: typeof sleepUntilOnline
@@ -34,18 +33,19 @@ export interface ClaimSite {
  *
  * A first turn without an answer is settled under the visitor's token before the claim. The id of its session depends
  * on the user, so a retry after the claim would be another turn, and the model would be paid twice.
+ * @param visitor the visitor's entries in this browser
  */
-export async function claimSessions(site: ClaimSite): Promise<void> {
-  const { visitor, call, signal, parts } = site
+export async function claimSessions(visitor: SiteStore, site: ClaimSite): Promise<void> {
+  const { client, signal, parts } = site
   for (let losses = 0; !signal.aborted; losses++) {
     try {
       const token = visitor.get('token')
-      await settleFirstTurns(site, token)
+      await settleFirstTurns(visitor, site, token)
       if (signal.aborted) return
       if (token !== undefined) {
-        await call('POST', '/v1/sessions/claim', { body: { visitor_token: token }, signal })
+        await client.call('POST', '/v1/sessions/claim', { body: { visitor_token: token }, signal })
       }
-      return await moveIn(site)
+      return await moveIn(visitor, site)
     } catch (error) {
       const failure = parts.asFailure(error)
       if (signal.aborted) return
@@ -59,11 +59,15 @@ export async function claimSessions(site: ClaimSite): Promise<void> {
 }
 
 /** Sends each first turn again, until the server has stored it or refused it. Refused words go to the user's composer. */
-async function settleFirstTurns(site: ClaimSite, token: string | undefined): Promise<void> {
-  const { visitor, draft, signal } = site
+async function settleFirstTurns(
+  visitor: SiteStore,
+  site: ClaimSite,
+  token: string | undefined,
+): Promise<void> {
+  const { draft, signal } = site
   for (const { turn, isFresh } of readPending(visitor, undefined)) {
     // A message that waits for the visitor is not sent without them.
-    const isStored = isFresh && token !== undefined && (await isStoredOnRetry(site, turn))
+    const isStored = isFresh && token !== undefined && (await isStoredOnRetry(visitor, site, turn))
     if (signal.aborted) return
     if (!isStored) draft.giveBack(turn)
     removePending(visitor, turn.id)
@@ -71,18 +75,20 @@ async function settleFirstTurns(site: ClaimSite, token: string | undefined): Pro
 }
 
 async function isStoredOnRetry(
-  { visitor, signal, parts }: ClaimSite,
+  visitor: SiteStore,
+  { signal, parts, ...options }: ClaimSite,
   turn: Turn,
 ): Promise<boolean> {
   let session: string | undefined
-  const client = parts.connect({
+  const store: SiteStore = {
     key: visitor.key,
     get: (name) => (name === 'session' ? undefined : visitor.get(name)),
     set: (name, value) => {
       if (name === 'session') session = value
       else visitor.set(name, value)
     },
-  })
+  }
+  const client = parts.connect({ ...options, store, userToken: undefined })
   for await (const update of parts.runTurn(client, turn, { signal })) {
     if (update.type === 'accepted') {
       // The visitor was in this session, unless they have opened another one since.
@@ -97,7 +103,10 @@ async function isStoredOnRetry(
 }
 
 /** Moves what is left in the visitor's entries to the user's. The next visitor finds nothing. */
-async function moveIn({ visitor, store, draft, show }: ClaimSite): Promise<void> {
+async function moveIn(
+  visitor: SiteStore,
+  { client, store, panel, draft, turns, setSession }: ClaimSite,
+): Promise<void> {
   const session = visitor.get('session')
   const message = visitor.get('draft') ?? ''
   const contextText = visitor.get('quotation')
@@ -106,5 +115,8 @@ async function moveIn({ visitor, store, draft, show }: ClaimSite): Promise<void>
   for (const name of ['token', 'session', 'draft', 'quotation', 'claim'] as const) {
     visitor.set(name, undefined)
   }
-  if (session !== undefined) await show(session)
+  if (session === undefined) return
+  // The user may have another one on the screen.
+  if (client.sessionId() === undefined && !turns.last()) await setSession(session)
+  else await panel.sessions.refresh()
 }

@@ -13,12 +13,12 @@ import { type Draft, dropClaim } from './draft.ts'
 import { createHistory } from './history.ts'
 import { createPanelActions } from './panel-actions.ts'
 import { addPending, readPending, removePending } from './pending-turns.ts'
-import { refuseFiles } from './refuse-files.ts'
 import type { TurnSite } from './show-turn.ts'
 import { createShownTurns, type ShownTurn } from './shown-turns.ts'
 import { createTabNews } from './tab-news.ts'
 import { showWaitingTurns, takeUpTurns } from './take-up-turns.ts'
 import { createTurnRunner } from './turn-runner.ts'
+import { watchFiles } from './watch-files.ts'
 
 export interface ConversationOptions extends Omit<TurnSite, 'client'>, ApiCallOptions {
   draft: Draft
@@ -49,7 +49,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
   const { log, composer } = panel
   const site = { client, store, panel, words, emit }
   const createView = (message: ViewedMessage) =>
-    createMessageView({ ...message, words, actions: () => actions })
+    createMessageView({ ...message, words, actions: () => actions, follow: log.follow })
   const announceSession = createSessionAnnouncer(site)
   const turns = createShownTurns(log, createView)
   const history = createHistory(site, { createView, retry: () => void restore(), newSession })
@@ -71,6 +71,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
 
   const actions = createPanelActions(client, runner, {
     saveDraft: draft.save,
+    focus: panel.focus,
     send: (text, options) => void send(text, options),
     publish,
     newSession,
@@ -79,7 +80,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
     explain: (error) => explain(words, asFailure(error)),
   })
   composer.setBusy(false)
-  refuseFiles(site, lifetime.signal)
+  watchFiles(site, lifetime.signal)
 
   async function restore(): Promise<void> {
     const signal = begin()
@@ -130,7 +131,7 @@ export function createConversation(parts: ConversationOptions): Conversation {
   function newSession(): void {
     for (const { turn } of readPending(store, client.sessionId())) {
       removePending(store, turn.id)
-      draft.giveBack(turn)
+      if (!turn.continue) draft.giveBack(turn)
     }
     begin()
     client.enterSession(undefined)

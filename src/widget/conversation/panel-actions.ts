@@ -8,6 +8,7 @@ interface ConversationActions extends Pick<
   'send' | 'newSession' | 'openSession' | 'explain' | 'words'
 > {
   saveDraft: Draft['save']
+  focus: () => void
   /** Tells the other tabs that the session has changed. */
   publish: () => void
 }
@@ -16,12 +17,17 @@ interface ConversationActions extends Pick<
 export function createPanelActions(
   client: ChatClient,
   runner: TurnRunner,
-  { saveDraft, publish, newSession, ...others }: ConversationActions,
+  { saveDraft, focus, publish, newSession, ...others }: ConversationActions,
 ): PanelActions {
   return {
     ...others,
     stopReply: runner.stopReply,
     regenerate: runner.regenerate,
+    continueReply() {
+      // The pressed button disappears.
+      focus()
+      runner.continueReply()
+    },
     change: saveDraft,
     async rate(id, rating) {
       await client.rateReply(id, rating)

@@ -10,7 +10,7 @@ interface PendingTurn {
 /** An older message is not sent again until the visitor asks for it. */
 const freshMs = 10 * 60_000
 
-/** The turns of a session that the server has not confirmed, oldest first. */
+/** The turns of a session that the server has not confirmed, also those that continue a reply. Oldest first. */
 export function readPending(
   store: SiteStore,
   session: string | undefined,

@@ -2,15 +2,31 @@ import type { TurnSite } from './show-turn.ts'
 
 /**
  * Says that files cannot be sent, for one that is dragged over the chat or pasted into it, and stops the browser from
- * opening what is dropped there. Text can still be dropped into a field.
+ * opening what is dropped there. Text can still be dropped into a field. A chunk of its own: few visitors drag or paste.
+ * @param type the first event
+ * @param types the types of its data
  */
-export function refuseFiles({ panel, words }: TurnSite, signal: AbortSignal): void {
+export function refuseFiles(
+  { panel, words }: TurnSite,
+  signal: AbortSignal,
+  type: 'dragenter' | 'paste',
+  types: readonly string[] = [],
+): void {
   const { dialog, log, composer } = panel
-  dialog.addEventListener('dragover', refuse, { signal })
-  dialog.addEventListener('drop', refuse, { signal })
-  dialog.addEventListener('paste', onPaste, { signal })
+  if (type === 'paste') {
+    refusePaste(types)
+    dialog.addEventListener(
+      'paste',
+      ({ clipboardData }) => refusePaste(clipboardData?.types ?? []),
+      { signal },
+    )
+  } else {
+    if (types.includes('Files')) sayNo()
+    dialog.addEventListener('dragover', refuseDrag, { signal })
+    dialog.addEventListener('drop', refuseDrag, { signal })
+  }
 
-  function refuse(event: DragEvent): void {
+  function refuseDrag(event: DragEvent): void {
     const transfer = event.dataTransfer
     const hasFiles = transfer?.types.includes('Files')
     const isField = event.target instanceof Element && event.target.matches('textarea, input')
@@ -20,10 +36,9 @@ export function refuseFiles({ panel, words }: TurnSite, signal: AbortSignal): vo
     if (hasFiles) sayNo()
   }
 
-  function onPaste({ clipboardData }: ClipboardEvent): void {
+  function refusePaste(pasted: readonly string[]): void {
     // Text from an office program comes with a picture of itself. Then the text is meant.
-    const types = clipboardData?.types ?? []
-    if (types.includes('Files') && !types.includes('text/plain')) sayNo()
+    if (pasted.includes('Files') && !pasted.includes('text/plain')) sayNo()
   }
 
   function sayNo(): void {

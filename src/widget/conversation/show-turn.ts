@@ -42,29 +42,32 @@ export async function showTurn(
   { shown, turns, onAccepted, onRefused, ...run }: TurnOnScreen,
 ): Promise<ChatFailure | undefined> {
   const { turn, reply } = shown
-  // The reply to replace. It stays on the screen until the new one has text.
-  const before = turn.regenerate === undefined ? undefined : reply.stored()
+  const { continue: continued, regenerate } = turn
+  // The reply to replace or to continue. It stays on the screen until there is new text.
+  const before = continued || regenerate ? reply.stored() : undefined
+  const waitingNote = before && !continued ? words.stillRunning : ''
+  const heard = continued ? reply.readText() : ''
   let hasText = false
   let isThinking = false
   let waitsFor: Wait | undefined
   let retryable: ChatFailure | undefined
   announce('')
-  reply.setNote(before ? words.stillRunning : '')
+  reply.setNote(waitingNote)
   reply.setOpen(true)
 
-  for await (const update of runTurn(client, turn, run)) {
+  for await (const update of runTurn(client, turn, continued ? { ...run, reply: before } : run)) {
     log.follow(() => {
       switch (update.type) {
         case 'accepted':
           shown.seq = update.seq
           removePending(store, turn.id)
-          reply.setNote(before && !hasText ? words.stillRunning : '')
+          reply.setNote(hasText ? '' : waitingNote)
           onAccepted(update.seq)
           emit('reply-start', { session_id: client.sessionId()!, reply_id: update.replyId })
           break
         case 'thinking':
           if (hasText && before) reply.show(before)
-          else if (hasText) reply.setText('')
+          else if (hasText && !run.reply) reply.setText('')
           hasText = false
           reply.setNote(words.thinking)
           if (!isThinking) announce(words.thinking)
@@ -103,22 +106,25 @@ export async function showTurn(
   return retryable
 
   function end(stored: Message): void {
+    removePending(store, turn.id)
     reply.show(stored)
-    announce([reply.readText(), noteOf(words, stored)].filter(Boolean).join(' '))
+    announce(`${reply.readText().replace(heard, '')} ${noteOf(words, stored)}`.trim())
     emit('reply-end', { reply: stored })
   }
 
   function fail(failure: ChatFailure): void {
-    if (failure.reply?.status === 'interrupted') {
-      return end(failure.reply)
-    }
+    const { code, reply: kept } = failure
+    const isNews =
+      !continued || code === 'interrupted' || (kept?.content.length ?? 0) > continued.from
+    if (isNews && kept?.status === 'interrupted') return end(kept)
     const message = explain(words, failure)
-    const { code } = failure
     emit('error', { code, message, retryable: failure.retryable })
-    if (failure.retryable) retryable = failure
+    if (continued) removePending(store, turn.id)
+    else if (failure.retryable) retryable = failure
     else if (shown.seq === undefined) return onRefused(failure)
-    if (before && !hasText) reply.show(before)
-    reply.setNote(message)
+    const left = (continued && kept) ?? (hasText ? undefined : before)
+    if (left) reply.show(left, message)
+    else reply.setNote(message)
     announce(message)
   }
 }

@@ -11,7 +11,7 @@ export function showWaitingTurns(
   if (turns.last()) return
   composer.setBusy(false)
   for (const { turn } of readPending(store, client.sessionId())) {
-    turns.append(turn).reply.setNote(words.waitingForNetwork)
+    if (!turn.continue) turns.append(turn).reply.setNote(words.waitingForNetwork)
   }
 }
 
@@ -22,11 +22,19 @@ export function takeUpTurns(
 ): void {
   const last = turns.last()
   const reply = last?.reply.stored()
-  if (last && reply?.status === 'streaming') void runner.run(last, reply)
+  if (last && reply?.status === 'streaming') {
+    // It runs already, so this tab joins it, also if it asked to continue it once.
+    last.turn.continue = undefined
+    void runner.run(last, reply)
+  }
   if (last && reply?.status === 'failed') runner.offerRetry(last, words.noReply)
   for (const { turn, isFresh } of readPending(store, client.sessionId())) {
-    if (turns.has(turn.id)) {
+    const { continue: place } = turn
+    if (place || turns.has(turn.id)) {
       removePending(store, turn.id)
+      // A reply that is no longer than at the visitor's request was not continued.
+      const isSame = place && reply?.id === place.id && reply.content.length <= place.from
+      if (isFresh && isSame && reply.status !== 'streaming') runner.continueReply()
       continue
     }
     const shown = turns.append(turn)

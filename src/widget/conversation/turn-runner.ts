@@ -1,7 +1,7 @@
 import type { Message } from '../../protocol.ts'
 import type { ChatFailure } from '../client/chat-failure.ts'
 import { explain } from '../words/explain.ts'
-import { holdPending } from './pending-turns.ts'
+import { addPending, holdPending, removePending } from './pending-turns.ts'
 import { showTurn, type TurnSite } from './show-turn.ts'
 import type { ShownTurn, ShownTurns } from './shown-turns.ts'
 
@@ -15,6 +15,8 @@ export interface TurnRunner {
   offerRetry: (shown: ShownTurn, note: string) => void
   /** Asks for another reply to the last turn. */
   regenerate: () => void
+  /** Asks for the rest of the last reply. */
+  continueReply: () => void
   /** Stops the running reply. */
   stopReply: () => Promise<void>
   /** Stops listening to the running turn and drops the waiting ones. The server still finishes a reply. */
@@ -90,12 +92,30 @@ export function createTurnRunner(
     on.ended({ state: mine.state, hasGap })
   }
 
-  /** Holds a withdrawn message until the visitor asks to send it. */
+  /** Holds a withdrawn message until the visitor asks to send it. A reply stays as it was. */
   function keepUnsent(shown: ShownTurn): void {
-    shown.reply.setOpen(false)
-    holdPending(store, shown.turn.id)
-    if (shown.turn.regenerate) shown.reply.setNote('')
-    else offerRetry(shown, shown.seq === undefined ? words.notSent : words.noReply)
+    const { turn, reply } = shown
+    reply.setOpen(false)
+    if (turn.regenerate || turn.continue) {
+      removePending(store, turn.id)
+      reply.show(reply.stored()!)
+    } else {
+      holdPending(store, turn.id)
+      offerRetry(shown, shown.seq === undefined ? words.notSent : words.noReply)
+    }
+  }
+
+  /** Sends the last turn again, for another reply or for more of the same one. */
+  function runLast(isOther: boolean): void {
+    const last = turns.last()
+    const stored = last?.reply.stored()
+    if (!last || !stored || running) return
+    const { id, content } = stored
+    const regenerate = isOther ? id : undefined
+    const place = isOther ? undefined : { id, from: content.length }
+    last.turn = { ...last.turn, regenerate, continue: place }
+    if (place) addPending(store, last.turn, client.sessionId())
+    void run(last)
   }
 
   function offerRetry(shown: ShownTurn, note: string): void {
@@ -118,13 +138,11 @@ export function createTurnRunner(
     renew: () => running?.control.renew?.(),
 
     regenerate() {
-      const last = turns.last()
-      const stored = last?.reply.stored()
-      if (!last || !stored || running) return
       composer.focus()
-      last.turn = { ...last.turn, regenerate: stored.id }
-      void run(last)
+      runLast(true)
     },
+
+    continueReply: () => runLast(false),
 
     async stopReply() {
       if (!running) return

@@ -7,6 +7,7 @@ import { explain } from '../words/explain.ts'
 import type { Words } from '../words/words.ts'
 import { createMessageTools } from './message-tools.ts'
 import type { ReceiptActions } from './receipt-view.ts'
+import type { TypedText } from './typed-text.ts'
 
 export interface NoteAction {
   label: string
@@ -18,17 +19,19 @@ export interface MessageActions extends ReceiptActions {
   rate: (replyId: string, rating: Rating | null) => Promise<void>
   /** Asks for another reply in place of the last one. */
   regenerate: () => void
+  /** Asks for the rest of the last reply. */
+  continueReply: () => void
 }
 
 export interface MessageView {
   readonly node: HTMLElement
   /** The stored message that the view shows; undefined while a reply is being written. */
   stored: () => Message | undefined
-  /** Shows a stored message, with a note if it is incomplete. */
-  show: (message: Message) => void
+  /** Shows a stored message, with a note if it is incomplete. The note begins with `news`. */
+  show: (message: Message, news?: string) => void
   setText: (text: string) => void
   /** Shows a note below the message, with a button if there is something to do. */
-  setNote: (note: string, action?: NoteAction) => void
+  setNote: (note: string, action?: NoteAction | false) => void
   /** Sets whether more text may come. */
   setOpen: (isOpen: boolean) => void
   /** The visible text, without Markdown. */
@@ -45,18 +48,22 @@ export interface ViewedMessage {
 interface MessageViewOptions extends ViewedMessage {
   words: Words
   actions: () => MessageActions
+  /** Runs a change of the size. A reader at the end of the log stays there. */
+  follow: (change: () => void) => void
 }
 
 /** One message: the visitor's as typed, the assistant's as Markdown. */
 export function createMessageView(options: MessageViewOptions): MessageView {
-  const { words, actions, role, quotation } = options
+  const { words, actions, role, quotation, follow } = options
   const isUser = role === 'user'
   const body = el('div', { class: 'body', part: `message ${role}-message`, dir: 'auto' })
   const note = el('p', { class: 'note', hidden: true })
   const markdown = isUser ? undefined : createMarkdownView(body, words)
   let text = ''
   let isOpen = false
+  let typing: TypedText | undefined
   let stored: Message | undefined
+  const toContinue = { label: words.continue, run: () => actions().continueReply() }
   const receipt = el('div', { class: 'receipt' })
   const replyActions = { rate, regenerate: () => actions().regenerate(), toggleReceipt }
   const tools = createMessageTools(words, () => text, isUser ? undefined : replyActions)
@@ -104,14 +111,21 @@ export function createMessageView(options: MessageViewOptions): MessageView {
 
   function setText(next: string): void {
     text = next
+    if (typing) typing.setText(next)
+    else draw(next)
+  }
+
+  function draw(next: string): void {
     if (markdown) markdown.update(next, isOpen)
     else body.textContent = next
   }
 
-  function setNote(next: string, action?: NoteAction): void {
+  function setNote(next: string, action?: NoteAction | false): void {
     note.hidden = next === ''
     note.textContent = next
-    if (action) note.append(' ', button({}, action.run, action.label))
+    // A class of tools that only the last message has.
+    const className = action === toContinue ? 'again' : ''
+    if (action) note.append(' ', button({ class: className }, action.run, action.label))
   }
 
   setText(options.text ?? '')
@@ -119,13 +133,16 @@ export function createMessageView(options: MessageViewOptions): MessageView {
   return {
     node,
     stored: () => stored,
-    show(message) {
-      // An open receipt is of the reply that this one takes the place of.
-      if (receipt.firstElementChild && message.id !== stored?.id) void toggleReceipt()
+    show(message, news = '') {
+      // An open receipt is of the reply or of the text that this one takes the place of.
+      const { id, content } = message
+      const isOther = stored?.id !== id || stored.content !== content
+      if (isOther && receipt.firstElementChild) void toggleReceipt()
       stored = message
       tools.node.hidden = false
-      setText(message.content)
-      setNote(noteOf(words, message))
+      setText(content)
+      const own = noteOf(words, message)
+      setNote(`${news} ${own}`.trim(), canGrow(message) && toContinue)
       tools.setRating(message.feedback?.rating ?? null)
     },
     setText,
@@ -133,19 +150,32 @@ export function createMessageView(options: MessageViewOptions): MessageView {
     setOpen(mayGrow) {
       isOpen = mayGrow
       node.classList.toggle('is-open', isOpen)
-      // Show the end of the text that the view held back while more could come.
-      if (!isOpen) setText(text)
+      if (isOpen) {
+        // Without the chunk, the text is shown as it arrives.
+        import('./typed-text.ts').then(
+          ({ typeText }) => isOpen && (typing ??= typeText({ body, text, draw, follow })),
+          () => {},
+        )
+      } else {
+        typing = typing?.stop()
+        // Show the end of the text that the view held back while more could come.
+        draw(text)
+      }
     },
     readText: () => body.innerText,
   }
 }
 
-/** Tells the visitor why a reply is not the whole answer; empty if it is. */
+/** Whether the model can be asked for the rest of this message. */
+function canGrow({ status, finish_reason }: Message): boolean {
+  return status === 'interrupted' || (status === 'complete' && finish_reason === 'length')
+}
+
+/** Tells the visitor why a reply is not the whole answer; empty if it is, and for a visitor's message. */
 export function noteOf(
   words: Words,
-  { role, status, finish_reason }: Pick<Message, 'role' | 'status' | 'finish_reason'>,
+  { status, finish_reason }: Pick<Message, 'status' | 'finish_reason'>,
 ): string {
-  if (role === 'user') return ''
   if (status === 'interrupted') return words.interrupted
   if (status === 'failed') return words.noReply
   if (finish_reason === 'length') return words.cutAtLimit

@@ -13,6 +13,7 @@ export const englishLater = {
   stillRunning: 'Waiting for the reply that is being written…',
   thinking: 'Thinking…',
   interrupted: 'This reply was cut off.',
+  continue: 'Continue',
   cutAtLimit: 'This reply was cut at its length limit.',
   filtered: 'The provider’s content filter ended this reply.',
   noReply: 'There was no reply to this message.',

@@ -13,10 +13,11 @@ function messages(): LiveMessage[] {
   const userId = visitorIdOf(visitor.token ?? '')
   const rendering = { protocol: 'native', requestId: 'test', opening: '' } as const
   return [
-    { kind: 'join', userId, from: 0, rendering },
-    { kind: 'stop' },
+    { kind: 'join', userId, sessionId: crypto.randomUUID(), from: 0, rendering },
+    { kind: 'stop', lease: crypto.randomUUID() },
     { kind: 'end_unwatched' },
-    { kind: 'leave', isErased: true },
+    { kind: 'moved', userId: 'user:other' },
+    { kind: 'erased' },
   ]
 }
 
@@ -41,7 +42,7 @@ async function begin(words = 60) {
 }
 
 describe('an object that does not hold the reply', () => {
-  test('answers 404 to a join, a stop, an end and a leave, and starts nothing', async () => {
+  test('answers 404 to everything but a turn, and starts nothing', async () => {
     for (const message of messages()) {
       const { status } = await rig.worker.askObject(crypto.randomUUID(), writeLiveMessage(message))
       expect([message.kind, status]).toEqual([message.kind, 404])

@@ -27,6 +27,7 @@ export const words: Words = {
   stillRunning: 'لا يزال الرد قيد الكتابة…',
   thinking: 'جارٍ التفكير…',
   interrupted: 'انقطع هذا الرد.',
+  continue: 'متابعة',
   cutAtLimit: 'قُطع هذا الرد لأنه بلغ الحد الأقصى لطوله.',
   filtered: 'أنهى مرشّح المحتوى لدى مزوّد الخدمة هذا الرد.',
   noReply: 'لم يأتِ رد على هذه الرسالة.',

@@ -28,6 +28,7 @@ export const words: Words = {
   stillRunning: 'Es wird noch eine Antwort geschrieben …',
   thinking: 'Denkt nach…',
   interrupted: 'Diese Antwort ist abgebrochen.',
+  continue: 'Fortsetzen',
   cutAtLimit: 'Diese Antwort hat die Höchstlänge erreicht und bricht deshalb ab.',
   filtered: 'Der Inhaltsfilter des Anbieters hat diese Antwort beendet.',
   noReply: 'Auf diese Nachricht kam keine Antwort.',

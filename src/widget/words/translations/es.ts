@@ -27,6 +27,7 @@ export const words: Words = {
   stillRunning: 'Todavía se está escribiendo una respuesta…',
   thinking: 'Pensando…',
   interrupted: 'Esta respuesta quedó cortada.',
+  continue: 'Continuar',
   cutAtLimit: 'Esta respuesta se cortó al llegar a su longitud máxima.',
   filtered: 'El filtro de contenido del proveedor terminó esta respuesta.',
   noReply: 'Este mensaje no tuvo respuesta.',

@@ -27,6 +27,7 @@ export const words: Words = {
   stillRunning: 'Une réponse est encore en cours…',
   thinking: 'Réflexion en cours…',
   interrupted: 'Cette réponse a été coupée.',
+  continue: 'Continuer',
   cutAtLimit: 'Cette réponse a été coupée, car elle a atteint sa longueur maximale.',
   filtered: 'Le filtre de contenu du fournisseur a mis fin à cette réponse.',
   noReply: 'Ce message est resté sans réponse.',

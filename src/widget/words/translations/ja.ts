@@ -27,6 +27,7 @@ export const words: Words = {
   stillRunning: '書き込み中の返信を待っています…',
   thinking: '考えています…',
   interrupted: 'この返信は途中で切れました。',
+  continue: '続ける',
   cutAtLimit: 'この返答は長さの上限に達したため、途中で終わっています。',
   filtered: 'この返答は、提供元のコンテンツフィルターによって打ち切られました。',
   noReply: 'このメッセージには返信がありませんでした。',

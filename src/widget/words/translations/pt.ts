@@ -27,6 +27,7 @@ export const words: Words = {
   stillRunning: 'Ainda há uma resposta sendo escrita…',
   thinking: 'Pensando…',
   interrupted: 'Esta resposta foi interrompida.',
+  continue: 'Continuar',
   cutAtLimit: 'Esta resposta foi cortada ao atingir o comprimento máximo.',
   filtered: 'O filtro de conteúdo do provedor encerrou esta resposta.',
   noReply: 'Esta mensagem ficou sem resposta.',

@@ -27,6 +27,7 @@ export const words: Words = {
   stillRunning: '正在等待回复写完…',
   thinking: '正在思考…',
   interrupted: '此回复已中断。',
+  continue: '继续',
   cutAtLimit: '此回复已达到长度上限，因此被截断。',
   filtered: '提供商的内容过滤器中止了此回复。',
   noReply: '此消息没有收到回复。',

@@ -1,0 +1,126 @@
+import type { Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { testDatabase } from '../rigs/conversation.ts'
+import { storedMessages } from '../rigs/page-api.ts'
+import {
+  type Chat,
+  chatOn,
+  expectText,
+  modelCalls,
+  reply,
+  setUpSite,
+  tenWords,
+} from '../rigs/visit-page.ts'
+
+const site = setUpSite()
+
+const wordMs = 100
+const words = (count: number) =>
+  Array.from({ length: count }, (_, index) => `word${index}`).join(' ')
+
+/** A page of the same visitor, with the chat open. */
+async function openTab({ page }: Chat): Promise<Chat> {
+  const tab = await page.context().newPage()
+  const requests = site.watch(tab, site.worker.url)
+  await tab.goto(page.url())
+  return chatOn(tab, requests)
+}
+
+interface Sample {
+  at: number
+  length: number
+}
+
+/** The length of the last reply on the screen, every 200 ms, from its first word on. */
+function sample(page: Page) {
+  return page.evaluateHandle(() => {
+    const samples: Sample[] = []
+    setInterval(() => {
+      const bodies = document
+        .querySelector('chatbot-widget')
+        ?.shadowRoot?.querySelectorAll('.assistant .body')
+      const length = Array.from(bodies ?? []).at(-1)?.textContent.length ?? 0
+      if (length > 0) samples.push({ at: Date.now(), length })
+    }, 200)
+    return samples
+  })
+}
+
+test('a joined reply grows in nine of ten samples while the model writes evenly, and tabs differ by less than a second of text', async () => {
+  const one = await site.visit()
+  await one.say(reply('The first'))
+  await expectText(one, 'The first')
+  const two = await openTab(one)
+  await expectText(two, 'The first')
+  await one.say(`${reply(words(100))} [[fault pace ms=${wordMs}]] id=live-1`)
+  for (const { page } of [one, two]) await page.locator('.message.is-open').waitFor()
+  const [own, joined] = await Promise.all([sample(one.page), sample(two.page)])
+  await Promise.all([one, two].map((tab) => expectText(tab, 'word95')))
+  const samples = { own: await own.jsonValue(), joined: await joined.jsonValue() }
+  for (const [name, all] of Object.entries(samples)) {
+    const grown = all.filter(({ length }, index) => length > (all[index - 1]?.length ?? 0))
+    expect(grown.length / all.length, name).toBeGreaterThanOrEqual(0.9)
+  }
+  // A second before, the one tab showed no more than the other shows now.
+  const behind = (late: Sample[], early: Sample[]) =>
+    late.filter(
+      ({ at, length }) => (early.findLast((other) => other.at <= at - 1_000)?.length ?? 0) > length,
+    )
+  expect(behind(samples.joined, samples.own)).toEqual([])
+  expect(behind(samples.own, samples.joined)).toEqual([])
+  expect(modelCalls(site, 'id=live-1')).toBe(1)
+})
+
+test('a reply that was reloaded is stopped at once, and the next message is accepted at once', async () => {
+  const chat = await site.visit()
+  const refused: number[] = []
+  chat.page.on('response', (response) => {
+    if (response.status() === 409) refused.push(response.status())
+  })
+  await chat.say(`${reply(words(300))} [[fault pace ms=${wordMs}]]`)
+  await expectText(chat, 'word3')
+  await chat.page.reload()
+  await expectText(chat, 'word5')
+  const before = chat.requests.length
+  await chat.page.getByRole('button', { name: 'Stop' }).click()
+  await chat.lastNote.getByText('This reply was cut off.').waitFor()
+  const paths = chat.requests.slice(before).map((request) => new URL(request.url()).pathname)
+  expect(paths.filter((path) => path.endsWith('/stop'))).toHaveLength(1)
+  await chat.say(reply('The next'))
+  await expectText(chat, 'The next')
+  await chat.settled()
+  expect(refused).toEqual([])
+  expect(chat.turns()).toHaveLength(2)
+})
+
+test('a joined reply whose Worker has died offers to continue as soon as its lease has expired', async () => {
+  const chat = await site.visit()
+  await chat.say(`${reply(tenWords)} [[fault cut after=3]]`)
+  await expectText(chat, 'one two three')
+  await chat.settled()
+  const [, cut] = await storedMessages(chat)
+  // What a dead Worker leaves: a checkpoint, and a lease that still runs for a moment.
+  await testDatabase()
+    .kysely.updateTable('messages')
+    .set({
+      status: 'streaming',
+      lease: crypto.randomUUID(),
+      lease_expires_at: new Date(Date.now() + 5_000).toISOString(),
+      finish_reason: null,
+      error_code: null,
+    })
+    .where('id', '=', cut!.id)
+    .execute()
+  await chat.page.reload()
+  await chat.page.locator('.message.is-open').waitFor()
+  const button = chat.page.getByRole('button', { name: 'Continue' })
+  expect(await button.count()).toBe(0)
+  await button.waitFor()
+  expect(await chat.lastReply.innerText()).toBe('one two three')
+  // One join has brought it: the client has neither joined again nor sent the message again.
+  const joins = chat.requests.filter((request) => request.url().endsWith(`${cut!.id}/stream`))
+  expect(joins).toHaveLength(1)
+  expect(chat.turns()).toHaveLength(1)
+  await button.click()
+  await expectText(chat, tenWords)
+})
