@@ -58,7 +58,7 @@ async function bodyOf(
   if (handOver) c.executionCtx.waitUntil(handOver)
   const answer = (await handOver) ?? 'not_here'
   if (answer === 'not_here') return show(watch(runHere(c, run, 0), from))
-  if (answer === 'unknown') return show(await watchUnknown(c, turn, from))
+  if (answer === 'unknown') return show(watchUnknown(c, turn, from))
   return answer.here
 }
 
@@ -101,17 +101,19 @@ function replayed(stored: StoredReply) {
 
 /**
  * Watches a turn that an object may or may not run. Nobody else may run it while it has its lease, or two models could
- * work at once.
+ * work at once. Without the database, it ends without an end, and the client joins the reply.
  */
-async function watchUnknown(
+async function* watchUnknown(
   c: Context<AppEnv>,
   { userId, sessionId, replyId }: OpenedTurn,
   from: number,
-): Promise<AsyncGenerator<TurnNews<EndedTurn>, void>> {
+): AsyncGenerator<TurnNews<EndedTurn>, void> {
+  const { db } = c.get('deps')
   const session = { userId, sessionId }
-  const first = await findReply(c.get('deps').db, { ...session, id: replyId })
-  if (first === undefined) throw new Problem('session_deleted')
-  return watchStored(c.get('deps').db, session, first, from)
+  const first = await findReply(db, { ...session, id: replyId }).catch(() => 'failed' as const)
+  if (first === 'failed') return
+  if (first === undefined) yield { kind: 'end', end: endedBy(new Problem('session_deleted')) }
+  else yield* watchStored(db, session, first, from)
 }
 
 async function endOfUnknown(
@@ -119,10 +121,16 @@ async function endOfUnknown(
   turn: OpenedTurn,
   historyLimit: number,
 ): Promise<EndedTurn> {
-  for await (const news of await watchUnknown(c, turn, 0)) {
-    if (news.kind === 'end') return { ...news.end, ...(await historyOf(c, turn, historyLimit)) }
+  for await (const news of watchUnknown(c, turn, 0)) {
+    if (news.kind !== 'end') continue
+    // Without the history, the answer says that there is more.
+    return { ...news.end, ...(await historyOf(c, turn, historyLimit).catch(() => ({}))) }
   }
-  throw new Problem('turn_running', { retryAfterSeconds: 2 })
+  return endedBy(new Problem('turn_running', { retryAfterSeconds: 2 }))
+}
+
+function endedBy(problem: Problem): EndedTurn {
+  return { problem, modelMs: 0, databaseMs: 0 }
 }
 
 async function historyOf(
@@ -131,6 +139,7 @@ async function historyOf(
   limit: number,
 ): Promise<{ history?: History }> {
   if (limit === 0) return {}
-  const history = await listMessages(c.get('deps').db, { userId, sessionId, limit })
+  const range = { userId, sessionId, limit }
+  const history = await listMessages(c.get('deps').db, range)
   return history ? { history } : {}
 }

@@ -23,7 +23,8 @@ export function turnEndOf(
   const message = messageOf(sent)
   const tokens = { message: message.tokens, reply: countTokens(content) }
   const written = content.slice(continued?.reply.content.length ?? 0)
-  const problem = problemOf(written, completion)
+  const saidAll = continued !== undefined && completion.repeatedBytes > 0
+  const problem = problemOf({ hasText: written !== '' || saidAll }, completion)
   return {
     ...endingOf(written, completion, problem, continued),
     content,
@@ -52,7 +53,7 @@ export function messageOf(prompt: readonly PromptPart[]): { tokens: number; cont
 
 /**
  * Only a finish reason makes a reply complete: a stream that ends without one was cut off. A reply that was continued and
- * has no new text is what it was.
+ * has no new text is what it was, unless the model repeated its end and had nothing to add: then it is whole.
  */
 function endingOf(
   written: string,
@@ -60,22 +61,26 @@ function endingOf(
   problem: Problem | undefined,
   continued: StoredReply | undefined,
 ): Pick<TurnEnd, 'status' | 'finishReason' | 'errorCode'> {
-  if (written === '' && continued !== undefined) {
+  if (written === '' && continued !== undefined && problem !== undefined) {
     const { reply, errorCode } = continued
     const isComplete = reply.status === 'complete'
     const status = isComplete ? 'complete' : 'interrupted'
     return { status, finishReason: reply.finish_reason ?? null, errorCode }
   }
   const errorCode = problem?.code ?? null
-  if (written === '') return { status: 'failed', finishReason: finishReason ?? null, errorCode }
+  if (written === '' && continued === undefined)
+    return { status: 'failed', finishReason: finishReason ?? null, errorCode }
   const status = finishReason === undefined ? 'interrupted' : 'complete'
   return { status, finishReason: finishReason ?? null, errorCode }
 }
 
 /** Undefined if the reply is complete. A fault after the finish reason took nothing from the text. */
-function problemOf(written: string, { finishReason, problem }: Completion): Problem | undefined {
+function problemOf(
+  { hasText }: { hasText: boolean },
+  { finishReason, problem }: Completion,
+): Problem | undefined {
   if (finishReason === undefined) return problem ?? new Problem('model_unavailable')
-  return written === '' ? new Problem('model_empty_reply') : undefined
+  return hasText ? undefined : new Problem('model_empty_reply')
 }
 
 /**

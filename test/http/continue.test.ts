@@ -359,6 +359,11 @@ describe('the seam', () => {
     })
   })
 
+  test('shows that the reply was whole, if the model repeats its end and says no more', async () => {
+    const { reply } = await continuedWith('The river is quiet.', ['is quiet.'])
+    expect(reply).toMatchObject({ content: 'The river is quiet.', status: 'complete' })
+  })
+
   test('is closed in the middle of a word', async () => {
     const { reply } = await continuedWith('The river is qui', ['is quiet.'])
     expect(reply.content).toBe('The river is quiet.')

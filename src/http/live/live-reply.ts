@@ -23,6 +23,8 @@ interface LiveTurn {
   stop: AbortController
   /** Responses that wait for the turn, open streams and others. */
   watchers: number
+  /** Whether its session was erased: it can no longer be joined. */
+  isErased: boolean
 }
 
 /** What became of the session while its turn was on its way here. */
@@ -69,6 +71,7 @@ export function createLiveReply(
         return new Response(null, { status: 204 })
       case 'erased':
         if (!live) return keep({ isErased: true })
+        live.isErased = true
         live.stop.abort(new Problem('session_deleted'))
         return new Response(null, { status: 204 })
       case undefined:
@@ -104,7 +107,7 @@ export function createLiveReply(
     if (news?.isErased) stop.abort(new Problem('session_deleted'))
     const mine = { ...turn, userId: news?.userId ?? turn.userId }
     const progress = runTurn(deps(), mine, { ...options, stop, waitUntil })
-    const started = { turn: mine, progress, stop, watchers: 0 }
+    const started = { turn: mine, progress, stop, watchers: 0, isErased: news?.isErased ?? false }
     void forget(started)
     return started
   }
@@ -123,10 +126,10 @@ export function createLiveReply(
 }
 
 function mayJoin(
-  { turn }: LiveTurn,
+  { turn, isErased }: LiveTurn,
   { userId, sessionId }: Extract<LiveMessage, { kind: 'join' }>,
 ): boolean {
-  return turn.userId === userId && turn.key.sessionId === sessionId
+  return !isErased && turn.userId === userId && turn.key.sessionId === sessionId
 }
 
 function show(

@@ -177,6 +177,16 @@ describe('a turn that continues a reply', () => {
     },
   )
 
+  test('is whole if the model repeated its end and had nothing to add', () => {
+    const before = stored('interrupted', 'stopped')
+    const repeated = { ...whole, repeatedBytes: 6, finishReason: 'stop' }
+    const end = turnEndOf(settings, 'So far', repeated, before)
+    expect(end).toMatchObject({ status: 'complete', finishReason: 'stop', errorCode: null })
+    expect(end.problem).toBeUndefined()
+    const cut = turnEndOf(settings, 'So far', { ...whole, repeatedBytes: 6 }, before)
+    expect(cut).toMatchObject({ status: 'interrupted', errorCode: 'stopped' })
+  })
+
   test('counts all of the text, pays for what it wrote itself, and tells no exact count', () => {
     const before = stored('interrupted', 'stopped')
     const end = turnEndOf(settings, 'So far so good', { ...whole, finishReason: 'stop' }, before)
