@@ -61,6 +61,14 @@ describe('joining a reply', () => {
     expect(textOf(await join(path, 10_000))).toBe('')
   })
 
+  test('that is running never begins inside a character', async () => {
+    const text = `a😀b ${'and more '.repeat(20)}`
+    const { path, reader } = await begin(`[[fault pace ms=40]] [[reply ${JSON.stringify(text)}]]`)
+    const events = await join(path, 2)
+    await reader.cancel()
+    expect(textOf(events).startsWith('😀b')).toBe(true)
+  })
+
   test('that is running shows it grow, from another request, to its end', async () => {
     const { path } = await begin('[[fault pace ms=40]] write 120 words')
     const events = await join(path)
