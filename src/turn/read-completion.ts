@@ -62,7 +62,7 @@ export async function readCompletion(
         if (chunk.usage !== undefined) completion.usage = chunk.usage
       }
     } finally {
-      onText(text.flush())
+      onText(text.flush({ isCut: completion.finishReason === undefined }))
       completion.repeatedBytes += text.repeatedBytes
     }
     if (text.isFull) {

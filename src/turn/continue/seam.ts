@@ -2,8 +2,11 @@
 export interface SeamFilter {
   /** Returns the text that is certain to be new. */
   push(chunk: string): string
-  /** Returns the rest of the text that was held back, once no chunk follows. */
-  flush(): string
+  /**
+   * Returns the rest of the text that was held back, once no chunk follows. Of a text that was cut off, what may still be
+   * a repetition is left out.
+   */
+  flush(end: { isCut: boolean }): string
 }
 
 /** A repetition begins in so much of the text's end, or at its beginning. */
@@ -75,12 +78,12 @@ export function createSeamFilter(text: string): SeamFilter {
       if (said.text.length > known) compare(known)
       return places?.length === 0 ? settle() : ''
     },
-    flush() {
+    flush({ isCut }) {
       if (!isOpen) return ''
       const unsaid = places ?? []
       for (const place of unsaid) if (said.text.length === before.length - place) end(place)
       const isRestart = unsaid[0] === 0 && said.text.length >= restartChars
-      if (begun === undefined && isRestart) held = ''
+      if (begun === undefined && (isRestart || (isCut && unsaid.length > 0))) held = ''
       return settle()
     },
   }

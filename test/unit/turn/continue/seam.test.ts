@@ -6,7 +6,7 @@ import { anyCharacter } from '../../../generators/any-character.ts'
 /** The text with what the filter lets through of a continuation, in these pieces. */
 function joined(before: string, ...chunks: string[]): string {
   const seam = createSeamFilter(before)
-  return [before, ...chunks.map((chunk) => seam.push(chunk)), seam.flush()].join('')
+  return [before, ...chunks.map((chunk) => seam.push(chunk)), seam.flush({ isCut: false })].join('')
 }
 
 const spaces = fc.constantFrom(
@@ -211,11 +211,23 @@ describe('the seam', () => {
     expect(other.push('et in the')).toBe(' the')
   })
 
+  test('says nothing twice, wherever the model is cut off', () => {
+    const before = 'One two three four. The quick brown fox'
+    for (const said of ['quick brown fox jumps over it', `${before} jumps over it`])
+      for (let length = 0; length <= said.length; length += 1) {
+        const seam = createSeamFilter(before)
+        const added = seam.push(said.slice(0, length)) + seam.flush({ isCut: true })
+        expect(' jumps over it'.startsWith(added), said.slice(0, length)).toBe(true)
+      }
+    const other = createSeamFilter(before)
+    expect(other.push(' jumps o') + other.flush({ isCut: true })).toBe(' jumps o')
+  })
+
   test('leaves out no more than the last 4,000 characters of a text of one word', () => {
     const seam = createSeamFilter('ab '.repeat(100_000))
     let added = ''
     for (let chunk = 0; chunk < 5_000; chunk += 1) added += seam.push('ab ')
-    added += seam.flush()
+    added += seam.flush({ isCut: false })
     expect(15_000 - added.length).toBe(3_999)
   })
 })
