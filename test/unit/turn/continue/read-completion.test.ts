@@ -42,7 +42,10 @@ test('text that is held back to the end is still a part of the reply, and the se
   ])
   expect(text).toBe('.')
   expect(completion.repeatedBytes).toBe(16)
-  expect((await added('One two three', [{ text: 'One' }, { text: ' two' }])).text).toBe('One two')
+  const held = [{ text: 'One' }, { text: ' two' }]
+  const ended = await added('One two three', [...held, { finishReason: 'stop' }])
+  expect(ended.text).toBe('One two')
+  expect((await added('One two three', held)).text).toBe('')
 })
 
 test('a reply whose last text does not fit is cut off, also if the model ended regularly', async () => {
