@@ -26,7 +26,7 @@ const long = '[[fault pace ms=50]] write 400 words'
 async function heldTurn(
   rig: { url: string; worker: { askObject(id: string, message: string): Promise<Response> } },
   visitor: Client,
-  { message = long, message_id = randomUUID() as string } = {},
+  { message = long, message_id = randomUUID() } = {},
 ) {
   const { id: session_id } = await visitor.expect(201, 'POST', '/v1/sessions', {})
   const turn = { session_id, message, message_id }
