@@ -1,6 +1,6 @@
 import type { Message } from '../protocol.ts'
 
-/** What a client is told of its turn as it begins. */
+/** The facts that a client is told of its turn as it begins. */
 export interface TurnFacts {
   sessionId: string
   /** As it is stored. */

@@ -76,7 +76,7 @@ async function* inPieces<End>(
 /** Text that waits to be delivered. */
 interface Rest {
   text: string
-  /** Where in the reply it begins. */
+  /** Its place in the reply. */
   place: number
   /** When the piece before it was delivered. */
   sinceMs: number
@@ -94,7 +94,7 @@ function untilPiece({ text, sinceMs, dueAtMs }: Rest, nowMs: number): number {
   return Math.ceil(sinceMs + Math.max(pieceMs, (dueAtMs - sinceMs) / text.length)) - nowMs
 }
 
-/** What is due by now; undefined if that is less than a character. */
+/** The text that is due by now; undefined if that is less than a character. */
 function takePiece(rest: Rest, nowMs: number) {
   const part = nowMs < rest.dueAtMs ? (nowMs - rest.sinceMs) / (rest.dueAtMs - rest.sinceMs) : 1
   const length = characterStart(rest.text, Math.floor(rest.text.length * part))

@@ -49,7 +49,7 @@ export interface RecallSettings {
 /** A turn that holds its lease: its message is stored, and its reply is to be written. */
 export interface RunningTurn {
   key: TurnKey
-  /** Whoever the session belongs to as the turn begins. */
+  /** The user of the session as the turn begins. */
   userId: string
   asked: { message: string; contextText: string | null }
   /** The prompt for the model. */

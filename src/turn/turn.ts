@@ -150,7 +150,7 @@ export interface StoredReply {
 
 /** The reply that a turn continues, as it was stored. */
 export interface ContinuedReply extends StoredReply {
-  /** What its text may take in the prompt. */
+  /** The tokens that its text may take in the prompt. */
   tokens: number
 }
 

@@ -99,7 +99,7 @@ test('a joined reply whose Worker has died offers to continue as soon as its lea
   await expectText(chat, 'one two three')
   await chat.settled()
   const [, cut] = await storedMessages(chat)
-  // What a dead Worker leaves: a checkpoint, and a lease that still runs for a moment.
+  // A dead Worker leaves a checkpoint, and a lease that still runs for a moment.
   await testDatabase()
     .kysely.updateTable('messages')
     .set({

@@ -32,7 +32,7 @@ afterAll(async () => {
   await model.close()
 })
 
-/** What meets the finish of the running reply, at the same instant. `begin`: a new message. */
+/** The calls that meet the finish of the running reply, at the same instant. `begin`: a new message. */
 const finishRivals: GatedCall['kind'][][] = [
   ['stop', 'begin'],
   ['erase', 'begin'],
@@ -177,7 +177,7 @@ test('60 sessions at once: stop, erase, new messages and the finish of a reply a
 
 type Rival = 'stop' | 'erase' | 'message' | 'continue'
 
-/** What comes at the same instant for a reply that was cut off. */
+/** The calls that come at the same instant for a reply that was cut off. */
 const continueRivals: Rival[][] = [
   ['continue', 'continue'],
   ['continue', 'continue', 'stop'],

@@ -26,7 +26,7 @@ afterAll(() => Promise.all([rig.close(), alone.close()]))
 interface LongReply {
   visitor: Client
   path: string
-  /** What the visitor has read before it left. */
+  /** The text that the visitor has read before it left. */
   read: ServerEvent[]
   /** Words that the model has sent. */
   sent(): number

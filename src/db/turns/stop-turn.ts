@@ -3,7 +3,7 @@ import * as column from '../columns.ts'
 import type { Database } from '../database.ts'
 import { rowsOf } from '../rows-of.ts'
 
-/** What was stopped: null if no turn was running. */
+/** The turn that was stopped; null if none was running. */
 export interface StoppedTurn {
   running: Pick<TurnKey, 'replyId' | 'lease'> | null
 }

@@ -5,9 +5,9 @@ import type { RunningTurn } from '../../turn/start-turn.ts'
 import type { Rendering } from '../protocols/protocols.ts'
 
 /**
- * What the Worker sends to the object of a reply: one message a request, as JSON. After a deploy, a Worker and an object of
+ * The messages that the Worker sends to the object of a reply, one a request, as JSON. After a deploy, a Worker and an object of
  * different versions can meet: neither takes a message of another version. An object takes no message that arrives late
- * either, since its sender has given up on it.
+ * either, since its sender has given up on it. If their clocks differ so much, the Worker runs the turn itself.
  */
 export type LiveMessage =
   /** Prepares the object for a turn that may begin. */

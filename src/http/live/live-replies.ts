@@ -14,7 +14,7 @@ export interface LiveReplyObjects {
   getByName(replyId: string): { fetch: (request: Request) => Promise<Response> }
 }
 
-/** What the object of a reply answered. `unknown`: it failed or was silent, so it may have done what it was asked. */
+/** An answer of the object of a reply. `unknown`: it failed or was silent, so it may have done what it was asked. */
 export type LiveAnswer<Value> = { here: Value } | 'not_here' | 'unknown'
 
 /** The object of one reply, as the Worker calls it. Nothing rejects. */

@@ -27,7 +27,7 @@ interface LiveTurn {
   isErased: boolean
 }
 
-/** What became of the session while its turn was on its way here. */
+/** News of the session that came before its turn did. */
 interface EarlyNews {
   atMs: number
   stoppedLease?: string

@@ -3,7 +3,7 @@ import type { TurnNews } from '../../turn/watch.ts'
 import { type NativeRendering, renderNative } from './native.ts'
 
 /**
- * What a reply is rendered with, in the protocol of its client: plain data, since the object of a live reply renders it too.
+ * The data that a renderer of a reply needs, by the protocol of its client: plain, since the object of a live reply renders it too.
  */
 export type Rendering = NativeRendering
 

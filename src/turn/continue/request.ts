@@ -58,13 +58,13 @@ function partOf(content: string, maxTokens: number): ContinuedPart {
   return { kind: 'continued', tokens: tokens + requestTokens, text, request: continueRequest }
 }
 
-/** What was sent to continue a reply. */
+/** A part that was sent to continue a reply. */
 export interface SentAgain extends ContinuedPart {
   isCut: boolean
 }
 
 /**
- * What was sent to continue a reply, of the records of it.
+ * Finds the part that was sent to continue a reply, by the records of it.
  * @param content the text as it was before
  */
 export function sentAgain(content: string, continuedTokens: number): SentAgain {

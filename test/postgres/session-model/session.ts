@@ -22,7 +22,7 @@ export interface Reply {
   id?: string
   /** As it was read after its end. */
   content?: string
-  /** What it had before it was continued. */
+  /** The text from before it was continued. */
   from?: string
 }
 

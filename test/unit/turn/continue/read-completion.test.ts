@@ -7,7 +7,7 @@ import { readCompletion } from '../../../../src/turn/read-completion.ts'
 import type { RunningTurn, TurnDeps } from '../../../../src/turn/start-turn.ts'
 import type { ContinuedReply } from '../../../../src/turn/turn.ts'
 
-/** What a model's chunks add to a reply that is continued and has this text. */
+/** Adds a model's chunks to a reply that is continued and has this text. */
 async function added(content: string, chunks: CompletionChunk[], tokens = 100) {
   const continued = { reply: { content }, errorCode: 'stopped', tokens } as ContinuedReply
   const prompt = promptParts({
