@@ -1,3 +1,4 @@
+import { liveMutants } from './live-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { sqlMutants } from './sql-mutants.ts'
 
@@ -154,9 +155,10 @@ export const mutants: readonly Mutant[] = [
   {
     bug: 'a stream has a timer for each piece of text',
     file: 'src/turn/watch.ts',
-    from: '        place += text.length\n',
-    to: '        place += text.length\n        await new Promise((resolve) => setTimeout(resolve))\n',
+    from: '        place = progress.text.length\n',
+    to: '        place = progress.text.length\n        await new Promise((resolve) => setTimeout(resolve))\n',
     project: 'unit',
     tests: ['test/unit/turn/watch.test.ts'],
   },
+  ...liveMutants,
 ]

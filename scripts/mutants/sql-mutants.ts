@@ -4,8 +4,9 @@ const begin = 'migrations/0004_begin_turn.sql'
 const finish = 'migrations/0005_finish_turn.sql'
 const lost = 'migrations/0007_turns_without_a_reply.sql'
 const recall = 'migrations/0008_recall.sql'
-/** The newest file that defines most functions: a change of an older one has no effect. */
+/** The newest files that define most functions: a change of an older one has no effect. */
 const latest = 'migrations/0009_turns_that_recall.sql'
+const continuing = 'migrations/0011_continue.sql'
 const turns = { project: 'http' as const, tests: ['test/db/turns.test.ts'] }
 const window = { project: 'http' as const, tests: ['test/db/window.test.ts'] }
 const recalling = { project: 'http' as const, tests: ['test/http/recall.test.ts'] }
@@ -86,21 +87,21 @@ export const sqlMutants: readonly Mutant[] = [
   },
   {
     bug: 'a finish that is repeated refunds twice',
-    file: latest,
+    file: continuing,
     from: "and status = 'streaming' and lease = t.lease;\n  is_mine := found;",
     to: 'and lease = t.lease;\n  is_mine := found;',
     ...spending,
   },
   {
     bug: 'a begin that was abandoned runs when it arrives',
-    file: latest,
+    file: continuing,
     from: 'if exists (select from ended_leases where lease = t.lease) then',
     to: 'if false then',
     ...turns,
   },
   {
     bug: 'a regeneration without text takes the old reply away',
-    file: latest,
+    file: continuing,
     from: "if t.content <> '' then\n      perform turn_supersede",
     to: 'if true then\n      perform turn_supersede',
     ...turns,
@@ -114,14 +115,14 @@ export const sqlMutants: readonly Mutant[] = [
   },
   {
     bug: 'a turn is debited without its window',
-    file: latest,
+    file: continuing,
     from: 't.max_tokens + c.window_tokens + case',
     to: 't.max_tokens + case',
     ...spending,
   },
   {
     bug: 'what is recalled is not debited',
-    file: latest,
+    file: continuing,
     from: 'then t.recall_tokens else 0 end',
     to: 'then 0 else 0 end',
     ...recalling,
@@ -170,5 +171,21 @@ export const sqlMutants: readonly Mutant[] = [
     to: "set status = 'superseded'",
     project: 'http',
     tests: ['test/http/recall-privacy.test.ts'],
+  },
+  {
+    bug: 'a reply that is continued and broke off again is continued again by a repeat of the request',
+    file: continuing,
+    from: 'utf16_length(content) <= t.continue_from',
+    to: 'true',
+    project: 'http',
+    tests: ['test/db/continue.test.ts'],
+  },
+  {
+    bug: 'the prompt of a continued reply is compared with another one',
+    file: continuing,
+    from: 'if mine.is_continued then',
+    to: 'if false then',
+    project: 'http',
+    tests: ['test/db/continue.test.ts'],
   },
 ]
