@@ -265,6 +265,9 @@ describe('settings', () => {
       OPENAI_MODEL: 'llama3.2',
       OPENAI_MAX_TOKENS_FIELD: 'max_tokens',
       MAX_COMPLETION_TOKENS: '77',
+      // Allowed only with the binding of live replies.
+      MODEL_TIMEOUT_MS: '600000',
+      TURN_LEASE_MS: '64000',
       AUTH_JWKS_URL: 'https://login.invalid/jwks.json',
       AUTH_AUDIENCE: 'chat',
     }
