@@ -224,7 +224,9 @@ end $$;
 
 create function turn_usage(is_continued boolean, told integer, tells integer) returns integer
 language sql immutable as $$
-  select case when is_continued and told is not null then told + coalesce(tells, 0) else tells end
+  -- A provider may tell nonsense, again and again.
+  select case when is_continued and told is not null then least(told::bigint + coalesce(tells, 0), 2147483647)::integer
+    else tells end
 $$;
 comment on function turn_usage(boolean, integer, integer) is 'the usage of a reply: of a continued one the sum of what the provider told of its calls';
 

@@ -62,7 +62,7 @@ export async function readCompletion(
         if (chunk.usage !== undefined) completion.usage = chunk.usage
       }
     } finally {
-      onText(text.flush({ isCut: completion.finishReason === undefined }))
+      onText(text.flush(completion.finishReason))
       completion.repeatedBytes += text.repeatedBytes
     }
     if (text.isFull) {

@@ -120,6 +120,27 @@ describe('with the Worker', () => {
     expect(chat.turns()).toHaveLength(2)
   })
 
+  test('a reload while nothing new comes leaves the note of a reply at its limit, and the button', async () => {
+    const chat = await site.visit()
+    const faults = [
+      'finish after=3 times=1',
+      'slow-first ms=3000 in=continue',
+      'cut after=0 in=continue',
+    ]
+    const directives = faults.map((fault) => `[[fault ${fault} id=${crypto.randomUUID()}]]`)
+    await chat.say(`${reply(tenWords)} ${directives.join(' ')}`)
+    await more(chat).click()
+    await chat.page
+      .waitForRequest(
+        (request) => request.url().endsWith('/stream') || request.url().endsWith('/v1/chat'),
+      )
+      .catch(() => {})
+    await chat.page.reload()
+    await chat.page.getByText('The assistant cannot be reached').waitFor()
+    await more(chat).waitFor()
+    expect(await chat.lastReply.innerText()).toBe(threeWords)
+  })
+
   test('another tab shows the growth, and the end', async () => {
     const one = await visitCutOff(undefined, '[[fault pace ms=800]]')
     const two = await openTab(one)
@@ -311,6 +332,19 @@ describe('with answers of the test', () => {
     expect(await chat.lastReply.innerText()).toBe(threeWords)
     expect(await chat.input.inputValue()).toBe('')
     await more(chat).waitFor()
+  })
+
+  test('new text that could not be saved can be asked for again', async () => {
+    const chat = await visitCutOff(scriptStreams)
+    const id = await press(chat)
+    await sendStarted(chat.page, { reply: id })
+    await sendText(chat.page, ' four', threeWords)
+    await expectText(chat, 'four')
+    const failure = { code: 'not_saved', title: 'Not saved', retryable: true }
+    await sendEvent(chat.page, 'turn.failed', failure)
+    await chat.retry.click()
+    await expect.poll(() => count(chat), patience).toBe(2)
+    expect((await lastRequest(chat))?.body).toMatchObject({ continue: id })
   })
 
   test('a new chat drops the request, and does not put its message into the input', async () => {

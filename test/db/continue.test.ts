@@ -240,6 +240,18 @@ describe('a continued reply', () => {
     expect(row.terms).toHaveLength(2)
   })
 
+  test('is stored whatever nonsense a provider tells of its calls', async () => {
+    const most = { prompt_tokens: 2_000_000_000, completion_tokens: 500_000_000 }
+    const first = await continued({}, { ...cutOff, usage: most, cachedTokens: null })
+    const content = 'So far so good'
+    await finish(db, first.run, { content, usage: most, cachedTokens: null })
+    expect(await replyOf(first.start)).toMatchObject({
+      content,
+      prompt_tokens: 2_147_483_647,
+      completion_tokens: 1_000_000_000,
+    })
+  })
+
   test('has the usage that was told, if one call did not tell', async () => {
     const first = await continued({}, { ...cutOff, usage, cachedTokens: null })
     await finish(db, first.run, { content: 'So far so good' })

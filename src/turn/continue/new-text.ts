@@ -7,8 +7,8 @@ import { createSeamFilter } from './seam.ts'
 export interface NewText {
   /** Returns the new text of a chunk, as far as it is certain. */
   push(chunk: string): string
-  /** @param end.isCut whether the model was cut off */
-  flush(end: { isCut: boolean }): string
+  /** @param finishReason absent if the model was cut off */
+  flush(finishReason: string | undefined): string
   /** UTF-8 bytes of what the model said again. */
   readonly repeatedBytes: number
   /** Whether text was left out because the reply would have become too long. */
@@ -38,7 +38,7 @@ export function startNewText(continued: { stored: string; sent: string } | undef
 
   return {
     push: (chunk) => limited(pass(cleaner.push(chunk))),
-    flush: (end) => limited(pass(cleaner.flush()) + seam.flush(end)),
+    flush: (finishReason) => limited(pass(cleaner.flush()) + seam.flush(finishReason)),
     get repeatedBytes() {
       return repeatedBytes
     },

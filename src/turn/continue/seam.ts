@@ -3,10 +3,11 @@ export interface SeamFilter {
   /** Returns the text that is certain to be new. */
   push(chunk: string): string
   /**
-   * Returns the rest of the text that was held back, once no chunk follows. Of a text that was cut off, what may still be
-   * a repetition is left out.
+   * Returns the rest of the text that was held back, once no chunk follows. If the model was cut off, what may still be a
+   * repetition is left out.
+   * @param finishReason absent if the model was cut off
    */
-  flush(end: { isCut: boolean }): string
+  flush(finishReason: string | undefined): string
 }
 
 /** A repetition begins in so much of the text's end, or at its beginning. */
@@ -15,6 +16,10 @@ const tailChars = 4_000
 const fewestLetters = 3
 /** From so many on, a single word is a repetition even if white space comes first. */
 const manyLetters = 8
+/** After a line break, and no blank line, so much is a repetition. */
+const manyLineChars = 40
+/** The fewest characters of a repetition in code or a table, which have few letters; without white space. */
+const fewestSigns = 5
 /** A restart that ends before the end of the text is left out if it is at least so long. */
 const restartChars = 32
 
@@ -26,7 +31,7 @@ const restartChars = 32
  */
 export function createSeamFilter(text: string): SeamFilter {
   const before = collapse(text)
-  const endSpace = /\s*$/.exec(text)![0]
+  const endSpace = text.slice(text.trimEnd().length)
   const said = collapser()
   /** The places of `before` at which the repetition may have begun. */
   let places: number[] | undefined
@@ -37,11 +42,10 @@ export function createSeamFilter(text: string): SeamFilter {
   let lead: number | undefined
   let isOpen = before !== ''
 
-  function compare(known: number): void {
-    const piece = said.text.slice(known)
+  function compare(known: number, piece: string): void {
     places = (places ?? placesOf(before)).filter((place) => {
       const rest = before.length - place
-      if (said.text.length <= rest) return before.startsWith(piece, place + known)
+      if (said.length <= rest) return before.startsWith(piece, place + known)
       if (before.slice(place + known) === said.text.slice(known, rest)) end(place)
       return false
     })
@@ -53,7 +57,12 @@ export function createSeamFilter(text: string): SeamFilter {
     const next = said.text[before.length - place]
     const isInWord = next !== undefined && next !== ' '
     if (isInWord && endSpace !== '') return
-    if (isRepetition(before.slice(place), /^\s/.test(held) || lead !== 0)) begun = place
+    const repeated = before.slice(place)
+    const isApart = /^\s/.test(held) || lead !== 0
+    // A list or a table may go on with a line like its last one.
+    const isNewLine = endSpace === '' && /^[^\S\n]*\n[^\S\n]*\S/.test(held)
+    if (isNewLine ? repeated.length >= manyLineChars : isRepetition(repeated, isApart))
+      begun = place
   }
 
   function settle(): string {
@@ -69,21 +78,25 @@ export function createSeamFilter(text: string): SeamFilter {
     push(chunk) {
       if (!isOpen) return chunk
       held += chunk
-      const known = said.text.length
+      const known = said.length
+      let piece: string
       if (lead === undefined) {
+        if (chunk.trim() === '' && held.length > chunk.length) return ''
         lead = leadOf(held)
         if (lead === undefined) return ''
-        said.add(held.slice(lead))
-      } else said.add(chunk)
-      if (said.text.length > known) compare(known)
+        piece = said.add(held.slice(lead))
+      } else piece = said.add(chunk)
+      if (piece !== '') compare(known, piece)
       return places?.length === 0 ? settle() : ''
     },
-    flush({ isCut }) {
+    flush(finishReason) {
       if (!isOpen) return ''
       const unsaid = places ?? []
       for (const place of unsaid) if (said.text.length === before.length - place) end(place)
-      const isRestart = unsaid[0] === 0 && said.text.length >= restartChars
-      if (begun === undefined && (isRestart || (isCut && unsaid.length > 0))) held = ''
+      // A model that says it has finished has not begun again: the text has a refrain.
+      const isRestart = finishReason === 'length' && unsaid[0] === 0 && said.length >= restartChars
+      const isCut = finishReason === undefined && unsaid.length > 0
+      if (begun === undefined && (isRestart || isCut)) held = ''
       return settle()
     },
   }
@@ -101,12 +114,17 @@ function collapser() {
   let isSpaced = false
   const collapsed = {
     text: '',
-    add(piece: string) {
+    length: 0,
+    add(piece: string): string {
+      let more = ''
       for (const [run] of piece.matchAll(/\s+|\S+/g)) {
         const isSpace = run.trim() === ''
-        if (!isSpace) collapsed.text += isSpaced && collapsed.text !== '' ? ` ${run}` : run
+        if (!isSpace) more += isSpaced && collapsed.length + more.length > 0 ? ` ${run}` : run
         isSpaced = isSpace
       }
+      collapsed.text += more
+      collapsed.length += more.length
+      return more
     },
   }
   return collapsed
@@ -156,7 +174,8 @@ function placesOf(text: string): number[] {
 function isRepetition(text: string, isApart: boolean): boolean {
   const beginning = text.slice(0, 200)
   const letters = beginning.match(/[\p{L}\p{N}]/gu)?.length ?? 0
-  if (letters < fewestLetters) return false
+  const signs = beginning.replace(/\s+/g, '').length
+  if (letters < fewestLetters) return !isApart && signs >= fewestSigns && beginning.includes(' ')
   const words = beginning.match(/[\p{L}\p{N}\p{M}]+/gu)?.length ?? 0
   const isPhrase = words > 1 || (unspaced.test(beginning) && letters > fewestLetters)
   return isPhrase || letters >= manyLetters || !isApart

@@ -2,6 +2,8 @@ import { countTokens } from '../tokens/token-count.ts'
 
 /** A longer text would hardly fit: a token of prose has some 4 characters. */
 const mostCharsPerToken = 8
+/** To count so much takes no time that matters. */
+const shortChars = 32_768
 /** The beginning is moved to the next white space, if that is so near. */
 const nearChars = 64
 
@@ -10,7 +12,9 @@ export function endOfText(
   text: string,
   maxTokens: number,
 ): { text: string; tokens: number; isCut: boolean } {
-  let end = endFrom(text, text.length - mostCharsPerToken * maxTokens)
+  // Code and white space can have more characters in a token: a short text is counted as it is.
+  const start = text.length <= shortChars ? 0 : text.length - mostCharsPerToken * maxTokens
+  let end = endFrom(text, start)
   for (;;) {
     const tokens = countTokens(end)
     if (tokens <= maxTokens) return { text: end, tokens, isCut: end.length < text.length }

@@ -120,9 +120,10 @@ export async function showTurn(
     const message = explain(words, failure)
     emit('error', { code, message, retryable: failure.retryable })
     if (continued) removePending(store, turn.id)
-    else if (failure.retryable) retryable = failure
-    else if (shown.seq === undefined) return onRefused(failure)
-    const left = (continued && kept) ?? (hasText ? undefined : before)
+    // A continued reply that has an end to show offers "Continue" itself.
+    if (continued ? hasText && !kept && failure.retryable : failure.retryable) retryable = failure
+    else if (!continued && shown.seq === undefined) return onRefused(failure)
+    const left = kept ?? (hasText ? undefined : before)
     if (left) reply.show(left, message)
     else reply.setNote(message)
     announce(message)

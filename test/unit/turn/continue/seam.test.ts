@@ -6,7 +6,7 @@ import { anyCharacter } from '../../../generators/any-character.ts'
 /** The text with what the filter lets through of a continuation, in these pieces. */
 function joined(before: string, ...chunks: string[]): string {
   const seam = createSeamFilter(before)
-  return [before, ...chunks.map((chunk) => seam.push(chunk)), seam.flush({ isCut: false })].join('')
+  return [before, ...chunks.map((chunk) => seam.push(chunk)), seam.flush('stop')].join('')
 }
 
 const spaces = fc.constantFrom(
@@ -173,12 +173,6 @@ describe('the seam', () => {
     ],
     ['only the words again', 'The quick brown', 'quick brown', 'The quick brown'],
     ['all of it again and no more', 'The quick brown', 'The quick brown', 'The quick brown'],
-    [
-      'a restart that breaks off',
-      `${'One two three four. '.repeat(2)}Five six.`,
-      'One two three four. One two three four.',
-      `${'One two three four. '.repeat(2)}Five six.`,
-    ],
   ])('closes over %s', (_, before, said, whole) => {
     expect(joined(before, said)).toBe(whole)
     expect(joined(before, ...pieces(said, [1]))).toBe(whole)
@@ -211,23 +205,70 @@ describe('the seam', () => {
     expect(other.push('et in the')).toBe(' the')
   })
 
+  test('a restart that breaks off is left out, and a refrain is kept', () => {
+    const before = `${'One two three four. '.repeat(2)}Five six.`
+    const said = 'One two three four. One two three four.'
+    const added = (finishReason: string | undefined) => {
+      const seam = createSeamFilter(before)
+      return seam.push(said) + seam.flush(finishReason)
+    }
+    expect(added(undefined)).toBe('')
+    expect(added('length')).toBe('')
+    expect(added('stop')).toBe(said)
+  })
+
+  test.each([
+    ['code', 'if (x === 1) {\n  y = 2\n}\n', '(x === 1) {\n  y = 2\n}\nelse {'],
+    ['a table', '| 1 | 2 |\n| 3 | 4', '| 2 |\n| 3 | 4 |\n'],
+    ['a fence', '```js\na = 1', '```js\na = 1\n```'],
+  ])('closes over the repeated end of %s', (_, before, said) => {
+    for (let cut = 1; cut <= before.length; cut += 1) {
+      const tail = before
+        .slice(0, cut)
+        .split(/(?<=\s)/)
+        .slice(-3)
+        .join('')
+      if (tail.replace(/\s/g, '').length < 5 || !/^\S+\s+\S/.test(tail)) continue
+      const whole = before + said
+      expect(joined(before.slice(0, cut), tail + whole.slice(cut))).toBe(whole)
+    }
+  })
+
+  test('keeps a line like the last one', () => {
+    const before = 'Sizes:\n- red shirt'
+    expect(joined(before, '\n- red shirt, large\n- blue')).toBe(
+      'Sizes:\n- red shirt\n- red shirt, large\n- blue',
+    )
+  })
+
+  test('is not slow for much white space, or for a text that is said again character by character', () => {
+    // Quadratic time would be minutes.
+    const text = 'one two '.repeat(60_000)
+    const seam = createSeamFilter(`${' '.repeat(200_000)}x${' '.repeat(200_000)}x${text}end`)
+    let added = ''
+    for (const character of ` ${' '.repeat(100_000)}x`) added += seam.push(character)
+    const again = createSeamFilter(text)
+    for (const character of text) added += again.push(character)
+    expect(added).toMatch(/^\s*x?$/)
+  })
+
   test('says nothing twice, wherever the model is cut off', () => {
     const before = 'One two three four. The quick brown fox'
     for (const said of ['quick brown fox jumps over it', `${before} jumps over it`])
       for (let length = 0; length <= said.length; length += 1) {
         const seam = createSeamFilter(before)
-        const added = seam.push(said.slice(0, length)) + seam.flush({ isCut: true })
+        const added = seam.push(said.slice(0, length)) + seam.flush(undefined)
         expect(' jumps over it'.startsWith(added), said.slice(0, length)).toBe(true)
       }
     const other = createSeamFilter(before)
-    expect(other.push(' jumps o') + other.flush({ isCut: true })).toBe(' jumps o')
+    expect(other.push(' jumps o') + other.flush(undefined)).toBe(' jumps o')
   })
 
   test('leaves out no more than the last 4,000 characters of a text of one word', () => {
     const seam = createSeamFilter('ab '.repeat(100_000))
     let added = ''
     for (let chunk = 0; chunk < 5_000; chunk += 1) added += seam.push('ab ')
-    added += seam.flush({ isCut: false })
+    added += seam.flush('stop')
     expect(15_000 - added.length).toBe(3_999)
   })
 })
