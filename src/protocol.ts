@@ -11,7 +11,7 @@ const metadata = metadataWithin({
 })
 
 /** Ids are compared in lower case, as Postgres prints them. */
-const id = z.guid().transform((value) => value.toLowerCase())
+const id = z.guid('must be a UUID').transform((value) => value.toLowerCase())
 
 export const ChatRequest = z
   .strictObject({

@@ -15,16 +15,17 @@ import { watchStored } from './watch-stored.ts'
 /**
  * Opens a turn and answers with its stream. The reply is written in an object of its own, whose answer the Worker passes
  * on as it is; without such an object, it is written in this Worker.
+ * @param renderingOf gets the place in the text at which the stream begins, in UTF-16 units
  * @throws Problem if the turn is refused
  */
 export async function streamTurn(
   c: Context<AppEnv>,
   request: TurnRequest,
-  renderingOf: (turn: OpenedTurn) => Rendering,
+  renderingOf: (turn: OpenedTurn, from: number) => Rendering,
 ): Promise<Response> {
   const turn = await openTurn(c, request)
-  const rendering = renderingOf(turn)
-  const body = await bodyOf(c, turn, { rendering, from: placeIn(turn, request.continues?.from) })
+  const from = placeIn(turn, request.continues?.from)
+  const body = await bodyOf(c, turn, { rendering: renderingOf(turn, from), from })
   return c.body(body, 200, sseHeaders)
 }
 

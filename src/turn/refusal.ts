@@ -20,7 +20,7 @@ export function refusal(begun: Exclude<Begun, { verdict: 'run' | 'replay' }>): P
     case 'mismatch':
       return new Problem('message_mismatch', {
         detail:
-          'message, context_text and metadata must be those of the message that message_id names',
+          'message, context_text and metadata must be those of the message that message_id names, and regenerate or continue must name a reply to it',
       })
     case 'not_last':
       return new Problem('not_last_turn')

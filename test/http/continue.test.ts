@@ -105,7 +105,11 @@ describe('a reply that broke off', () => {
   test('is streamed on from the place that the client knows', async () => {
     const { cut, request } = await cutOff()
     const events = await streamFrom(request, soFar.length)
-    expect(events[0]).toMatchObject({ event: 'turn.started', data: { reply_id: cut.id } })
+    expect(events[0]).toMatchObject({
+      event: 'turn.started',
+      data: { reply_id: cut.id },
+      id: soFar.length,
+    })
     expect(events[1]).toMatchObject({
       event: 'delta',
       data: { text: ' the' },
@@ -113,6 +117,13 @@ describe('a reply that broke off', () => {
     })
     expect(textOf(events, soFar)).toBe(poem)
     expect(events.at(-1)).toMatchObject({ event: 'turn.completed', id: poem.length })
+  })
+
+  test('is refused with a place that is no number, by its name', async () => {
+    const { request } = await cutOff()
+    const headers = { 'last-event-id': 'abc' }
+    const problem = await problemOf(await visitor.request('POST', '/v1/chat', request, headers))
+    expect(problem).toMatchObject({ status: 400, errors: [{ field: 'last-event-id' }] })
   })
 
   test('is streamed anew to a client that knows more than was stored', async () => {

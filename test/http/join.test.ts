@@ -61,6 +61,14 @@ describe('joining a reply', () => {
     expect(textOf(await join(path, 10_000))).toBe('')
   })
 
+  test('of a session tells which reply it is', async () => {
+    const { session_id, path, reader } = await begin('[[fault pace ms=40]] write 40 words')
+    const joined = await visitor.request('GET', `/v1/sessions/${session_id}/stream`)
+    expect(path).toContain(joined.headers.get('x-reply-id'))
+    await joined.body?.cancel()
+    await reader.cancel()
+  })
+
   test('that is running never begins inside a character', async () => {
     const text = `a😀b ${'and more '.repeat(20)}`
     const { path, reader } = await begin(`[[fault pace ms=40]] [[reply ${JSON.stringify(text)}]]`)

@@ -119,7 +119,7 @@ describe('a website', () => {
     expect(response.status).toBe(200)
     expect(corsOf(response)).toEqual({
       'access-control-allow-origin': new URL(origin()).origin,
-      'access-control-expose-headers': 'retry-after,x-request-id,server-timing',
+      'access-control-expose-headers': 'retry-after,x-request-id,server-timing,x-reply-id',
     })
     expect(response.headers.get('vary')).toBe('Origin')
   })
@@ -203,7 +203,7 @@ describe('a preflight', () => {
         'access-control-allow-origin': site,
         'access-control-allow-methods': 'GET,POST,PUT,PATCH,DELETE',
         'access-control-allow-headers': 'authorization,content-type,last-event-id',
-        'access-control-expose-headers': 'retry-after,x-request-id,server-timing',
+        'access-control-expose-headers': 'retry-after,x-request-id,server-timing,x-reply-id',
         'access-control-max-age': '7200',
       })
       expect(response.headers.get('vary')?.split(', ')).toContain('Origin')

@@ -21,7 +21,7 @@ export function origins() {
     origin: (_, c: Context<AppEnv>) => allowedOrigin(c),
     allowMethods,
     allowHeaders,
-    exposeHeaders: ['retry-after', 'x-request-id', 'server-timing'],
+    exposeHeaders: ['retry-after', 'x-request-id', 'server-timing', 'x-reply-id'],
     maxAge: preflightSeconds,
   })
   return createMiddleware<AppEnv>(async (c, next) => {

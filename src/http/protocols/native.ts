@@ -21,10 +21,13 @@ export interface NativeRendering {
   databaseMs?: number
 }
 
-/** A turn's own stream. */
-export function ownStream(turn: TurnFacts, requestId: string): NativeRendering {
+/**
+ * A turn's own stream.
+ * @param from the length of the text that the client has already
+ */
+export function ownStream(turn: TurnFacts, requestId: string, from: number): NativeRendering {
   const data = { ...answerOf(turn), message: turn.message, reply_id: turn.replyId }
-  const opening = sseEvent({ name: 'turn.started', id: 0, data })
+  const opening = sseEvent({ name: 'turn.started', id: from, data })
   return { protocol: 'native', requestId, opening, databaseMs: turn.databaseMs }
 }
 

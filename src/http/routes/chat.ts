@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
+import { invalidRequest } from '../../errors.ts'
 import { limits } from '../../limits.ts'
 import { ChatRequest } from '../../protocol.ts'
 import type { ContinueRequest, TurnRequest } from '../../turn/turn.ts'
@@ -11,7 +12,8 @@ import { ownStream, serverTiming, turnResponse } from '../protocols/native.ts'
 export const chat = new Hono<AppEnv>().post('/', jsonBody(ChatRequest), async (c) => {
   const body = c.req.valid('json')
   const request = toTurnRequest(body, c.req.header('last-event-id'))
-  if (wantsStream(c)) return streamTurn(c, request, (turn) => ownStream(turn, c.get('requestId')))
+  if (wantsStream(c))
+    return streamTurn(c, request, (turn, from) => ownStream(turn, c.get('requestId'), from))
   const historyLimit = body.history_limit ?? limits.historyMessages
   const { turn, ended } = await awaitTurn(c, request, { historyLimit })
   c.header('server-timing', serverTiming(turn, ended))
@@ -30,9 +32,14 @@ function toTurnRequest(body: ChatRequest, lastEventId: string | undefined): Turn
   }
 }
 
-/** `Last-Event-ID` is the length of the text that the client knows. */
-function continueOf(replyId: string, lastEventId = ''): ContinueRequest {
-  return { replyId, from: /^\d{1,9}$/.test(lastEventId) ? Number(lastEventId) : undefined }
+/**
+ * `Last-Event-ID` is the length of the text that the client knows. If it is malformed, it must not be ignored: without it,
+ * a request that is sent twice may continue twice.
+ */
+function continueOf(replyId: string, lastEventId: string | undefined): ContinueRequest {
+  if (lastEventId === undefined) return { replyId }
+  if (/^\d{1,9}$/.test(lastEventId)) return { replyId, from: Number(lastEventId) }
+  throw invalidRequest([{ field: 'last-event-id', message: 'must be a whole number' }])
 }
 
 function wantsStream(c: Context<AppEnv>): boolean {

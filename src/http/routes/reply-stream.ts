@@ -50,6 +50,9 @@ interface SessionKey {
   sessionId: string
 }
 
+/** Tells a client that joined a session's reply which one it is. */
+const headersOf = (replyId: string) => ({ ...sseHeaders, 'x-reply-id': replyId })
+
 async function joinLive(
   c: Joining,
   session: SessionKey,
@@ -61,7 +64,7 @@ async function joinLive(
     from: placeOf(c.req.header('last-event-id')),
     rendering: joinedStream(requestId),
   })
-  return body && c.body(body, 200, sseHeaders)
+  return body && c.body(body, 200, headersOf(replyId))
 }
 
 /** A reply that has just begun may still be on its way to its object. */
@@ -81,5 +84,6 @@ async function joinStored(c: Joining, session: SessionKey, stored: StoredReply):
     stored,
     placeOf(c.req.header('last-event-id')),
   )
-  return c.body(streamOf(news, rendererOf(joinedStream(c.get('requestId')))), 200, sseHeaders)
+  const body = streamOf(news, rendererOf(joinedStream(c.get('requestId'))))
+  return c.body(body, 200, headersOf(reply.id))
 }

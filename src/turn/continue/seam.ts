@@ -19,7 +19,7 @@ const manyLetters = 8
 /** After a line break, and no blank line, so much is a repetition. */
 const manyLineChars = 40
 /** The fewest characters of a repetition in code or a table, which have few letters; without white space. */
-const fewestSigns = 5
+const fewestSigns = 3
 /** A restart that ends before the end of the text is left out if it is at least so long. */
 const restartChars = 32
 
