@@ -228,7 +228,7 @@ describe('the seam', () => {
         .split(/(?<=\s)/)
         .slice(-3)
         .join('')
-      if (tail.replace(/\s/g, '').length < 5 || !/^\S+\s+\S/.test(tail)) continue
+      if (tail.replace(/\s/g, '').length < 3 || !/^\S+\s+\S/.test(tail)) continue
       const whole = before + said
       expect(joined(before.slice(0, cut), tail + whole.slice(cut))).toBe(whole)
     }
