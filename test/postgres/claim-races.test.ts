@@ -118,7 +118,7 @@ test('a claim waits for the lock of a session, and leaves one that was claimed m
     expect(await idsOf(visitorId)).toHaveLength(3)
     await other.query('update sessions set user_id = $1 where id = $2', [another, held])
     await other.query('commit')
-    expect(await claim).toEqual({ claimed: 2, more: false })
+    expect(await claim).toMatchObject({ claimed: 2, more: false })
     expect(await idsOf(another)).toEqual([held])
     expect((await idsOf(userId)).toSorted()).toEqual(ids.filter((id) => id !== held).toSorted())
   } finally {

@@ -14,6 +14,7 @@ import { type Client, newVisitor, parseEvents } from '../rigs/client.ts'
 import { takeTurn, testDatabase } from '../rigs/conversation.ts'
 import { beginAndLeave, type Leaving } from '../rigs/leaving-client.ts'
 import { type Rig, startRig } from '../rigs/start-rig.ts'
+import { withoutObjects } from '../rigs/start-workerd.ts'
 import { expectSound, storedMessages } from '../rigs/stored-session.ts'
 import { turnCall } from '../rigs/turn-call.ts'
 import { visitorIdOf } from '../rigs/visitor-id.ts'
@@ -48,8 +49,8 @@ async function newTurn(directives: string): Promise<Turn> {
   return { session_id: start.sessionId, message_id, message: `${directives} ${message_id}` }
 }
 
-function requestsOf({ message }: Turn): RecordedRequest[] {
-  return rig.model.requests.filter(({ messages }) => messages.at(-1)?.content === message)
+function requestsOf({ message }: Turn, { model } = rig): RecordedRequest[] {
+  return model.requests.filter(({ messages }) => messages.at(-1)?.content === message)
 }
 
 async function endedReply({ session_id }: Turn): Promise<MessageRow> {
@@ -129,16 +130,23 @@ describe.concurrent('a client that leaves', () => {
   })
 
   // Not for a JSON turn: workerd does not report a disconnect before the first byte.
-  test('and does not return ends a long reply 20 s later: it is kept as interrupted, and no more is paid for', async () => {
+  test('and does not return ends a long reply that has no object 20 s later: it is kept as interrupted, and no more is paid for', async ({
+    onTestFinished,
+  }) => {
+    const alone = await startRig(withoutObjects)
+    onTestFinished(() => alone.close())
     const turn = await newTurn('[[fault pace ms=200]] write 900 words')
-    const client = beginAndLeave(rig.url, visitor, turn, accept)
+    const client = beginAndLeave(alone.url, visitor, turn, accept)
     await vi.waitUntil(() => client.text().includes('event: delta'), 10_000)
     client.leave('close')
     const reply = await endedReply(turn)
     expect(reply).toMatchObject({ status: 'interrupted', error_code: 'interrupted' })
     expect(reply.content.split(/\s+/).length).toBeGreaterThan(50)
-    await vi.waitFor(() => expect(requestsOf(turn)).toMatchObject([{ aborted: true }]), 10_000)
-    expect(requestsOf(turn)[0]?.deltasSent).toBeLessThan(900)
+    await vi.waitFor(
+      () => expect(requestsOf(turn, alone)).toMatchObject([{ aborted: true }]),
+      10_000,
+    )
+    expect(requestsOf(turn, alone)[0]?.deltasSent).toBeLessThan(900)
     expect(await visitor.chat({ ...turn })).toMatchObject({ replayed: true })
   }, 60_000)
 })

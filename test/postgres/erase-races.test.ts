@@ -108,7 +108,7 @@ describe('an erasure of all that a user has', () => {
     )
     await other.query('update sessions set next_seq = 4 where id = $1', [second])
     await other.query('commit')
-    expect(await erased).toEqual({ erased: 2, more: false })
+    expect(await erased).toMatchObject({ erased: 2, more: false })
     expect(await tablesWith(db, first ?? '', second ?? '')).toEqual([])
   })
 
@@ -122,7 +122,7 @@ describe('an erasure of all that a user has', () => {
     const erased = eraseSomeOfUser(db, userId)
     await waitersFor(other, 1)
     await other.query('commit')
-    expect(await erased).toEqual({ erased: 0, more: false })
+    expect(await erased).toMatchObject({ erased: 0, more: false })
     expect(await findSession(db, claimer, sessionId)).toMatchObject({ id: sessionId })
   })
 
