@@ -93,24 +93,29 @@ test('a reply that was reloaded is stopped at once, and the next message is acce
   expect(chat.turns()).toHaveLength(2)
 })
 
-test('a joined reply whose Worker has died offers to continue as soon as its lease has expired', async () => {
+/** A visitor with the reply of a dead Worker: it has left a checkpoint, and a lease that still runs for this time. */
+async function visitAbandoned(leaseMs: number): Promise<{ chat: Chat; id: string }> {
   const chat = await site.visit()
   await chat.say(`${reply(tenWords)} [[fault cut after=3]]`)
   await expectText(chat, 'one two three')
   await chat.settled()
   const [, cut] = await storedMessages(chat)
-  // A dead Worker leaves a checkpoint, and a lease that still runs for a moment.
   await testDatabase()
     .kysely.updateTable('messages')
     .set({
       status: 'streaming',
       lease: crypto.randomUUID(),
-      lease_expires_at: new Date(Date.now() + 5_000).toISOString(),
+      lease_expires_at: new Date(Date.now() + leaseMs).toISOString(),
       finish_reason: null,
       error_code: null,
     })
     .where('id', '=', cut!.id)
     .execute()
+  return { chat, id: cut!.id }
+}
+
+test('a joined reply whose Worker has died offers to continue as soon as its lease has expired', async () => {
+  const { chat, id } = await visitAbandoned(5_000)
   await chat.page.reload()
   await chat.page.locator('.message.is-open').waitFor()
   const button = chat.page.getByRole('button', { name: 'Continue' })
@@ -118,9 +123,23 @@ test('a joined reply whose Worker has died offers to continue as soon as its lea
   await button.waitFor()
   expect(await chat.lastReply.innerText()).toBe('one two three')
   // One join has brought it: the client has neither joined again nor sent the message again.
-  const joins = chat.requests.filter((request) => request.url().endsWith(`${cut!.id}/stream`))
+  const joins = chat.requests.filter((request) => request.url().endsWith(`${id}/stream`))
   expect(joins).toHaveLength(1)
   expect(chat.turns()).toHaveLength(1)
   await button.click()
   await expectText(chat, tenWords)
+})
+
+test('the note of a lost connection goes when the join is answered, before there is new text', async () => {
+  const { chat } = await visitAbandoned(20_000)
+  await chat.page.route('**/stream', (route) => route.abort(), { times: 1 })
+  await chat.page.reload()
+  const note = chat.lastNote.getByText('The connection was lost')
+  await note.waitFor()
+  await note.waitFor({ state: 'hidden' })
+  const caret = await chat.page
+    .locator('.message.is-open [data-end]')
+    .evaluate((end) => getComputedStyle(end, '::after').content)
+  expect(caret).toBe('""')
+  expect(await chat.page.getByRole('button', { name: 'Continue' }).count()).toBe(0)
 })

@@ -13,6 +13,7 @@ import {
   type Chat,
   expectText,
   patience,
+  reply,
   setUpSite,
   type VisitOptions,
 } from '../rigs/visit-page.ts'
@@ -159,6 +160,34 @@ describe('text that arrives in bursts', () => {
   })
 })
 
+test('a reader at the end of a conversation longer than its window follows a long reply all the time, and one above is not moved', async () => {
+  const chat = await site.visit()
+  const words = (name: string, count: number) =>
+    Array.from({ length: count }, (_, index) => `${name}-${index}`).join(' ')
+  await chat.say(reply(words('first', 250)))
+  await expectText(chat, 'first-249')
+  await chat.settled()
+  const log = chat.page.locator('.log')
+  expect(await log.evaluate((node) => node.scrollHeight / node.clientHeight)).toBeGreaterThan(1.5)
+  const distances = await log.evaluateHandle((node) => {
+    const seen: number[] = []
+    setInterval(() => {
+      if (node.querySelector('.is-open'))
+        seen.push(node.scrollHeight - node.scrollTop - node.clientHeight)
+    }, 20)
+    return seen
+  })
+  await chat.say(`${reply(words('next', 200))} [[fault pace ms=20]]`)
+  await expectText(chat, 'next-150')
+  const seen = await distances.jsonValue()
+  expect(seen.length).toBeGreaterThan(20)
+  expect(Math.max(...seen)).toBeLessThan(2)
+  await log.evaluate((node) => (node.scrollTop = 40))
+  await expectText(chat, 'next-199')
+  await chat.settled()
+  expect(await log.evaluate((node) => node.scrollTop)).toBe(40)
+})
+
 test('a conversation that is restored is not typed out', async () => {
   const chat = await site.visit()
   await chat.say(`[[reply ${JSON.stringify(burst(0))}]]`)
@@ -206,16 +235,68 @@ describe('the caret', () => {
     ['a finished code block', '```js\nlet a\n```', 'code'],
     ['a table', '| a | b |\n|---|---|\n| 1 | 2', 'td'],
     ['emphasis', 'Some **bold', 'strong'],
-    ['a rule', 'a\n\n---\n', 'div'],
   ])('stands at the end of a text that ends in %s', async (_, text, tag) => {
     const { chat } = await begin()
     await sendText(chat.page, text)
-    await expect.poll(async () => (await caret(chat))?.in, patience).toBe(tag)
-    expect(await caret(chat)).toMatchObject({ content: '""', animationName: 'breathe', in: tag })
+    const expected = { content: '""', animationName: 'breathe', in: tag }
+    await expect.poll(() => caret(chat), patience).toMatchObject(expected)
     expect(await chat.page.locator('[data-end]').count()).toBe(1)
     await sendCompleted(chat.page, text)
     await chat.settled()
     expect(await chat.page.locator('[data-end]').count()).toBe(0)
+  })
+
+  const lastWord = (text: string) => text.match(/\p{L}+/gu)!.at(-1)!
+
+  test.each([
+    ['words', 'The river carries small boats, and each of them has a name that nobody reads.'],
+    ['a long word', 'Donaudampfschifffahrtsgesellschaftskapitänswitwenrente'],
+    ['a list', '- one item here\n- two\n  1. three of them\n\n     and more of three'],
+    ['a quotation', '> The river carries\n> > small boats'],
+    ['inline code', 'Call `npm run build` and **then `npm test`**'],
+    [
+      'a code block',
+      '```js\nlet a = 1\n\nlet b = "a line that is much longer than the bubble"\n```\nEnd',
+    ],
+    ['a table', '| a | name |\n|---|---|\n| 1 | The river carries small boats |\n| 2 | x |\n\nEnd'],
+    [
+      'a wide table',
+      '| a | b | c |\n|---|---|---|\n| Donaudampfschifffahrt | Kapitänswitwenrente | Gesellschaft |',
+    ],
+    ['a rule', 'One\n\n---\n\nTwo boats on the river, and a third'],
+    ['Hebrew', 'הנהר נושא סירות קטנות\n\n- אחת\n- שתיים ו `code` three'],
+  ])('takes no room in a growing text: %s', async (_, text) => {
+    const { chat } = await begin()
+    const faults = await chat.page.evaluateHandle(() => {
+      const root = document.querySelector('chatbot-widget')!.shadowRoot!
+      const body = root.querySelector('.assistant .body')!
+      const noCaret = new CSSStyleSheet()
+      noCaret.replaceSync('[data-end]::after { display: none !important }')
+      const sizes = () =>
+        [body, ...body.querySelectorAll('pre, .table')]
+          .flatMap((each) => [each.clientHeight, each.clientWidth, each.scrollWidth])
+          .join(' ')
+      const seen = { samples: 0, carets: 0, faults: [] as string[] }
+      new MutationObserver(() => {
+        const end = body.querySelector('[data-end]')
+        const hasCaret = end && getComputedStyle(end, '::after').content !== 'none'
+        const withCaret = sizes()
+        root.adoptedStyleSheets.push(noCaret)
+        const without = sizes()
+        root.adoptedStyleSheets.pop()
+        seen.samples++
+        if (hasCaret) seen.carets++
+        if (withCaret !== without)
+          seen.faults.push(`${body.textContent}: ${withCaret}, without caret ${without}`)
+      }).observe(body, { childList: true, subtree: true, characterData: true, attributes: true })
+      return seen
+    })
+    for (let length = 0; length < text.length; length++)
+      await sendText(chat.page, text[length]!, text.slice(0, length))
+    await expectText(chat, lastWord(text))
+    const seen = await faults.jsonValue()
+    expect(seen.faults).toEqual([])
+    expect(seen.carets).toBeGreaterThan(1)
   })
 
   test('does not blink with reduced motion, and keeps its colour with forced colours', async () => {

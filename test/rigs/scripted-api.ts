@@ -121,6 +121,6 @@ export function storeWith(entries: { token?: string; session?: string }): SiteSt
 export function steps(updates: TurnUpdate[]): string[] {
   return updates.map((update) => {
     if (update.type === 'text') return update.text
-    return update.type === 'waiting' ? `waiting ${update.for}` : update.type
+    return update.type === 'waiting' ? update.for : update.type
   })
 }

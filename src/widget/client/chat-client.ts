@@ -61,7 +61,7 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
   const call = createApiCall(options)
   let sessionId = store.get('session')
 
-  const pathOf = (id: string | undefined) => `/v1/sessions/${encodeURIComponent(id ?? '')}`
+  const sessionPath = () => `/v1/sessions/${encodeURIComponent(sessionId ?? '')}`
 
   const hasToken = () => userToken !== undefined || store.get('token') !== undefined
 
@@ -75,22 +75,24 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
     if (store.get('token') === undefined) store.set('token', visitor_token)
   }
 
-  /** Opens a stream and yields its events. Fails if the stream falls silent. */
+  /** Opens a stream and yields its events, after one named `open`. Fails if the stream falls silent. */
   async function* readEvents(
     open: (signal: AbortSignal) => Promise<Response>,
     signal: AbortSignal,
   ): AsyncGenerator<ServerSentEvent, void, undefined> {
     const silence = new AbortController()
-    const hangUp = () => silence.abort()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const expectMore = () => {
+      clearTimeout(timer)
+      timer = setTimeout(() => silence.abort(), silenceMs)
+    }
     const response = await open(AbortSignal.any([signal, silence.signal]))
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
     if (!isStream || !response.body) throw networkFailure()
-    let timer = setTimeout(hangUp, silenceMs)
+    expectMore()
     try {
-      yield* readEventStream(response.body, () => {
-        clearTimeout(timer)
-        timer = setTimeout(hangUp, silenceMs)
-      })
+      yield { event: 'open', data: '', id: '' }
+      yield* readEventStream(response.body, expectMore)
     } finally {
       clearTimeout(timer)
     }
@@ -115,9 +117,7 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
     async readMessages(query, signal) {
       if (sessionId === undefined) return undefined
       try {
-        return await readJson(
-          await call('GET', `${pathOf(sessionId)}/messages${query}`, { signal }),
-        )
+        return await readJson(await call('GET', `${sessionPath()}/messages${query}`, { signal }))
       } catch (error) {
         if (error instanceof ChatFailure && forget(error)) return undefined
         throw error
@@ -145,7 +145,7 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
     joinReply: (place, signal) =>
       readEvents(
         (whileAlive) =>
-          call('GET', `${pathOf(sessionId)}/messages/${encodeURIComponent(place.id)}/stream`, {
+          call('GET', `${sessionPath()}/messages/${encodeURIComponent(place.id)}/stream`, {
             headers: textFrom(place),
             signal: whileAlive,
           }),
@@ -154,11 +154,11 @@ export function createChatClient(options: ApiCallOptions): ChatClient {
 
     async stopReply() {
       const signal = AbortSignal.timeout(stopTimeoutMs)
-      await call('POST', `${pathOf(sessionId)}/stop`, { body: {}, signal })
+      await call('POST', `${sessionPath()}/stop`, { body: {}, signal })
     },
 
     async rateReply(id, rating) {
-      const path = `${pathOf(sessionId)}/messages/${encodeURIComponent(id)}/feedback`
+      const path = `${sessionPath()}/messages/${encodeURIComponent(id)}/feedback`
       await call('PUT', path, { body: { rating } })
     },
 

@@ -8,6 +8,8 @@ export type TurnUpdate =
   | { type: 'accepted'; seq: number; replyId: string }
   /** The model thinks: it works on the reply, which has no text, or none any more. */
   | { type: 'thinking' }
+  /** The stream of the running reply is open. More of it may take a while. */
+  | { type: 'joined' }
   /** The whole text of the reply so far. */
   | { type: 'text'; text: string }
   | { type: 'waiting'; for: Wait; waitMs: number }
@@ -17,10 +19,11 @@ export type TurnUpdate =
   | { type: 'failed'; failure: ChatFailure }
 
 /**
- * The reason for a wait. `network`: the message could not be sent. `connection`: the connection to a running reply was
- * lost. `reply`: another reply is still being written. `limit`: too many messages in a short time.
+ * The reason for a wait, by the name of its text. `waitingForNetwork`: the message could not be sent. `reconnecting`: the
+ * connection to a running reply was lost. `stillRunning`: another reply is still being written. `waitingForLimit`: too
+ * many messages in a short time.
  */
-export type Wait = 'network' | 'connection' | 'reply' | 'limit'
+export type Wait = 'waitingForNetwork' | 'reconnecting' | 'stillRunning' | 'waitingForLimit'
 
 export interface TurnRun {
   signal: AbortSignal
@@ -110,8 +113,8 @@ export async function* runTurn(
     )
     if (isBusy) busyMs += waitMs
     else losses += 1
-    const lost = accepted ? 'connection' : 'network'
-    const busy = status === 429 ? 'limit' : 'reply'
+    const lost = accepted ? 'reconnecting' : 'waitingForNetwork'
+    const busy = status === 429 ? 'waitingForLimit' : 'stillRunning'
     yield { type: 'waiting', for: isBusy ? busy : lost, waitMs }
     await sleep(waitMs, whileWanted)
   }
@@ -156,6 +159,8 @@ async function* attempt(
         progress.text = progress.text.slice(0, Number(id) - delta.text.length) + delta.text
         progress.from = progress.text.length
         yield { type: 'text', text: progress.text }
+      } else if (event === 'open' && replyId !== undefined) {
+        yield { type: 'joined' }
       } else if (event === 'turn.thinking') {
         // All new text so far was thinking too. The next piece takes its place.
         progress.from = turn.continue?.from ?? 0

@@ -29,13 +29,6 @@ export interface TurnOnScreen extends TurnRun {
   onRefused: (failure: ChatFailure) => void
 }
 
-const waitingNotes = {
-  network: 'waitingForNetwork',
-  connection: 'reconnecting',
-  reply: 'stillRunning',
-  limit: 'waitingForLimit',
-} as const satisfies Record<Wait, keyof Words>
-
 /** Runs a turn and shows its progress. If it ends in a failure that allows a retry, returns that failure. */
 export async function showTurn(
   { client, store, words, emit, panel: { log, announce } }: TurnSite,
@@ -52,8 +45,10 @@ export async function showTurn(
   let waitsFor: Wait | undefined
   let retryable: ChatFailure | undefined
   announce('')
-  reply.setNote(waitingNote)
-  reply.setOpen(true)
+  log.follow(() => {
+    reply.setNote(waitingNote)
+    reply.setOpen(true)
+  })
 
   for await (const update of runTurn(client, turn, continued ? { ...run, reply: before } : run)) {
     log.follow(() => {
@@ -73,6 +68,10 @@ export async function showTurn(
           if (!isThinking) announce(words.thinking)
           isThinking = true
           break
+        case 'joined':
+          if (waitsFor) reply.setNote(hasText ? '' : waitingNote)
+          waitsFor = undefined
+          break
         case 'text':
           if (!hasText || waitsFor) reply.setNote('')
           hasText = true
@@ -80,7 +79,7 @@ export async function showTurn(
           reply.setText(update.text)
           break
         case 'waiting': {
-          const note = fill(words[waitingNotes[update.for]], Math.ceil(update.waitMs / 1000))
+          const note = fill(words[update.for], Math.ceil(update.waitMs / 1000))
           reply.setNote(note)
           if (waitsFor !== update.for) announce(note)
           waitsFor = update.for

@@ -40,10 +40,10 @@ export function createShownTurns(
     return view
   }
 
-  function append(turn: Turn, seq?: number): ShownTurn {
+  function append(turn: Turn): ShownTurn {
     const shown: ShownTurn = {
       turn,
-      seq,
+      seq: undefined,
       question: appendView({ role: 'user', text: turn.message, quotation: turn.contextText }),
       reply: appendView({ role: 'assistant' }),
     }
@@ -60,7 +60,7 @@ export function createShownTurns(
       // A failed or replaced reply takes a `seq` too, and its absence is not a gap.
       return seq > last + 2
     },
-    append: (turn) => append(turn),
+    append,
     show(messages) {
       let shown: ShownTurn | undefined
       for (const message of messages) {

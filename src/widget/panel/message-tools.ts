@@ -15,7 +15,7 @@ export interface ReplyActions {
   toggleReceipt: () => void
 }
 
-const thumbIcon = 'M2 10h4v11H2zm6 0l5-8c2 0 3 1 2.500 3L14.500 9H22l-2 10.500q-.3 1.500-2 1.500H8z'
+const thumbIcon = 'M2 10h4v11H2zm6 0l5-8c2 0 3 1 2.5 3l-1 4H22l-2 10.5q-.3 1.5-2 1.5H8z'
 const barsIcon = 'M3 4h18v4H3zm0 6h13v4H3zm0 6h7v4H3z'
 const againIcon = 'M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z'
 

@@ -21,6 +21,7 @@ let sheet: CSSStyleSheet | undefined
  * model's first word takes longer. Text is shown at once if nobody looks, or if the visitor wants no motion.
  * @param options.text the text that `body` shows already
  * @param options.draw shows this much of the text
+ * @param options.follow runs a change of the size. The caller of `setText` runs it in such a change itself
  */
 export function typeText(options: {
   body: HTMLElement
@@ -34,7 +35,7 @@ export function typeText(options: {
   let timer: ReturnType<typeof setTimeout> | undefined
   let end: Element | undefined
   addStyles(body)
-  markEnd()
+  follow(markEnd)
 
   /** Draws this much of the text. Never splits a surrogate pair. */
   function drawTo(length: number): void {

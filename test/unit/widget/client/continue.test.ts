@@ -52,9 +52,11 @@ test('a continued reply whose stream is lost is joined at the end of its text, a
   )
   expect(steps(await run(continuing, cut))).toEqual([
     'accepted',
-    'waiting connection',
+    'reconnecting',
+    'joined',
     'Hi y',
-    'waiting connection',
+    'reconnecting',
+    'joined',
     'Hi you',
     'completed',
   ])
@@ -72,8 +74,8 @@ test('a request to continue that may not have arrived is repeated with the same 
     { store: store() },
   )
   expect(steps(await run(continuing, cut))).toEqual([
-    'waiting connection',
-    'waiting connection',
+    'reconnecting',
+    'reconnecting',
     'accepted',
     'Hi you all',
     'completed',
@@ -94,7 +96,8 @@ test('text after the place is taken back as thinking, and the text before it is 
     'accepted',
     'Hi Let me see.',
     'thinking',
-    'waiting connection',
+    'reconnecting',
+    'joined',
     'Hi you',
     'completed',
   ])
@@ -106,7 +109,7 @@ test('a reply that somebody else continues at this moment is joined', async () =
     [refused(409, 'turn_running', { 'retry-after': '5' }), events(delta('you', 'Hi '), completed)],
     { store: store() },
   )
-  expect(steps(await run(continuing, cut))).toEqual(['Hi you', 'completed'])
+  expect(steps(await run(continuing, cut))).toEqual(['joined', 'Hi you', 'completed'])
   expect([chats().length, joins(), waits]).toEqual([1, [3], []])
 })
 
@@ -122,7 +125,7 @@ test('a running reply that cannot be joined is waited for', async () => {
     { store: store() },
   )
   expect(steps(await run(continuing, cut))).toEqual([
-    'waiting reply',
+    'stillRunning',
     'accepted',
     'Hi you',
     'completed',

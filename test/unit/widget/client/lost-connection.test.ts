@@ -28,9 +28,11 @@ test('a dropped stream is joined at the end of its text, and no text is repeated
   expect(steps(updates)).toEqual([
     'accepted',
     'Hi',
-    'waiting connection',
+    'reconnecting',
+    'joined',
     'Hi y',
-    'waiting connection',
+    'reconnecting',
+    'joined',
     'Hi you',
     'completed',
   ])
@@ -55,8 +57,8 @@ test('if the connection is lost before the server confirms a message, the same t
     whole,
   ])
   expect(steps(await run({ ...turn, contextText: 'selected' }))).toEqual([
-    'waiting network',
-    'waiting reply',
+    'waitingForNetwork',
+    'stillRunning',
     'accepted',
     'Hi',
     'Hi you',
@@ -70,12 +72,12 @@ test('if the connection is lost before the server confirms a message, the same t
 
 test('a stream that ends without its last event counts as dropped', async () => {
   const { run } = await serve([events(started), events(delta('Hi you'), completed)])
-  expect(steps(await run())).toEqual(['accepted', 'waiting connection', 'Hi you', 'completed'])
+  expect(steps(await run())).toEqual(['accepted', 'reconnecting', 'joined', 'Hi you', 'completed'])
 })
 
 test('an answer that is not a stream counts as a lost connection', async () => {
   const { run } = await serve([loginPage, whole])
-  expect(steps(await run())).toEqual(['waiting network', 'accepted', 'Hi', 'Hi you', 'completed'])
+  expect(steps(await run())).toEqual(['waitingForNetwork', 'accepted', 'Hi', 'Hi you', 'completed'])
 })
 
 test('a message is retried until the network is back, with longer and longer pauses', async () => {

@@ -21,7 +21,7 @@ test('after rate_limited the client waits as long as Retry-After says', async ()
     whole,
   ])
   const updates = await run()
-  expect(updates[0]).toEqual({ type: 'waiting', for: 'limit', waitMs: 20_000 })
+  expect(updates[0]).toEqual({ type: 'waiting', for: 'waitingForLimit', waitMs: 20_000 })
   expect(steps(updates)).toContain('completed')
   expect([chats().length, waits]).toEqual([2, [20_000]])
 })

@@ -74,7 +74,11 @@ test('text that turns out to be thinking is not in the place at which a lost rep
 test('a running reply is joined without sending the turn again', async () => {
   const store = storeWith({ token: 'vst_0', session: 's1' })
   const { run, chats, joins } = await serve([events(delta(' you', 'Hi'), completed)], { store })
-  expect(steps(await run(turn, { id: 'r', content: 'Hi' }))).toEqual(['Hi you', 'completed'])
+  expect(steps(await run(turn, { id: 'r', content: 'Hi' }))).toEqual([
+    'joined',
+    'Hi you',
+    'completed',
+  ])
   expect([joins(), chats()]).toEqual([[2], []])
 })
 
@@ -87,7 +91,7 @@ test('if a stream cannot be joined, the turn is sent again and its text starts f
   expect(steps(await run())).toEqual([
     'accepted',
     'Hi',
-    'waiting connection',
+    'reconnecting',
     'accepted',
     'Hi',
     'Hi you',
@@ -131,9 +135,11 @@ test('a thinking model is reported, and an event that this version does not know
   expect(steps(await run())).toEqual([
     'accepted',
     'thinking',
-    'waiting connection',
+    'reconnecting',
+    'joined',
     'Hi',
-    'waiting connection',
+    'reconnecting',
+    'joined',
     'Hi you',
     'completed',
   ])

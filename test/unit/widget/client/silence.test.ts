@@ -84,7 +84,7 @@ test('a request that is never answered is given up, and the same turn is sent ag
   expect(requests[1]?.body['message_id']).toBe(turn.id)
   requests[1]?.write(started + delta('Hi you') + completed)
   await ended
-  expect(steps(updates)).toEqual(['waiting network', 'accepted', 'Hi you', 'completed'])
+  expect(steps(updates)).toEqual(['waitingForNetwork', 'accepted', 'Hi you', 'completed'])
 })
 
 test('a stream that falls silent is given up, and joined at the end of its text', async () => {
@@ -96,7 +96,14 @@ test('a stream that falls silent is given up, and joined at the end of its text'
   expect(requests[1]?.route).toBe('GET /v1/sessions/s1/messages/r/stream')
   requests[1]?.write(delta(' you', 'Hi') + completed)
   await ended
-  expect(steps(updates)).toEqual(['accepted', 'Hi', 'waiting connection', 'Hi you', 'completed'])
+  expect(steps(updates)).toEqual([
+    'accepted',
+    'Hi',
+    'reconnecting',
+    'joined',
+    'Hi you',
+    'completed',
+  ])
 })
 
 test('comments keep a stream alive', async () => {
