@@ -19,8 +19,8 @@ export type LiveAnswer<Value> = { here: Value } | 'not_here' | 'unknown'
 
 /** The object of one reply, as the Worker calls it. Nothing rejects. */
 export interface LiveReplyCalls {
-  /** Starts the object, for a turn that may begin. */
-  wake(): Promise<void>
+  /** Starts the object, for a turn that may begin. Only an object that has answered is sent a turn. */
+  wake(): Promise<boolean>
   run(message: Message<'run'> & { rendering: Rendering }): Promise<LiveAnswer<ReadableStream>>
   runToEnd(message: Message<'run'>): Promise<LiveAnswer<Promise<EndedTurn>>>
   join(message: Message<'join'>): Promise<ReadableStream | undefined>
@@ -34,6 +34,8 @@ export interface LiveReplyCalls {
 
 type Message<Kind> = Omit<Extract<LiveMessage, { kind: Kind }>, 'kind'>
 
+/** The longest wait for an object to start. */
+const wakeMs = 1_500
 /** For the end of a turn, the object itself waits up to 10 s. */
 const endMs = 12_000
 /** For news of a session: without an answer, the reply's checkpoints tell it what they can. */
@@ -46,7 +48,7 @@ export function liveReply(
 ): LiveReplyCalls | undefined {
   if (!objects) return undefined
   const object = objects.getByName(replyId)
-  let isBroken = false
+  let waking: Promise<boolean> | undefined
 
   async function ask(message: LiveMessage, timeoutMs = answerMs): Promise<LiveAnswer<Response>> {
     const body = writeLiveMessage(message)
@@ -60,6 +62,11 @@ export function liveReply(
     }
   }
 
+  function wake(): Promise<boolean> {
+    waking ??= ask({ kind: 'wake' }, wakeMs).then((answer) => typeof answer !== 'string')
+    return waking
+  }
+
   function unknown({ kind }: LiveMessage, why: object): 'unknown' {
     const ids = { request_id: requestId, reply_id: replyId }
     console.log(JSON.stringify({ ...ids, code: 'live_reply_failed', ask: kind, ...why }))
@@ -67,8 +74,8 @@ export function liveReply(
   }
 
   async function askToRun(message: LiveMessage): Promise<LiveAnswer<ReadableStream>> {
-    // An object that could not even be woken did not get the turn: the Worker may run it.
-    const answer = isBroken ? 'not_here' : await ask(message)
+    // An object that did not wake has not got the turn: the Worker may run it.
+    const answer = (await wake()) ? await ask(message) : 'not_here'
     if (typeof answer === 'string') return answer
     return answer.here.body ? { here: answer.here.body } : 'unknown'
   }
@@ -81,9 +88,7 @@ export function liveReply(
   }
 
   return {
-    async wake() {
-      isBroken = typeof (await ask({ kind: 'wake' })) === 'string'
-    },
+    wake,
     run: (message) => askToRun({ kind: 'run', ...message }),
     async runToEnd(message) {
       const answer = await askToRun({ kind: 'run', ...message })

@@ -16,6 +16,7 @@ type Row = [what: string, code: string]
 const didNotStart: Row[] = [
   ['answer 404 to everything', `return new Response(null, { status: 404 })`],
   ['fail when they are woken', `throw new Error('broken')`],
+  ['never answer', `await new Promise((resolve) => setTimeout(resolve, 120_000))\nreturn pass()`],
   [
     'answer 404 to a turn',
     `return message.kind === 'run' ? new Response(null, { status: 404 }) : pass()`,
@@ -58,15 +59,8 @@ const unheard: Row[] = [
   ],
 ]
 
-/** Holds each begin back until the failure of the wake is known. */
 async function startFaulty(code: string) {
   const rig = await startRig(vars, { objects: faultyObjects(code) })
-  if (code.startsWith('throw'))
-    rig.database.fault = async (call) => {
-      if (turnCall(call) !== 'begin') return undefined
-      await vi.waitUntil(() => rig.logs().some((line) => line.includes('"ask":"wake"')), 10_000)
-      return undefined
-    }
   return { rig, visitor: await newVisitor(rig.url) }
 }
 
