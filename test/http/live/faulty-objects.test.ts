@@ -1,9 +1,8 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ChatResponse } from '../../../src/protocol.ts'
 import { newVisitor, parseEvents } from '../../rigs/client.ts'
 import { faultyObjects } from '../../rigs/faulty-objects.ts'
 import { startRig } from '../../rigs/start-rig.ts'
-import { turnCall } from '../../rigs/turn-call.ts'
 
 /** A lease as short as it may be: a turn that nobody runs ends with it. */
 const vars = { TURN_LEASE_MS: '7000', MODEL_TIMEOUT_MS: '30000', DATABASE_TIMEOUT_MS: '30000' }
