@@ -63,8 +63,8 @@ export const liveMutants: readonly Mutant[] = [
   {
     bug: 'a continued reply that is cut off at its seam says it twice',
     file: 'src/turn/continue/seam.ts',
-    from: '(isCut && unsaid.length > 0)',
-    to: 'isCut === undefined',
+    from: '(isRestart || isCut)',
+    to: 'isRestart',
     project: 'unit',
     tests: ['test/unit/turn/continue'],
   },
