@@ -4,7 +4,7 @@ export interface ServerError {
   message: string
   code?: string
   type?: string
-  /** The part of the request that is wrong, as the server names it: `max_tokens`, `body.stream_options`. Never logged or sent either. */
+  /** The wrong part of the request, as the server names it: `max_tokens`, `body.stream_options`. Never logged or sent either. */
   field?: string
   /** An HTTP status that the error itself names, as it does where the response has the status 200. */
   status?: number

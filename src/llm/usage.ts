@@ -4,7 +4,8 @@ import type { CompletionUsage } from './chat-model.ts'
 const mostTokens = 500_000_000
 
 /**
- * The members in which providers report the tokens of the prompt that their cache held. A gateway may fill several of them, not all with
+ * The members in which providers report the tokens of the prompt that their cache held. A gateway may fill several of
+ * them, not all with
  * the same number. Each row has an example in the tests.
  */
 const cachedMembers: readonly (readonly string[])[] = [

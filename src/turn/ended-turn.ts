@@ -1,5 +1,6 @@
 import { Problem } from '../errors.ts'
 import type { CompletionUsage } from '../llm/chat-model.ts'
+import { utf8Bytes } from '../llm/utf8.ts'
 import type { Usage } from '../protocol.ts'
 import { promptTokens, type PromptPart, sentPrompt } from './prompt/parts.ts'
 import { turnOverheadTokens } from './prompt/window.ts'
@@ -39,7 +40,7 @@ export function turnEndOf(
     ),
     tokens,
     reportedReplyTokens: continued ? undefined : reportedReplyTokens(completion, content),
-    messageBytes: byteLength(message.content),
+    messageBytes: utf8Bytes(message.content),
     sent: sentPrompt(sent),
     overheadTokens: turnOverheadTokens,
     countedBy: settings.countedBy,
@@ -90,7 +91,7 @@ function problemOf(
 function reportedReplyTokens({ usage, thinkingBytes }: Completion, content: string) {
   if (usage === undefined || (thinkingBytes > 0 && usage.reasoningTokens === 0)) return undefined
   const tokens = usage.completionTokens - usage.reasoningTokens
-  return tokens > 0 && tokens <= byteLength(content) ? tokens : undefined
+  return tokens > 0 && tokens <= utf8Bytes(content) ? tokens : undefined
 }
 
 function toUsage({ promptTokens: prompt, completionTokens: completion }: CompletionUsage): Usage {
@@ -124,8 +125,4 @@ function spentOf(
   const most = replyTokens + thinkingBytes + repeatedBytes
   const written = Math.min(most, Math.max(replyTokens, maxCompletionTokens))
   return { prompt_tokens: bound, completion_tokens: written, cached_tokens: 0 }
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length
 }

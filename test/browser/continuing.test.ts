@@ -9,7 +9,7 @@ import {
 } from '../rigs/scripted-stream.ts'
 import {
   type Chat,
-  chatOn,
+  openTab,
   expectText,
   patience,
   reply,
@@ -37,14 +37,6 @@ async function visitCutOff(options?: { init: () => void }, faults = ''): Promise
     if ('scripted' in globalThis) scripted.isOn = true
   })
   return chat
-}
-
-/** Opens a second tab of the same visitor, with the chat open. */
-async function openTab({ page }: Chat): Promise<Chat> {
-  const tab = await page.context().newPage()
-  const requests = site.watch(tab, site.worker.url)
-  await tab.goto(page.url())
-  return chatOn(tab, requests)
 }
 
 /** Everything that screen readers announce from now on. */
@@ -142,7 +134,7 @@ describe('with the Worker', () => {
 
   test('another tab shows the growth, and the end', async () => {
     const one = await visitCutOff(undefined, '[[fault pace ms=800]]')
-    const two = await openTab(one)
+    const two = await openTab(site, one)
     await more(two).waitFor()
     await more(one).click()
     // It grows in its place: the old text is there while more may come.
@@ -154,7 +146,7 @@ describe('with the Worker', () => {
 
   test('both tabs continue at the same time: the text is there once, and the model is asked once', async () => {
     const one = await visitCutOff(undefined, '[[fault pace ms=100]]')
-    const two = await openTab(one)
+    const two = await openTab(site, one)
     // Not by locators, which wait: the one tab takes the button of the other away as soon as it hears of the reply.
     const buttons = await Promise.all([one, two].map((tab) => more(tab).elementHandle()))
     const before = site.worker.model.requests.length

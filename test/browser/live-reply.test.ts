@@ -4,7 +4,7 @@ import { testDatabase } from '../rigs/conversation.ts'
 import { storedMessages } from '../rigs/page-api.ts'
 import {
   type Chat,
-  chatOn,
+  openTab,
   expectText,
   modelCalls,
   reply,
@@ -17,14 +17,6 @@ const site = setUpSite()
 const wordMs = 100
 const words = (count: number) =>
   Array.from({ length: count }, (_, index) => `word${index}`).join(' ')
-
-/** A page of the same visitor, with the chat open. */
-async function openTab({ page }: Chat): Promise<Chat> {
-  const tab = await page.context().newPage()
-  const requests = site.watch(tab, site.worker.url)
-  await tab.goto(page.url())
-  return chatOn(tab, requests)
-}
 
 interface Sample {
   at: number
@@ -65,7 +57,7 @@ test('a joined reply grows in nine of ten samples while the model writes evenly,
   const one = await site.visit()
   await one.say(reply('The first'))
   await expectText(one, 'The first')
-  const two = await openTab(one)
+  const two = await openTab(site, one)
   await expectText(two, 'The first')
   await one.say(`${reply(words(100))} [[fault pace ms=${wordMs}]] id=live-1`)
   for (const { page } of [one, two]) await page.locator('.message.is-open').waitFor()

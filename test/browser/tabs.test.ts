@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import {
   type Chat,
-  chatOn,
+  openTab,
   expectText,
   modelCalls,
   reply,
@@ -11,19 +11,11 @@ import {
 
 const site = setUpSite()
 
-/** Opens a second tab of the same visitor, with the chat open. */
-async function openTab({ page }: Chat): Promise<Chat> {
-  const tab = await page.context().newPage()
-  const requests = site.watch(tab, site.worker.url)
-  await tab.goto(page.url())
-  return chatOn(tab, requests)
-}
-
 test('two tabs show the same conversation and move to a new chat together', async () => {
   const one = await site.visit()
   await one.say(reply('The first'))
   await expectText(one, 'The first')
-  const two = await openTab(one)
+  const two = await openTab(site, one)
   await expectText(two, 'The first')
   await one.say(`${reply(tenWords)} id=tabs-1`)
   await two.messages.nth(3).getByText(tenWords).waitFor()
@@ -45,7 +37,7 @@ test('a running reply of one tab is shown in the other and can be stopped there'
   const one = await site.visit()
   await one.say(reply('The first'))
   await expectText(one, 'The first')
-  const two = await openTab(one)
+  const two = await openTab(site, one)
   await expectText(two, 'The first')
   // The model writes four words and then stalls.
   await one.say(`${reply(tenWords)} [[fault stall after=4]] id=tabs-2`)
@@ -65,7 +57,7 @@ test('a chat that one tab renames or deletes changes in the other too', async ()
   await one.say(`Once upon a time ${reply('The first')}`)
   await expectText(one, 'The first')
   await one.settled()
-  const two = await openTab(one)
+  const two = await openTab(site, one)
   await expectText(two, 'The first')
   for (const { page } of [one, two]) await page.getByRole('button', { name: 'Past chats' }).click()
   const session = ({ page }: Chat, name: RegExp) => page.locator('.session').getByText(name)
@@ -82,7 +74,7 @@ test('a chat that one tab renames or deletes changes in the other too', async ()
 
 test('the first message of a visitor appears in the other tab too', async () => {
   const one = await site.visit()
-  const two = await openTab(one)
+  const two = await openTab(site, one)
   await two.input.waitFor()
   await one.say(reply('The first'))
   await expectText(two, 'The first')
@@ -95,7 +87,7 @@ test('without a BroadcastChannel a tab catches up when it is looked at', async (
   })
   await one.say(reply('The first'))
   await expectText(one, 'The first')
-  const two = await openTab(one)
+  const two = await openTab(site, one)
   await expectText(two, 'The first')
   await one.say(reply('The second'))
   await expectText(one, 'The second')
@@ -118,7 +110,7 @@ test('two tabs send at the same time: both messages are answered, and both tabs 
   const one = await site.visit()
   await one.say(reply('The first'))
   await expectText(one, 'The first')
-  const two = await openTab(one)
+  const two = await openTab(site, one)
   await expectText(two, 'The first')
   const slow = (text: string) => `${reply(text)} [[fault pace ms=100]]`
   await Promise.all([one.say(slow('From the one')), two.say(slow('From the other'))])

@@ -135,6 +135,14 @@ export function chatOn(page: Page, requests: Request[]): Chat {
   }
 }
 
+/** Another tab of the same visitor, on the same page. */
+export async function openTab(site: Site, { page }: Chat): Promise<Chat> {
+  const tab = await page.context().newPage()
+  const requests = site.watch(tab, site.worker.url)
+  await tab.goto(page.url())
+  return chatOn(tab, requests)
+}
+
 const isTurn = (request: Request) => request.url().endsWith('/v1/chat')
 
 /** For `expect.poll`, which gives up sooner than a loaded machine needs. */

@@ -13,12 +13,13 @@ import { sseHeaders, streamOf } from '../sse.ts'
 import { path } from '../validate.ts'
 import { watchStored } from '../watch-stored.ts'
 
+type Joining = Context<AppEnv & { Variables: { userId: string } }>
+
 /**
  * The routes that join a reply, from the place in the text that `Last-Event-ID` names. The object that writes the reply is
  * asked first, which costs no call to the database. If it is not there, the database tells what is stored. If a stream
  * closes before its last event, the client joins again from there.
  */
-type Joining = Context<AppEnv & { Variables: { userId: string } }>
 
 /** Joins a reply of any status. */
 export const replyStream = new Hono<AppEnv>().get('/', needsUser, path(ReplyPath), async (c) => {
